@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Every suite makes its own data folder and ports, so files may run beside each other on two cores. */
+export default defineConfig({
+  test: {
+    include: ["tests/**/*.test.ts"],
+    exclude: ["tests/long/**"],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
