@@ -1,0 +1,12 @@
+import { env } from "../../shared/env.ts";
+import { awsNames } from "../../shared/names.ts";
+import { createNode } from "../../shared/node/node.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { findNodeGroups } from "../http/resources.ts";
+
+export const handler = endpoint("createNode", async ({ workspace, body, caller, moment, accept }) => {
+  const { groups: names, ...input } = body;
+  const groups = await findNodeGroups(workspace, names);
+  const thing = (nodeId: string) => awsNames.thing(env("STAGE"), workspace.id, nodeId);
+  return accept(createNode(workspace, input, groups, thing, caller, moment));
+});

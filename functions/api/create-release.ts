@@ -1,0 +1,17 @@
+import { presignUpload } from "../../shared/aws/buckets.ts";
+import { env } from "../../shared/env.ts";
+import { createRelease, Release } from "../../shared/ota/release.ts";
+import { view } from "../../shared/resource.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("createRelease", async ({ workspace, body, moment, commit }) => {
+  const { release, writes } = createRelease(workspace, body, moment);
+  const upload = await presignUpload(
+    { bucket: env("OTA_BUCKET"), key: release.uploadKey, size: release.size, sha256: release.sha256 },
+    moment.now,
+  );
+  return commit(writes, {
+    body: { ...view(Release, release), upload },
+    headers: { location: `/v1/workspaces/${workspace.id}/releases/${release.id}` },
+  });
+});

@@ -1,0 +1,6 @@
+import { createWorkspace } from "../../shared/workspace/workspace.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("createWorkspace", async ({ body, caller, moment, accept }) =>
+  accept(createWorkspace(body, caller, moment)),
+);

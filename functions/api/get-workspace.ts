@@ -1,0 +1,6 @@
+import { view } from "../../shared/resource.ts";
+import { Workspace } from "../../shared/workspace/workspace.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { tagged } from "../http/resources.ts";
+
+export const handler = endpoint("getWorkspace", async ({ workspace }) => tagged(workspace, view(Workspace, workspace)));

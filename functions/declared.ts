@@ -1,0 +1,70 @@
+import { handlerName, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
+import type { EnvironmentName } from "../shared/env.ts";
+import { tasks } from "../workflows/tasks.ts";
+
+export interface FunctionDeclaration {
+  /** The module, below the project's folder and without `.ts`; it exports `handler`. */
+  readonly module: string;
+  readonly environment: readonly EnvironmentName[];
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+}
+
+const api = (operation: string, environment: readonly EnvironmentName[] = []): FunctionDeclaration => ({
+  module: `functions/api/${handlerName(operation)}`,
+  environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", ...environment],
+  timeoutSeconds: 29, // an HTTP API waits 30 s
+  memoryMb: 512,
+});
+
+const apiFunctionName = (operation: string): string => `api-${handlerName(operation)}`;
+
+/** The function that answers what no route matches: 404, or 405 with `Allow`. */
+export const NO_ROUTE = apiFunctionName("noSuchRoute");
+
+/** The function of a route, as a key of {@link functions}. */
+export const functionOfRoute = (operation: RouteName): string => apiFunctionName(operation);
+
+/** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
+export const functions: Readonly<Record<string, FunctionDeclaration>> = {
+  ...Object.fromEntries(
+    Object.entries<Route>(routes).map(([operation, { environment }]) => [
+      apiFunctionName(operation),
+      api(operation, environment),
+    ]),
+  ),
+  [NO_ROUTE]: api("noSuchRoute"),
+  ...Object.fromEntries(
+    Object.entries(tasks).map(([name, declared]) => [name, { module: `functions/tasks/${name}`, ...declared }]),
+  ),
+  "start-workflows": {
+    module: "functions/streams/start-workflows",
+    environment: ["STAGE", "CONTROL_TABLE", "STATE_MACHINE_PREFIX"],
+    timeoutSeconds: 30,
+    memoryMb: 256,
+  },
+  "publish-events": {
+    module: "functions/streams/publish-events",
+    environment: ["STAGE", "EVENT_BUS"],
+    timeoutSeconds: 30,
+    memoryMb: 256,
+  },
+  "workflow-ended": {
+    module: "functions/events/workflow-ended",
+    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE"],
+    timeoutSeconds: 30,
+    memoryMb: 256,
+  },
+  "sweep-intents": {
+    module: "functions/events/sweep-intents",
+    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", "STATE_MACHINE_PREFIX"],
+    timeoutSeconds: 60,
+    memoryMb: 256,
+  },
+  "ota-package": {
+    module: "functions/ota/package",
+    environment: ["STAGE", "OTA_TABLE", "OTA_BUCKET", "OTA_URL", "OTA_DEFAULT_WORKSPACE"],
+    timeoutSeconds: 300,
+    memoryMb: 512,
+  },
+};

@@ -1,0 +1,31 @@
+import { getItem, getItems } from "../../shared/aws/table.ts";
+import { isId } from "../../shared/ids.ts";
+import { keys } from "../../shared/keys.ts";
+import { AppError } from "../../shared/problems.ts";
+import { allows, type Membership, type Role } from "../../shared/workspace/access.ts";
+import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
+
+const unknown = (workspace: string) => new AppError("not-found", `there is no workspace ${workspace}`);
+
+/**
+ * The workspace with this id or name, for a member of it with at least the needed role. One that the caller is no member
+ * of answers as one that does not exist: workspaces cannot see each other.
+ * @throws AppError `not-found`, `forbidden`
+ */
+export const openWorkspace = async (caller: string, workspace: string, needed: Role): Promise<StoredWorkspace> => {
+  const id = isId(workspace, "workspace")
+    ? workspace
+    : (await getItem<{ id: string }>(keys.workspaceName(workspace)))?.id;
+  if (id === undefined) throw unknown(workspace);
+  const items = await getItems<StoredWorkspace | (Membership & { type: "membership" })>([
+    keys.workspace(id),
+    keys.membership(caller, id),
+  ]);
+  const found = items.find((item) => item.type === "workspace");
+  const membership = items.find((item) => item.type === "membership");
+  if (found === undefined || membership === undefined) throw unknown(workspace);
+  if (!allows(needed, membership.role)) {
+    throw new AppError("forbidden", `this needs the role ${needed}; the caller's role is ${membership.role}`);
+  }
+  return found;
+};

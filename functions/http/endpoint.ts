@@ -1,0 +1,89 @@
+import middy from "@middy/core";
+import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
+import type * as z from "zod";
+import { transact } from "../../shared/aws/table.ts";
+import { type PathParameters, type Route, type RouteName, type Routes, routes } from "../../shared/declared/routes.ts";
+import type { Moment } from "../../shared/ids.ts";
+import { viewIntent } from "../../shared/intent/intent.ts";
+import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
+import type { Write } from "../../shared/writes.ts";
+import type { Log } from "../logger.ts";
+import { theMoment } from "../moment.ts";
+import { type ApiEvent, authenticate, idempotency, jsonResult, logs, parse, problems } from "./middlewares.ts";
+
+type Output<Declared, Member extends string> = Declared extends { readonly [M in Member]: z.ZodType }
+  ? z.output<Declared[Member]>
+  : undefined;
+
+type Workspace<Access> = Access extends "anyone" | "caller" ? undefined : StoredWorkspace;
+
+/** A request whose parts the middlewares have checked. */
+export interface Request<Name extends RouteName> {
+  readonly params: Readonly<Record<PathParameters<Routes[Name]["path"]>, string>>;
+  readonly query: Output<Routes[Name], "query">;
+  readonly body: Output<Routes[Name], "body">;
+  /** The revision that the caller saw, where it sent `If-Match`. */
+  readonly ifMatch: number | undefined;
+  readonly caller: string;
+  readonly workspace: Workspace<Routes[Name]["access"]>;
+  readonly moment: Moment;
+  readonly log: Log;
+  /** Writes desired state and intent in one transaction, and answers 202 with `Location`. */
+  readonly accept: (accepted: Accepted) => Promise<APIGatewayProxyStructuredResultV2>;
+  /** Writes in one transaction and gives this answer. */
+  readonly commit: (writes: readonly Write[], answer: Answer<Name>) => Promise<APIGatewayProxyStructuredResultV2>;
+}
+
+export interface Answer<Name extends RouteName> {
+  readonly body: Output<Routes[Name], "answer">;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The handler of an operation: logs, problems, parse and validate, authenticate, idempotency, in this order, around
+ * a function that decides. On the way out the order is reversed, so problems sees every error and logs every answer.
+ */
+export const endpoint = <Name extends RouteName>(
+  name: Name,
+  run: (request: Request<Name>) => Promise<APIGatewayProxyStructuredResultV2 | Answer<Name>>,
+) => {
+  const route: Route = routes[name];
+  return middy<ApiEvent, APIGatewayProxyStructuredResultV2, Error, Context>()
+    .use(logs(name))
+    .use(problems())
+    .use(parse(route))
+    .use(authenticate(route))
+    .use(idempotency(route))
+    .handler(async (event) => {
+      const { work } = event;
+      const respond = async (writes: readonly Write[], answer: { body: unknown; headers?: object }) => {
+        const result = jsonResult(route.status, answer.body, { ...answer.headers });
+        const stored = work.claim?.store({
+          status: route.status,
+          headers: result.headers as Record<string, string>,
+          body: result.body,
+        });
+        await transact(stored === undefined ? writes : [...writes, stored]);
+        return result;
+      };
+      const moment = theMoment();
+      const answer = await run({
+        // The middlewares parsed these by the route's own schemas.
+        params: work.params as Request<Name>["params"],
+        query: work.query as Request<Name>["query"],
+        body: work.body as Request<Name>["body"],
+        workspace: work.workspace as Request<Name>["workspace"],
+        ifMatch: work.ifMatch,
+        caller: work.caller,
+        moment,
+        log: work.log,
+        accept: ({ intent, writes }) =>
+          respond([...writes, { do: "create", item: intent }], {
+            body: viewIntent(intent),
+            headers: { location: `/v1/intents/${intent.id}` },
+          }),
+        commit: respond,
+      });
+      return "statusCode" in answer ? answer : respond([], answer as Answer<Name>);
+    });
+};

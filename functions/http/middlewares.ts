@@ -1,0 +1,229 @@
+import type { MiddlewareObj } from "@middy/core";
+import type {
+  APIGatewayEventRequestContextV2WithAuthorizer,
+  APIGatewayProxyEventV2WithJWTAuthorizer,
+  APIGatewayProxyStructuredResultV2,
+} from "aws-lambda";
+import * as z from "zod";
+import { translated } from "../../shared/aws/aws-errors.ts";
+import type { Route } from "../../shared/declared/routes.ts";
+import { AppError, type Finding, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
+import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
+import { type Log, loggerOf } from "../logger.ts";
+import { openWorkspace } from "./access.ts";
+import { type Claim, claimIdempotencyKey, type StoredAnswer } from "./idempotency.ts";
+
+/** What the middlewares work out for the handler, one after the other. */
+export interface Work {
+  log: Log;
+  params: Readonly<Record<string, string>>;
+  query: unknown;
+  body: unknown;
+  /** The revision that `If-Match` names; undefined without the header, and for `*`. */
+  ifMatch: number | undefined;
+  /** The caller's subject; empty where anyone may call. */
+  caller: string;
+  workspace: StoredWorkspace | undefined;
+  claim: Claim | undefined;
+}
+
+export type ApiEvent = APIGatewayProxyEventV2WithJWTAuthorizer & { work: Work };
+export type ApiMiddleware = MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2>;
+
+/** The largest body that an operation takes, in bytes. Files go to S3, not through the API. */
+const MAX_BODY_BYTES = 262_144;
+
+export const jsonResult = (
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): APIGatewayProxyStructuredResultV2 => ({
+  statusCode: status,
+  headers: {
+    ...(body !== undefined && { "content-type": "application/json" }),
+    "cache-control": "no-store",
+    ...headers,
+  },
+  ...(body !== undefined && { body: JSON.stringify(body) }),
+});
+
+export const problemResult = (document: Problem, headers: Readonly<Record<string, string>> = {}) =>
+  jsonResult(document.status, document, { "content-type": "application/problem+json", ...headers });
+
+/** Logs: one line per request, with what came of it, under the gateway's request id. */
+export const logs = (operation: string): ApiMiddleware => ({
+  before: ({ event, context }) => {
+    const log = loggerOf(context, { operation, apiRequestId: event.requestContext.requestId });
+    event.work = {
+      log,
+      params: {},
+      query: {},
+      body: undefined,
+      ifMatch: undefined,
+      caller: "",
+      workspace: undefined,
+      claim: undefined,
+    };
+  },
+  after: ({ event, response }) => {
+    event.work.log.info("answered", { status: response?.statusCode ?? 0, intent: intentIn(response) });
+  },
+});
+
+/** The id in `Location: /v1/intents/{id}`, by which the request's log line joins those of its workflow. */
+const intentIn = (response: APIGatewayProxyStructuredResultV2 | null | undefined): string =>
+  /^\/v1\/intents\/(.+)$/.exec(String(response?.headers?.location ?? ""))?.[1] ?? "";
+
+/** Problems: whatever was thrown becomes a problem document; what is not ours is logged whole and told as `internal`. */
+export const problems = (): ApiMiddleware => ({
+  onError: (request) => {
+    const error = translated(request.error);
+    const { log } = request.event.work;
+    if (error instanceof AppError) {
+      log.info("refused", { status: PROBLEMS[error.code].status, code: error.code, detail: error.message });
+      const retry = "retry" in PROBLEMS[error.code] ? { "retry-after": "1" } : {};
+      request.response = problemResult(problem(error.code, error.message, error.findings), retry);
+      return;
+    }
+    log.error("failed", error instanceof Error ? error : new Error(String(error)));
+    const reference = request.event.requestContext.requestId;
+    request.response = problemResult(problem("internal", `the request failed; its id is ${reference}`));
+  },
+});
+
+/** Parse and validate: path, query, body and If-Match, by the route's schemas. Unknown members are refused. */
+export const parse = (route: Route): ApiMiddleware => ({
+  before: ({ event }) => {
+    const { work } = event;
+    work.params = event.pathParameters as Record<string, string>;
+    if (Object.values(work.params ?? {}).some((value) => value.length > 256)) {
+      throw new AppError("not-found", "a part of the path is longer than any name");
+    }
+    work.params ??= {};
+    work.query = validated(
+      (route.query ?? z.object({})).strict(),
+      event.queryStringParameters ?? {},
+      ({ path }) => ({ parameter: String(path[0] ?? "") }),
+      "the query is not valid",
+    );
+    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body);
+    if (route.ifMatch !== undefined) work.ifMatch = revisionOf(event.headers["if-match"], route.ifMatch === "required");
+  },
+});
+
+const rawBody = (event: ApiEvent): string =>
+  event.isBase64Encoded === true ? Buffer.from(event.body ?? "", "base64").toString("utf8") : (event.body ?? "");
+
+const noBody = (event: ApiEvent): undefined => {
+  const body = rawBody(event).trim();
+  if (body !== "" && body !== "{}") throw new AppError("invalid-request", "this operation takes no body");
+};
+
+const parsedBody = (event: ApiEvent, schema: z.ZodType): unknown => {
+  const raw = rawBody(event);
+  const bytes = Buffer.byteLength(raw);
+  if (bytes > MAX_BODY_BYTES) {
+    throw new AppError("body-too-large", `the body has ${bytes} bytes; at most ${MAX_BODY_BYTES} are taken`);
+  }
+  const mediaType = (event.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json" && mediaType !== "application/merge-patch+json") {
+    throw new AppError("unsupported-media-type", "the body must be application/json");
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(raw);
+  } catch (error) {
+    throw new AppError("malformed-json", `the body is not JSON: ${(error as SyntaxError).message}`, { cause: error });
+  }
+  return validated(schema, json, ({ path }) => ({ pointer: pointerOf(path) }), "the body is not valid");
+};
+
+/** RFC 6901. */
+const pointerOf = (path: readonly PropertyKey[]): string =>
+  path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+
+const validated = (
+  schema: z.ZodType,
+  value: unknown,
+  where: (issue: z.core.$ZodIssue) => { pointer: string } | { parameter: string },
+  detail: string,
+): unknown => {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const findings = parsed.error.issues.flatMap((issue): Finding[] =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({
+          ...where({ ...issue, path: [...issue.path, key] }),
+          rule: "unknown-member",
+          detail: `${key} is not a member here`,
+        }))
+      : [{ ...where(issue), rule: issue.code.replaceAll("_", "-"), detail: issue.message }],
+  );
+  const [first] = findings;
+  const place = first?.pointer ?? first?.parameter;
+  throw new AppError(
+    "invalid-request",
+    `${detail}: ${place === undefined || place === "" ? "" : `${place}: `}${first?.detail}`,
+    {
+      findings,
+    },
+  );
+};
+
+const revisionOf = (header: string | undefined, required: boolean): number | undefined => {
+  if (header === undefined) {
+    if (required) throw new AppError("precondition-required", "send If-Match with the ETag that you read, or *");
+    return undefined;
+  }
+  if (header.trim() === "*") return undefined;
+  const match = /^"(\d{1,15})"$/.exec(header.trim());
+  // RFC 9110 §13.1.1: a tag that matches no current representation, or a weak one, fails the precondition.
+  if (match?.[1] === undefined) throw new AppError("precondition-failed", `${header} is not the current ETag`);
+  return Number(match[1]);
+};
+
+/** Authenticate: the caller is the subject of the token that API Gateway verified; a workspace opens to its members. */
+export const authenticate = (route: Route): ApiMiddleware => ({
+  before: async ({ event }) => {
+    if (route.access === "anyone") return;
+    const { work } = event;
+    const subject = claimsOf(event.requestContext).sub;
+    if (typeof subject !== "string" || subject === "" || subject.length > 256) {
+      throw new AppError("unauthorized", "the token names no subject");
+    }
+    work.caller = subject;
+    if (route.access === "caller") return;
+    work.workspace = await openWorkspace(subject, work.params.workspace ?? "", route.access);
+  },
+});
+
+const claimsOf = (
+  context: APIGatewayEventRequestContextV2WithAuthorizer<unknown> | object,
+): Record<string, unknown> => {
+  const { authorizer } = context as { authorizer?: { jwt?: { claims?: Record<string, unknown> } } };
+  return authorizer?.jwt?.claims ?? {};
+};
+
+/** Idempotency: a POST with an `Idempotency-Key` takes effect once; the same request again gets the stored answer. */
+export const idempotency = (route: Route): ApiMiddleware => {
+  if (route.method !== "POST" || route.access === "anyone") return {};
+  return {
+    before: async ({ event }) => {
+      const key = event.headers["idempotency-key"];
+      if (key === undefined) return;
+      const request = { method: route.method, path: event.rawPath, body: rawBody(event) };
+      const claim = await claimIdempotencyKey(event.work.caller, key, request, new Date());
+      if ("store" in claim) event.work.claim = claim;
+      else return replayed(claim);
+    },
+    onError: async ({ event }) => {
+      await event.work.claim?.release();
+    },
+  };
+};
+
+const replayed = (answer: StoredAnswer): APIGatewayProxyStructuredResultV2 => ({
+  statusCode: answer.status,
+  headers: { ...answer.headers, "idempotent-replayed": "true" },
+  ...(answer.body !== undefined && { body: answer.body }),
+});

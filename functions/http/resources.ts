@@ -1,0 +1,148 @@
+import { getItem, getItems } from "../../shared/aws/table.ts";
+import type { StoredComponent } from "../../shared/component/component.ts";
+import type { StoredVersion } from "../../shared/component/version.ts";
+import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
+import { type IdKind, isId } from "../../shared/ids.ts";
+import { keys, otaKeys } from "../../shared/keys.ts";
+import type { StoredNode } from "../../shared/node/node.ts";
+import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
+import type { StoredRelease } from "../../shared/ota/release.ts";
+import { AppError } from "../../shared/problems.ts";
+import { entityTag, type Stored } from "../../shared/resource.ts";
+import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
+import type { Key, Write } from "../../shared/writes.ts";
+
+const unknown = (kind: string, reference: string) => new AppError("not-found", `there is no ${kind} ${reference}`);
+
+/** The id of what is called by its id or its name. */
+const idOf = async (kind: IdKind, reference: string, nameKey: Key, what: string): Promise<string> => {
+  if (isId(reference, kind)) return reference;
+  const name = await getItem<{ id: string }>(nameKey);
+  if (name === undefined) throw unknown(what, reference);
+  return name.id;
+};
+
+const found = <T>(item: T | undefined, what: string, reference: string): T => {
+  if (item === undefined) throw unknown(what, reference);
+  return item;
+};
+
+/** @throws AppError `not-found`, as all finders here */
+export const findNodeGroup = async ({ id }: StoredWorkspace, reference: string): Promise<StoredNodeGroup> => {
+  const groupId = await idOf("node-group", reference, keys.nodeGroupName(id, reference), "node group");
+  return found(await getItem<StoredNodeGroup>(keys.nodeGroup(id, groupId)), "node group", reference);
+};
+
+/**
+ * Node groups by names or ids, each once.
+ * @throws AppError `invalid-request` that points to the group that does not exist or is named twice
+ */
+export const findNodeGroups = async (
+  { id }: StoredWorkspace,
+  references: readonly string[],
+): Promise<StoredNodeGroup[]> => {
+  const ids = await Promise.all(
+    references.map(async (reference) =>
+      isId(reference, "node-group")
+        ? reference
+        : (await getItem<{ id: string }>(keys.nodeGroupName(id, reference)))?.id,
+    ),
+  );
+  const groups = await getItems<StoredNodeGroup>(
+    [...new Set(ids)].flatMap((groupId) => (groupId === undefined ? [] : [keys.nodeGroup(id, groupId)])),
+  );
+  return ids.map((groupId, index) => {
+    const pointer = `/groups/${index}`;
+    const group = groups.find((candidate) => candidate.id === groupId);
+    const refuse = (rule: string, detail: string) =>
+      new AppError("invalid-request", `the body is not valid: ${pointer}: ${detail}`, {
+        findings: [{ pointer, rule, detail }],
+      });
+    if (group === undefined) throw refuse("unknown-node-group", `there is no node group ${references[index]}`);
+    if (ids.indexOf(groupId) !== index) throw refuse("repeated", `${group.name} is named twice`);
+    return group;
+  });
+};
+
+export const findNode = async ({ id }: StoredWorkspace, reference: string): Promise<StoredNode> => {
+  const nodeId = await idOf("node", reference, keys.nodeName(id, reference), "node");
+  return found(await getItem<StoredNode>(keys.node(id, nodeId)), "node", reference);
+};
+
+/** Component names are the account's: one of another workspace is as unknown as none. */
+export const findComponent = async ({ id }: StoredWorkspace, reference: string): Promise<StoredComponent> => {
+  const componentId = await idOf("component", reference, keys.componentName(reference), "component");
+  return found(await getItem<StoredComponent>(keys.component(id, componentId)), "component", reference);
+};
+
+/** A version by its id or its semantic version. */
+export const findVersion = async (
+  workspace: StoredWorkspace,
+  component: string,
+  reference: string,
+): Promise<StoredVersion> => {
+  const { id, name } = await findComponent(workspace, component);
+  const what = `version of ${name}`;
+  const versionId = await idOf("component-version", reference, keys.versionName(id, reference), what);
+  return found(await getItem<StoredVersion>(keys.version(id, versionId)), what, reference);
+};
+
+export const findRelease = async ({ id }: StoredWorkspace, reference: string): Promise<StoredRelease> => {
+  if (!isId(reference, "release")) throw unknown("release", reference);
+  return found(await getItem<StoredRelease>(otaKeys.release(id, reference), "ota"), "release", reference);
+};
+
+export const deploymentOf = async (group: StoredNodeGroup): Promise<StoredDeployment> =>
+  found(
+    await getItem<StoredDeployment>(keys.deployment(group.workspaceId, group.id)),
+    "deployment of node group",
+    group.name,
+  );
+
+/** The number of the newest published version of the account; 0 before the first. */
+export const catalogueNumber = async (): Promise<number> =>
+  (await getItem<{ number: number }>(keys.catalogue()))?.number ?? 0;
+
+/** An answer with its ETag. */
+export const tagged = <Body>(stored: { readonly revision: number }, body: Body) => ({
+  body,
+  headers: { etag: entityTag(stored) },
+});
+
+/** The answer to a creation that is done at once. */
+export const created = <Body>(stored: { readonly revision: number }, body: Body, location: string) => ({
+  body,
+  headers: { etag: entityTag(stored), location },
+});
+
+/** RFC 9110 §13.1.1: the edit goes ahead only if the caller has seen the current revision. */
+export const checkIfMatch = (stored: { readonly revision: number }, ifMatch: number | undefined): void => {
+  if (ifMatch !== undefined && ifMatch !== stored.revision) {
+    throw new AppError("precondition-failed", `the current ETag is ${entityTag(stored)}`);
+  }
+};
+
+/** A stored thing with another description, and the conditional write that makes it so. */
+export const describeAnew = <T extends Stored & { description?: string | undefined }>(
+  stored: T,
+  description: string | null,
+  ifMatch: number | undefined,
+  now: Date,
+): { next: T; write: Write } => {
+  checkIfMatch(stored, ifMatch);
+  const { description: _former, ...rest } = stored;
+  const updatedAt = now.toISOString();
+  const revision = stored.revision + 1;
+  const changed = { ...(description !== null && { description }), revision, updatedAt };
+  return {
+    next: { ...rest, ...changed } as T,
+    write: {
+      do: "update",
+      key: { pk: stored.pk, sk: stored.sk },
+      set: changed,
+      ...(description === null && { remove: ["description"] }),
+      when: { revision: stored.revision },
+      otherwise: { code: "precondition-failed", detail: "it was changed at the same time: read it again" },
+    },
+  };
+};

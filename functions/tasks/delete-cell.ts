@@ -1,0 +1,14 @@
+import { deleteThingGroup } from "../../shared/aws/iot.ts";
+import { transact } from "../../shared/aws/table.ts";
+import { env } from "../../shared/env.ts";
+import { keys } from "../../shared/keys.ts";
+import { awsNames } from "../../shared/names.ts";
+import { desiredCell } from "./desired.ts";
+import { cellTask } from "./task.ts";
+
+/** The key holds the ids of targets, which never come back: neither does the thing group's name. */
+export const handler = cellTask("delete-cell", async (input) => {
+  const cell = await desiredCell(input);
+  await deleteThingGroup(awsNames.cell(env("STAGE"), cell.workspaceId, cell.key, cell.generation));
+  await transact([{ do: "delete", key: keys.cell(cell.workspaceId, cell.key) }]);
+});

@@ -1,0 +1,5 @@
+import { deleteCoreDevice } from "../../shared/aws/greengrass.ts";
+import { desiredNode } from "./desired.ts";
+import { task } from "./task.ts";
+
+export const handler = task("delete-core-device", async (input) => deleteCoreDevice((await desiredNode(input)).thing));

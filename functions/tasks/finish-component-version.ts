@@ -1,0 +1,34 @@
+import { getItem } from "../../shared/aws/table.ts";
+import { keys } from "../../shared/keys.ts";
+import { succeed } from "./activate.ts";
+import { desiredVersion } from "./desired.ts";
+import { task } from "./task.ts";
+
+/**
+ * The next catalogue number and the publication in one transaction: numbers are in the order of publication, without
+ * gaps, and no version appears below a number that was seen before. Two at once: one of them is retried.
+ */
+export const handler = task("finish-component-version", async (input) => {
+  const version = await desiredVersion(input);
+  const catalogue = await getItem<{ number: number }>(keys.catalogue());
+  const number = (catalogue?.number ?? 0) + 1;
+  const now = new Date();
+  await succeed(
+    input,
+    [
+      {
+        do: "put",
+        item: { ...keys.catalogue(), type: "catalogue", number },
+        when: catalogue === undefined ? { number: { exists: false } } : { number: catalogue.number },
+        otherwise: { code: "busy", detail: "another version was published at the same time" },
+      },
+      {
+        do: "update",
+        key: keys.version(version.componentId, version.id),
+        set: { status: "published", catalogueNumber: number, updatedAt: now.toISOString() },
+        when: { status: "publishing" },
+      },
+    ],
+    now,
+  );
+});

@@ -1,0 +1,19 @@
+import { eachItem, transact } from "../../shared/aws/table.ts";
+import { keys, partitions } from "../../shared/keys.ts";
+import type { Item } from "../../shared/writes.ts";
+import { succeed } from "./activate.ts";
+import { desiredNodeGroup } from "./desired.ts";
+import { task } from "./task.ts";
+
+/** Revisions first, one by one: there may be more of them than one transaction takes. */
+export const handler = task("forget-node-group", async (input) => {
+  const group = await desiredNodeGroup(input);
+  for await (const key of eachItem<Item>(partitions.deploymentRevisions(group.id))) {
+    await transact([{ do: "delete", key }]);
+  }
+  await succeed(input, [
+    { do: "delete", key: keys.nodeGroup(group.workspaceId, group.id), when: { status: "deleting" } },
+    { do: "delete", key: keys.nodeGroupName(group.workspaceId, group.name) },
+    { do: "delete", key: keys.deployment(group.workspaceId, group.id) },
+  ]);
+});

@@ -1,0 +1,216 @@
+import * as z from "zod";
+import { type Route, routes } from "../declared/routes.ts";
+import { ProblemDocument } from "../intent/intent.ts";
+import { PROBLEMS, type ProblemCode } from "../problems.ts";
+
+type Json = Record<string, unknown>;
+
+/** Schemas with an id become components; everything else is written where it stands. */
+const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => {
+  const { $schema: _dialect, $defs: _defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+  return withComponentRefs(json) as Json;
+};
+
+/** zod puts shared schemas under `$defs`; OpenAPI keeps them under `components`. */
+const withComponentRefs = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withComponentRefs);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      key === "$ref" && typeof inner === "string"
+        ? inner.replace("#/$defs/", "#/components/schemas/")
+        : withComponentRefs(inner),
+    ]),
+  );
+};
+
+/** A schema's reference when it has an id, with its definition collected; else the schema itself. */
+const referenced = (schema: z.ZodType, io: "input" | "output", components: Map<string, Json>): Json => {
+  const whole = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+  for (const [id, definition] of Object.entries((whole.$defs ?? {}) as Record<string, Json>)) {
+    components.set(id, withComponentRefs(withoutId(definition)) as Json);
+  }
+  const id = schema.meta()?.id;
+  if (id === undefined) return schemaOf(schema, io);
+  components.set(id, withoutId(schemaOf(schema, io)));
+  return { $ref: `#/components/schemas/${id}` };
+};
+
+const withoutId = ({ id: _id, ...rest }: Json): Json => rest;
+
+const header = (description: string, pattern?: string): Json => ({
+  description,
+  schema: { type: "string", ...(pattern !== undefined && { pattern }) },
+});
+
+const MEMBER_PROBLEMS: readonly ProblemCode[] = ["forbidden", "not-found"];
+
+/** Every problem that an operation can answer, by what it declares and by its kind. */
+export const problemsOf = (route: Route): ProblemCode[] => {
+  const isMember = route.access !== "anyone" && route.access !== "caller";
+  const codes: ProblemCode[] = [
+    ...(route.access === "anyone" ? [] : (["unauthorized"] as const)),
+    "invalid-request",
+    ...(route.body === undefined ? [] : (["malformed-json", "body-too-large", "unsupported-media-type"] as const)),
+    ...(isMember ? MEMBER_PROBLEMS : []),
+    ...(route.path.includes("{") ? (["not-found"] as const) : []),
+    ...(route.method === "POST" && route.access !== "anyone"
+      ? (["invalid-idempotency-key", "idempotency-in-progress", "idempotency-key-reused"] as const)
+      : []),
+    ...(route.ifMatch === undefined ? [] : (["precondition-failed"] as const)),
+    ...(route.ifMatch === "required" ? (["precondition-required"] as const) : []),
+    ...route.problems,
+    "throttled",
+    "internal",
+    "unavailable",
+  ];
+  return [...new Set(codes)];
+};
+
+const problemResponses = (route: Route): Json => {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of problemsOf(route)) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      String(status),
+      {
+        description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(". "),
+        content: {
+          "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
+          // On AWS, API Gateway itself refuses a bad token, in a form of its own.
+          ...(status === 401 && {
+            "application/json": {
+              schema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
+            },
+          }),
+        },
+      },
+    ]),
+  );
+};
+
+const parametersOf = (route: Route): Json[] => {
+  const path = [...route.path.matchAll(/\{(\w+)\}/g)].map(
+    ([, name]): Json => ({
+      name,
+      in: "path",
+      required: true,
+      schema: { type: "string", minLength: 1, maxLength: 256 },
+      description: "Id or name",
+    }),
+  );
+  const query = Object.entries(route.query?.shape ?? {}).map(([name, schema]): Json => {
+    const { description, ...json } = schemaOf(schema as z.ZodType, "input");
+    return { name, in: "query", required: false, schema: json, ...(description !== undefined && { description }) };
+  });
+  const headers: Json[] = [];
+  if (route.method === "POST" && route.access !== "anyone") {
+    headers.push({
+      name: "Idempotency-Key",
+      in: "header",
+      required: false,
+      description: "The same key and request again gets the first answer again, for 24 hours",
+      schema: { type: "string", pattern: "^[\\x21-\\x7e]{1,255}$" },
+    });
+  }
+  if (route.ifMatch !== undefined) {
+    headers.push({
+      name: "If-Match",
+      in: "header",
+      required: route.ifMatch === "required",
+      description: "The ETag that was read, or `*`",
+      schema: { type: "string" },
+    });
+  }
+  return [...path, ...query, ...headers];
+};
+
+const operation = (name: string, route: Route, components: Map<string, Json>): Json => ({
+  operationId: name,
+  summary: route.summary,
+  description: accessText(route),
+  tags: [tagOf(route.path)],
+  ...(route.access === "anyone" ? { security: [] } : {}),
+  ...(route.path.includes("{") || route.query !== undefined || route.method === "POST" || route.ifMatch !== undefined
+    ? { parameters: parametersOf(route) }
+    : {}),
+  ...(route.body !== undefined && {
+    requestBody: {
+      required: true,
+      content: {
+        [route.method === "PATCH" ? "application/merge-patch+json" : "application/json"]: {
+          schema: referenced(route.body, "input", components),
+        },
+        ...(route.method === "PATCH" && {
+          "application/json": { schema: referenced(route.body, "input", components) },
+        }),
+      },
+    },
+  }),
+  responses: {
+    [String(route.status)]: {
+      description: DONE[route.status],
+      headers: {
+        ...(route.status === 202 && { Location: header("Path of the intent") }),
+        ...(route.tagged && { ETag: header("Revision, for If-Match") }),
+      },
+      ...(route.answer !== undefined && {
+        content: { "application/json": { schema: referenced(route.answer, "output", components) } },
+      }),
+    },
+    ...problemResponses(route),
+  },
+});
+
+const DONE = { 200: "Done", 201: "Created", 202: "Accepted; the intent tells what comes of it", 204: "Done" } as const;
+
+const accessText = ({ access }: Route): string => {
+  if (access === "anyone") return "Needs no token.";
+  if (access === "caller") return "Needs a valid token.";
+  return `Needs the role \`${access}\` or higher in the workspace. For others the workspace does not exist.`;
+};
+
+/** The last collection in the path. */
+const tagOf = (path: string): string =>
+  path
+    .split("/")
+    .filter((part) => part !== "" && part !== "v1" && part !== "publish" && !part.startsWith("{"))
+    .at(-1) ?? "api";
+
+const build = (): Json => {
+  const components = new Map<string, Json>();
+  referenced(ProblemDocument, "output", components);
+  const paths: Record<string, Json> = {};
+  for (const [name, route] of Object.entries<Route>(routes)) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route, components) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Slipway",
+      version: "1.0.0",
+      summary: "A serverless backend for fleets of edge devices",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }],
+    tags: [...new Set(Object.values<Route>(routes).map(({ path }) => tagOf(path)))].map((name) => ({ name })),
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
+  };
+};
+
+let built: Json | undefined;
+
+/** The contract: OpenAPI 3.1, made from the declared routes once per function instance. */
+export const openapi = (): Record<string, z.core.util.JSONType> => {
+  built ??= build();
+  return built as Record<string, z.core.util.JSONType>;
+};

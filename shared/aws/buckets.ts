@@ -1,0 +1,219 @@
+import { Readable } from "node:stream";
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutBucketCorsCommand,
+  PutBucketEncryptionCommand,
+  PutBucketNotificationConfigurationCommand,
+  PutObjectCommand,
+  PutPublicAccessBlockCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { Upload } from "@aws-sdk/lib-storage";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { AppError } from "../problems.ts";
+import { isAwsError } from "./aws-errors.ts";
+import { clientSettings, once } from "./settings.ts";
+
+// Checksums only where we ask for one: the default would put the CRC of an empty body into presigned URLs.
+const client = once(() => new S3Client({ ...clientSettings, requestChecksumCalculation: "WHEN_REQUIRED" }));
+
+/** How long an upload's URL is good for. */
+const UPLOAD_SECONDS = 3_600;
+
+export interface UploadRequest {
+  readonly bucket: string;
+  readonly key: string;
+  readonly size: number;
+  /** Hexadecimal; S3 itself refuses bytes of another hash. */
+  readonly sha256: string;
+}
+
+/** A presigned PUT that takes just the declared bytes: length and SHA-256 are part of the signature. */
+export const presignUpload = async (request: UploadRequest, now: Date) => {
+  const checksum = Buffer.from(request.sha256, "hex").toString("base64");
+  const url = await getSignedUrl(
+    client(),
+    new PutObjectCommand({
+      Bucket: request.bucket,
+      Key: request.key,
+      ContentLength: request.size,
+      ChecksumSHA256: checksum,
+    }),
+    {
+      expiresIn: UPLOAD_SECONDS,
+      signingDate: now,
+      unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
+      signableHeaders: new Set(["host", "content-length", "x-amz-checksum-sha256"]),
+    },
+  );
+  return {
+    method: "PUT" as const,
+    url,
+    headers: { "content-length": String(request.size), "x-amz-checksum-sha256": checksum },
+    expiresAt: new Date(now.getTime() + UPLOAD_SECONDS * 1_000).toISOString(),
+  };
+};
+
+/** Size and SHA-256 (hexadecimal) that S3 holds of an object, or undefined if there is none. */
+export const headObject = async (bucket: string, key: string) => {
+  try {
+    const head = await client().send(new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: "ENABLED" }));
+    const sha256 = head.ChecksumSHA256;
+    return {
+      size: head.ContentLength ?? 0,
+      sha256: sha256 === undefined ? undefined : Buffer.from(sha256, "base64").toString("hex"),
+    };
+  } catch (error) {
+    if (isAwsError(error, "NotFound", "NoSuchKey")) return undefined;
+    throw error;
+  }
+};
+
+/**
+ * Makes the bucket, in this region, or finds that it is already ours.
+ * @returns false when the name belongs to another account.
+ */
+export const createBucket = async (bucket: string): Promise<boolean> => {
+  const region = await client().config.region();
+  try {
+    await client().send(
+      new CreateBucketCommand({
+        Bucket: bucket,
+        // us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
+        ...(region !== "us-east-1" && { CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" } }),
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (isAwsError(error, "BucketAlreadyOwnedByYou")) return true;
+    if (isAwsError(error, "BucketAlreadyExists")) return false;
+    throw error;
+  }
+};
+
+/** Encrypted, closed to the public, open to uploads from `origins` with a presigned URL, events to EventBridge. */
+export const secureBucket = async (bucket: string, origins: readonly string[]): Promise<void> => {
+  const s3 = client();
+  await s3.send(
+    new PutPublicAccessBlockCommand({
+      Bucket: bucket,
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketEncryptionCommand({
+      Bucket: bucket,
+      ServerSideEncryptionConfiguration: {
+        Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketCorsCommand({
+      Bucket: bucket,
+      CORSConfiguration: {
+        CORSRules: [
+          {
+            AllowedOrigins: [...origins],
+            AllowedMethods: ["GET", "PUT"],
+            AllowedHeaders: ["content-type", "x-amz-checksum-sha256"],
+            ExposeHeaders: ["etag"],
+            MaxAgeSeconds: 3_600,
+          },
+        ],
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketNotificationConfigurationCommand({
+      Bucket: bucket,
+      NotificationConfiguration: { EventBridgeConfiguration: {} },
+    }),
+  );
+};
+
+/**
+ * Deletes objects below a prefix until none is left or the time is over.
+ * @returns whether none is left; an absent bucket has none.
+ */
+export const emptyBucket = async (bucket: string, prefix: string, deadline: number): Promise<boolean> => {
+  while (Date.now() < deadline) {
+    try {
+      const { Contents = [] } = await client().send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1_000 }),
+      );
+      if (Contents.length === 0) return true;
+      const { Errors = [] } = await client().send(
+        new DeleteObjectsCommand({
+          Bucket: bucket,
+          Delete: { Objects: Contents.map(({ Key }) => ({ Key: Key ?? "" })), Quiet: true },
+        }),
+      );
+      const [refused] = Errors;
+      if (refused) throw new AppError("unavailable", `S3 did not delete ${refused.Key}: ${refused.Code}`);
+    } catch (error) {
+      if (isAwsError(error, "NoSuchBucket")) return true;
+      throw error;
+    }
+  }
+  return false;
+};
+
+export const deleteBucket = async (bucket: string): Promise<void> => {
+  try {
+    await client().send(new DeleteBucketCommand({ Bucket: bucket }));
+  } catch (error) {
+    if (!isAwsError(error, "NoSuchBucket")) throw error;
+  }
+};
+
+export const deleteObject = async (bucket: string, key: string): Promise<void> => {
+  await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+};
+
+/** The object's bytes as a stream. @throws AppError `artifact-missing` when there is no such object. */
+export const readObject = async (bucket: string, key: string): Promise<AsyncIterable<Uint8Array>> => {
+  try {
+    const { Body } = await client().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    if (Body === undefined) throw new AppError("unavailable", `S3 answered no body for ${key}`);
+    return Body as unknown as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (isAwsError(error, "NoSuchKey")) throw new AppError("artifact-missing", `${key} was not uploaded`);
+    throw error;
+  }
+};
+
+/** Copies within the bucket, up to 5 GB (S3's limit of one CopyObject), with the headers that devices will see. */
+export const copyObject = async (bucket: string, from: string, to: string, headers: object): Promise<void> => {
+  await client().send(
+    new CopyObjectCommand({
+      Bucket: bucket,
+      CopySource: `${bucket}/${from.split("/").map(encodeURIComponent).join("/")}`,
+      Key: to,
+      MetadataDirective: "REPLACE",
+      ...headers,
+    }),
+  );
+};
+
+/** Parts of 8 MiB, two at a time: a stream of any length in a fixed amount of memory. */
+export const uploadObject = async (bucket: string, key: string, body: AsyncIterable<Uint8Array>): Promise<void> => {
+  await new Upload({
+    client: client(),
+    params: { Bucket: bucket, Key: key, Body: Readable.from(body) },
+    partSize: 8 * 1024 ** 2,
+    queueSize: 2,
+  }).done();
+};

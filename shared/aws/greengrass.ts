@@ -1,0 +1,101 @@
+import {
+  CancelDeploymentCommand,
+  CreateComponentVersionCommand,
+  CreateDeploymentCommand,
+  DeleteComponentCommand,
+  DeleteCoreDeviceCommand,
+  DeleteDeploymentCommand,
+  DescribeComponentCommand,
+  GreengrassV2Client,
+  ListDeploymentsCommand,
+} from "@aws-sdk/client-greengrassv2";
+import type { DeploymentContent } from "../deployment/resolve.ts";
+import { AppError } from "../problems.ts";
+import { isAwsError } from "./aws-errors.ts";
+import { clientSettings, once } from "./settings.ts";
+
+const client = once(() => new GreengrassV2Client(clientSettings));
+
+/**
+ * Hands a cell's content to Greengrass as a new revision of its thing group's deployment. The same token again answers
+ * the same deployment.
+ */
+export const createDeployment = async (
+  targetArn: string,
+  deploymentName: string,
+  components: DeploymentContent,
+  clientToken: string,
+): Promise<string> => {
+  const { deploymentId } = await client().send(
+    new CreateDeploymentCommand({
+      targetArn,
+      deploymentName,
+      clientToken,
+      components: Object.fromEntries(
+        Object.entries(components).map(([name, { componentVersion, configurationUpdate }]) => [
+          name,
+          { componentVersion, ...(configurationUpdate && { configurationUpdate }) },
+        ]),
+      ),
+    }),
+  );
+  if (deploymentId === undefined) throw new AppError("unavailable", "Greengrass gave no deployment id");
+  return deploymentId;
+};
+
+/** Cancels and deletes every deployment of a target. Idempotent. */
+export const deleteDeployments = async (targetArn: string): Promise<void> => {
+  for (;;) {
+    const { deployments = [] } = await client().send(
+      new ListDeploymentsCommand({ targetArn, historyFilter: "ALL", maxResults: 50 }),
+    );
+    if (deployments.length === 0) return;
+    for (const { deploymentId, deploymentStatus } of deployments) {
+      if (deploymentStatus === "ACTIVE") await client().send(new CancelDeploymentCommand({ deploymentId }));
+      await client().send(new DeleteDeploymentCommand({ deploymentId }));
+    }
+  }
+};
+
+/** Creates the version, or finds that it is there (a repeated step). @returns its ARN. */
+export const createComponentVersion = async (recipe: object, clientToken: string): Promise<string> => {
+  const { arn } = await client().send(
+    new CreateComponentVersionCommand({
+      inlineRecipe: new TextEncoder().encode(JSON.stringify(recipe)),
+      clientToken,
+    }),
+  );
+  if (arn === undefined) throw new AppError("unavailable", "Greengrass gave no ARN for the component version");
+  return arn;
+};
+
+/** A component version's state, with the reason where it failed; undefined when there is none. */
+export const describeComponent = async (
+  arn: string,
+): Promise<{ state: string; message?: string | undefined } | undefined> => {
+  try {
+    const { status } = await client().send(new DescribeComponentCommand({ arn }));
+    return { state: status?.componentState ?? "REQUESTED", message: status?.message };
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
+  }
+};
+
+/** Idempotent. */
+export const deleteComponent = async (arn: string): Promise<void> => {
+  try {
+    await client().send(new DeleteComponentCommand({ arn }));
+  } catch (error) {
+    if (!isAwsError(error, "ResourceNotFoundException")) throw error;
+  }
+};
+
+/** Idempotent: a node that never connected has no core device. */
+export const deleteCoreDevice = async (thing: string): Promise<void> => {
+  try {
+    await client().send(new DeleteCoreDeviceCommand({ coreDeviceThingName: thing }));
+  } catch (error) {
+    if (!isAwsError(error, "ResourceNotFoundException")) throw error;
+  }
+};

@@ -1,0 +1,260 @@
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  TransactionCanceledException,
+} from "@aws-sdk/client-dynamodb";
+import {
+  BatchGetCommand,
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
+import { env } from "../env.ts";
+import { AppError } from "../problems.ts";
+import type { Key, TableName, Test, Write } from "../writes.ts";
+import { clientSettings, once } from "./settings.ts";
+
+const client = once(() =>
+  DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings), { marshallOptions: { removeUndefinedValues: true } }),
+);
+
+const tableName = (table: TableName = "control"): string => env(table === "ota" ? "OTA_TABLE" : "CONTROL_TABLE");
+
+/** The item, read consistently, or undefined. The caller states its type: only our own writes fill the tables. */
+export const getItem = async <T extends object>(key: Key, table?: TableName): Promise<T | undefined> => {
+  const { Item } = await client().send(
+    new GetCommand({ TableName: tableName(table), Key: { pk: key.pk, sk: key.sk }, ConsistentRead: true }),
+  );
+  return Item as T | undefined;
+};
+
+export interface ListQuery {
+  readonly partition: string;
+  readonly table?: TableName;
+  /** At most this many items. */
+  readonly limit?: number;
+  /** The sort key after which to go on. */
+  readonly after?: string | undefined;
+  readonly newestFirst?: boolean;
+}
+
+/** One page of a partition, in the order of the sort key. `next` is the sort key to go on after, if there may be more. */
+export const listItems = async <T extends object>(query: ListQuery): Promise<{ items: T[]; next?: string }> => {
+  const { Items = [], LastEvaluatedKey } = await client().send(
+    new QueryCommand({
+      TableName: tableName(query.table),
+      KeyConditionExpression: "pk = :pk",
+      ExpressionAttributeValues: { ":pk": query.partition },
+      ConsistentRead: true,
+      ScanIndexForward: query.newestFirst !== true,
+      // One more than asked for tells whether there is more, so that no last page is empty.
+      ...(query.limit !== undefined && { Limit: query.limit + 1 }),
+      ...(query.after !== undefined && { ExclusiveStartKey: { pk: query.partition, sk: query.after } }),
+    }),
+  );
+  const items = Items as (T & Key)[];
+  if (query.limit !== undefined && items.length > query.limit) {
+    const page = items.slice(0, query.limit);
+    return { items: page, ...(page.length > 0 && { next: String(page.at(-1)?.sk) }) };
+  }
+  return { items, ...(LastEvaluatedKey !== undefined && { next: String(LastEvaluatedKey.sk) }) };
+};
+
+/** All items of a partition, page by page. */
+export async function* eachItem<T extends object>(partition: string, table?: TableName): AsyncGenerator<T> {
+  let after: string | undefined;
+  do {
+    const page: { items: T[]; next?: string } = await listItems<T>({ partition, after, ...(table && { table }) });
+    yield* page.items;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+export const allItems = async <T extends object>(partition: string, table?: TableName): Promise<T[]> =>
+  Array.fromAsync(eachItem<T>(partition, table));
+
+export const isPartitionEmpty = async (partition: string, table?: TableName): Promise<boolean> =>
+  (await listItems({ partition, limit: 1, ...(table && { table }) })).items.length === 0;
+
+/** One page of an index's partition, newest first; eventually consistent, as all of DynamoDB's global indexes. */
+export const listIndex = async <T extends object>(
+  index: { readonly name: string; readonly pk: string; readonly sk: string },
+  partition: string,
+  options: { limit: number; after?: object | undefined; oldestFirst?: boolean; below?: string },
+): Promise<{ items: T[]; next?: Record<string, unknown> }> => {
+  const { Items = [], LastEvaluatedKey } = await client().send(
+    new QueryCommand({
+      TableName: tableName(),
+      IndexName: index.name,
+      KeyConditionExpression: options.below === undefined ? "#pk = :pk" : "#pk = :pk AND #sk < :below",
+      ExpressionAttributeNames: { "#pk": index.pk, ...(options.below !== undefined && { "#sk": index.sk }) },
+      ExpressionAttributeValues: {
+        ":pk": partition,
+        ...(options.below !== undefined && { ":below": options.below }),
+      },
+      ScanIndexForward: options.oldestFirst === true,
+      Limit: options.limit,
+      ...(options.after !== undefined && { ExclusiveStartKey: options.after }),
+    }),
+  );
+  return { items: Items as T[], ...(LastEvaluatedKey !== undefined && { next: LastEvaluatedKey }) };
+};
+
+/** The items with these keys, in the keys' order; absent ones are left out. At most 100 keys. */
+export const getItems = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
+  if (keys.length === 0) return [];
+  const table = tableName();
+  const found = new Map<string, T>();
+  let wanted: Record<string, unknown>[] = keys.map(({ pk, sk }) => ({ pk, sk }));
+  for (let attempt = 1; wanted.length > 0; attempt += 1) {
+    if (attempt > 8) throw new AppError("unavailable", "DynamoDB left keys of a batch unread");
+    if (attempt > 1) await pause(attempt);
+    const answer = await client().send(
+      new BatchGetCommand({ RequestItems: { [table]: { Keys: wanted, ConsistentRead: true } } }),
+    );
+    for (const item of answer.Responses?.[table] ?? []) found.set(`${item.pk}\n${item.sk}`, item as T);
+    wanted = answer.UnprocessedKeys?.[table]?.Keys ?? [];
+  }
+  return keys.flatMap(({ pk, sk }) => found.get(`${pk}\n${sk}`) ?? []);
+};
+
+/** Full jitter, up to 10 ms, 20 ms, 40 ms … at most 1 s. */
+const pause = (attempt: number) =>
+  new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(1_000, 5 * 2 ** attempt)));
+
+type TransactItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
+
+class Expression {
+  readonly names: Record<string, string> = {};
+  readonly values: Record<string, unknown> = {};
+
+  name(attribute: string): string {
+    const placeholder = `#${attribute.replace(/\W/g, "_")}`;
+    this.names[placeholder] = attribute;
+    return placeholder;
+  }
+
+  value(value: unknown): string {
+    const placeholder = `:v${Object.keys(this.values).length}`;
+    this.values[placeholder] = value;
+    return placeholder;
+  }
+
+  condition(tests: Readonly<Record<string, Test>>): string {
+    return Object.entries(tests)
+      .map(([attribute, test]) => {
+        const name = this.name(attribute);
+        if (typeof test !== "object") return `${name} = ${this.value(test)}`;
+        if ("exists" in test) return test.exists ? `attribute_exists(${name})` : `attribute_not_exists(${name})`;
+        if ("in" in test) return `${name} IN (${test.in.map((value) => this.value(value)).join(", ")})`;
+        return `${name} < ${this.value(test.below)}`;
+      })
+      .join(" AND ");
+  }
+
+  get attributes() {
+    return {
+      ...(Object.keys(this.names).length > 0 && { ExpressionAttributeNames: this.names }),
+      ...(Object.keys(this.values).length > 0 && { ExpressionAttributeValues: this.values }),
+    };
+  }
+}
+
+/** A write in DynamoDB's form. */
+const transactItem = (write: Write): TransactItem => {
+  const TableName = tableName(write.table);
+  const expression = new Expression();
+  switch (write.do) {
+    case "create":
+      return { Put: { TableName, Item: { ...write.item }, ConditionExpression: "attribute_not_exists(pk)" } };
+    case "put": {
+      const condition = write.when && { ConditionExpression: expression.condition(write.when) };
+      return { Put: { TableName, Item: { ...write.item }, ...condition, ...expression.attributes } };
+    }
+    case "update": {
+      const assigned = [
+        ...Object.entries(write.set ?? {}).map(([a, v]) => `${expression.name(a)} = ${expression.value(v)}`),
+        ...Object.entries(write.setIfAbsent ?? {}).map(([attribute, value]) => {
+          const name = expression.name(attribute);
+          return `${name} = if_not_exists(${name}, ${expression.value(value)})`;
+        }),
+      ];
+      const added = Object.entries(write.add ?? {}).map(([a, v]) => `${expression.name(a)} ${expression.value(v)}`);
+      const removed = (write.remove ?? []).map((attribute) => expression.name(attribute));
+      const UpdateExpression = [
+        assigned.length > 0 ? `SET ${assigned.join(", ")}` : "",
+        added.length > 0 ? `ADD ${added.join(", ")}` : "",
+        removed.length > 0 ? `REMOVE ${removed.join(", ")}` : "",
+      ]
+        .filter(Boolean)
+        .join(" ");
+      const condition = write.when && { ConditionExpression: expression.condition(write.when) };
+      return {
+        Update: { TableName, Key: keyOf(write.key), UpdateExpression, ...condition, ...expression.attributes },
+      };
+    }
+    case "delete": {
+      const condition = write.when && { ConditionExpression: expression.condition(write.when) };
+      return { Delete: { TableName, Key: keyOf(write.key), ...condition, ...expression.attributes } };
+    }
+    case "check": {
+      const ConditionExpression = expression.condition(write.when);
+      return { ConditionCheck: { TableName, Key: keyOf(write.key), ConditionExpression, ...expression.attributes } };
+    }
+  }
+};
+
+const keyOf = ({ pk, sk }: Key) => ({ pk, sk });
+
+const refusal = (write: Write | undefined, cause: Error): AppError => {
+  const { code, detail } = write?.otherwise ?? { code: "conflict", detail: "the item has changed meanwhile" };
+  return new AppError(code, detail, { cause });
+};
+
+const sendSingle = async (write: Write): Promise<void> => {
+  const { Put, Update, Delete } = transactItem(write);
+  try {
+    if (Put) await client().send(new PutCommand(Put));
+    else if (Update) await client().send(new UpdateCommand(Update as typeof Update & { TableName: string }));
+    else if (Delete) await client().send(new DeleteCommand(Delete));
+  } catch (error) {
+    throw error instanceof ConditionalCheckFailedException ? refusal(write, error) : error;
+  }
+};
+
+/** How often a transaction that met another one on the same items is tried. */
+const MAX_CONFLICTS = 12;
+
+/**
+ * Writes all or nothing, at most 100 writes.
+ * @throws AppError with the first failed write's `otherwise` (default `conflict`); `throttled` when other transactions
+ * kept getting in the way.
+ */
+export const transact = async (writes: readonly Write[]): Promise<void> => {
+  const [only] = writes;
+  if (only === undefined) return;
+  if (writes.length === 1 && only.do !== "check") return sendSingle(only);
+  const command = new TransactWriteCommand({ TransactItems: writes.map(transactItem) });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client().send(command);
+      return;
+    } catch (error) {
+      if (!(error instanceof TransactionCanceledException)) throw error;
+      const reasons = error.CancellationReasons ?? [];
+      const failed = reasons.findIndex(({ Code }) => Code === "ConditionalCheckFailed");
+      if (failed >= 0) throw refusal(writes[failed], error);
+      const passing = new Set(["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]);
+      if (!reasons.some(({ Code }) => passing.has(Code ?? ""))) throw error;
+      if (attempt >= MAX_CONFLICTS) {
+        throw new AppError("throttled", "too many changes of the same thing at once", { cause: error });
+      }
+      await pause(attempt);
+    }
+  }
+};

@@ -1,0 +1,223 @@
+import semver from "semver";
+import * as z from "zod";
+import type { Moment } from "../ids.ts";
+import { type NewIntent, requestIntent } from "../intent/intent.ts";
+import { keys } from "../keys.ts";
+import { born, Description, type Stored, Timestamps } from "../resource.ts";
+import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
+import type { Write } from "../writes.ts";
+import type { StoredComponent } from "./component.ts";
+import { ShortRecipe } from "./recipe.ts";
+
+/** Semantic version as Greengrass takes it: at most 64 characters, no build metadata. */
+export const Version = z
+  .string()
+  .max(64)
+  .refine((text) => semver.valid(text) === text, "must be a semantic version such as 1.0.0")
+  .meta({ examples: ["1.0.0"] });
+
+export const VersionStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
+
+export const CreateVersion = z
+  .strictObject({ version: Version, description: Description.optional(), recipe: ShortRecipe })
+  .meta({ id: "CreateComponentVersion" });
+export type CreateVersion = z.infer<typeof CreateVersion>;
+
+export const ComponentVersion = z
+  .object({
+    id: z.string(),
+    component: z.string().meta({ description: "Name of the component" }),
+    version: Version,
+    description: Description.optional(),
+    status: VersionStatus,
+    recipe: ShortRecipe,
+    arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
+    catalogueNumber: z.int().optional().meta({ description: "Place in the order of publication" }),
+    ...Timestamps,
+  })
+  .meta({ id: "ComponentVersion" });
+
+export type StoredVersion = z.infer<typeof ComponentVersion> &
+  Stored & {
+    readonly type: "component-version";
+    readonly workspaceId: string;
+    readonly componentId: string;
+  };
+
+const Sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case")
+  .meta({ description: "SHA-256 of the file, hexadecimal" });
+
+/** S3 takes up to 5 GB in one part. */
+export const MAX_SINGLE_PART_BYTES = 5 * 1024 ** 3;
+
+/** A path below `src/` or `dist/`: no empty, `.` or `..` segment, no backslash, no control character. */
+export const ArtifactPath = z
+  .string()
+  .max(512)
+  .regex(/^(?:src|dist)\/[^\\\p{Cc}]+$/u, "must start with src/ or dist/ and hold no backslash or control character")
+  .refine(
+    (path) => path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== ".."),
+    "must not hold an empty, '.' or '..' segment",
+  );
+
+export const CreateFile = z
+  .strictObject({ path: ArtifactPath, size: z.int().min(0).max(MAX_SINGLE_PART_BYTES), sha256: Sha256 })
+  .meta({ id: "CreateFile" });
+export type CreateFile = z.infer<typeof CreateFile>;
+
+export const Upload = z
+  .object({
+    method: z.literal("PUT"),
+    url: z.url(),
+    headers: z.record(z.string(), z.string()).meta({ description: "Headers that the upload must carry" }),
+    expiresAt: z.iso.datetime(),
+  })
+  .meta({ id: "Upload", description: "Where to send the file's bytes" });
+
+export const ComponentFile = z
+  .object({ path: z.string(), size: z.int(), sha256: Sha256, createdAt: z.iso.datetime() })
+  .meta({ id: "ComponentFile" });
+
+export const CreatedFile = ComponentFile.extend({ upload: Upload }).meta({ id: "CreatedFile" });
+
+export type StoredFile = z.infer<typeof ComponentFile> & {
+  readonly pk: string;
+  readonly sk: string;
+  readonly type: "file";
+};
+
+const subject = (version: StoredVersion): NewIntent["subject"] => ({
+  type: "component-version",
+  id: version.id,
+  name: `${version.component} ${version.version}`,
+  href: `/v1/workspaces/${version.workspaceId}/components/${version.componentId}/versions/${version.id}`,
+});
+
+export const createVersion = (
+  workspace: StoredWorkspace,
+  component: StoredComponent,
+  input: CreateVersion,
+  moment: Moment,
+): { version: StoredVersion; writes: Write[] } => {
+  const id = moment.newId("component-version");
+  const version: StoredVersion = {
+    ...keys.version(component.id, id),
+    type: "component-version",
+    id,
+    workspaceId: workspace.id,
+    componentId: component.id,
+    component: component.name,
+    ...input,
+    status: "draft",
+    ...born(moment.now),
+  };
+  return {
+    version,
+    writes: [
+      workspaceIsActive(workspace.id),
+      {
+        do: "update",
+        key: keys.component(workspace.id, component.id),
+        add: { versions: 1 },
+        when: { id: component.id },
+        otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
+      },
+      {
+        do: "create",
+        item: { ...keys.versionName(component.id, input.version), type: "name", id },
+        otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
+      },
+      { do: "create", item: { ...version } },
+    ],
+  };
+};
+
+/** A file as it will be; a later declaration of the same path replaces it. Only a draft or failed version takes files. */
+export const declareFile = (
+  version: StoredVersion,
+  input: CreateFile,
+  now: Date,
+): { file: StoredFile; writes: Write[] } => {
+  const file: StoredFile = {
+    ...keys.file(version.id, input.path),
+    type: "file",
+    ...input,
+    createdAt: now.toISOString(),
+  };
+  return {
+    file,
+    writes: [
+      {
+        do: "check",
+        key: keys.version(version.componentId, version.id),
+        when: { status: { in: ["draft", "failed"] } },
+        otherwise: {
+          code: "version-immutable",
+          detail: `${version.component} ${version.version} is ${version.status}`,
+        },
+      },
+      { do: "put", item: { ...file } },
+    ],
+  };
+};
+
+export const publishVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
+  intent: requestIntent(
+    {
+      kind: "component-version.publish",
+      workspaceId: version.workspaceId,
+      subject: subject(version),
+      requestedBy: caller,
+      parentId: version.componentId,
+    },
+    moment,
+  ),
+  writes: [
+    {
+      do: "update",
+      key: keys.version(version.componentId, version.id),
+      set: { status: "publishing", updatedAt: moment.now.toISOString() },
+      when: { status: { in: ["draft", "failed"] } },
+      otherwise: {
+        code: "version-immutable",
+        detail: `${version.component} ${version.version} is already ${version.status === "draft" ? "being published" : version.status}`,
+      },
+    },
+  ],
+});
+
+export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
+  intent: requestIntent(
+    {
+      kind: "component-version.delete",
+      workspaceId: version.workspaceId,
+      subject: subject(version),
+      requestedBy: caller,
+      parentId: version.componentId,
+    },
+    moment,
+  ),
+  writes: [
+    {
+      do: "update",
+      key: keys.version(version.componentId, version.id),
+      set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      when: { status: { in: ["draft", "failed", "published"] } },
+      otherwise: { code: "not-ready", detail: "the version is being published or deleted" },
+    },
+  ],
+});
+
+/** The last writes of a version's deletion. Its number in the catalogue stays used. */
+export const forgetVersion = (version: StoredVersion): Write[] => [
+  { do: "delete", key: keys.version(version.componentId, version.id), when: { status: "deleting" } },
+  { do: "delete", key: keys.versionName(version.componentId, version.version) },
+  {
+    do: "update",
+    key: keys.component(version.workspaceId, version.componentId),
+    add: { versions: -1 },
+    when: { id: version.componentId },
+  },
+];

@@ -1,0 +1,478 @@
+import * as z from "zod";
+import { Component, CreateComponent } from "../component/component.ts";
+import { ComponentFile, ComponentVersion, CreatedFile, CreateFile, CreateVersion } from "../component/version.ts";
+import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
+import type { EnvironmentName } from "../env.ts";
+import { Intent } from "../intent/intent.ts";
+import { CreateNode, Node } from "../node/node.ts";
+import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
+import { CreatedRelease, CreateRelease, Release } from "../ota/release.ts";
+import type { ProblemCode } from "../problems.ts";
+import { Description } from "../resource.ts";
+import type { Access } from "../workspace/access.ts";
+import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
+
+export interface Route {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  readonly status: 200 | 201 | 202 | 204;
+  readonly answer?: z.ZodType;
+  /** Problems of this operation beside those that every operation of its kind can answer. */
+  readonly problems: readonly ProblemCode[];
+  /** The answer carries an ETag. */
+  readonly tagged?: true;
+  /** Whether the caller must, or may, state which revision it edits. */
+  readonly ifMatch?: "required" | "optional";
+  /** Environment beside what every API function has. */
+  readonly environment?: readonly EnvironmentName[];
+}
+
+export const PAGE_LIMIT = { default: 50, max: 100 } as const;
+
+const Page = z.object({
+  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT.max).default(PAGE_LIMIT.default),
+  cursor: z.string().min(1).max(512).optional().meta({ description: "`nextCursor` of the page before" }),
+});
+
+const page = <Item extends z.ZodType>(item: Item) =>
+  z.object({
+    items: z.array(item),
+    nextCursor: z.string().optional().meta({ description: "Absent on the last page" }),
+  });
+
+const EditDescription = z
+  .strictObject({ description: Description.nullable().meta({ description: "null removes it" }) })
+  .meta({ id: "EditDescription" });
+export type EditDescription = z.infer<typeof EditDescription>;
+
+const route = <const R extends Route>(declared: R): R => declared;
+
+const W = "/v1/workspaces/{workspace}";
+const G = `${W}/node-groups/{nodeGroup}` as const;
+const N = `${W}/nodes/{node}` as const;
+const C = `${W}/components/{component}` as const;
+const V = `${C}/versions/{version}` as const;
+const R = `${W}/releases/{release}` as const;
+
+/**
+ * Every operation of the HTTP API. The key is the operation's id; its handler is the file of the same name in kebab
+ * case below `functions/api`.
+ */
+export const routes = {
+  createWorkspace: route({
+    method: "POST",
+    path: "/v1/workspaces",
+    summary: "Create a workspace; the caller becomes its owner",
+    access: "caller",
+    body: CreateWorkspace,
+    status: 202,
+    answer: Intent,
+    problems: ["name-taken"],
+  }),
+  listWorkspaces: route({
+    method: "GET",
+    path: "/v1/workspaces",
+    summary: "List the workspaces that the caller is a member of",
+    access: "caller",
+    query: Page,
+    status: 200,
+    answer: page(Workspace),
+    problems: ["invalid-cursor"],
+  }),
+  getWorkspace: route({
+    method: "GET",
+    path: W,
+    summary: "Get a workspace",
+    access: "viewer",
+    status: 200,
+    answer: Workspace,
+    tagged: true,
+    problems: [],
+  }),
+  updateWorkspace: route({
+    method: "PATCH",
+    path: W,
+    summary: "Change a workspace's description",
+    access: "owner",
+    body: EditDescription,
+    ifMatch: "required",
+    status: 200,
+    answer: Workspace,
+    tagged: true,
+    problems: [],
+  }),
+  deleteWorkspace: route({
+    method: "DELETE",
+    path: W,
+    summary: "Delete an empty workspace",
+    access: "owner",
+    status: 202,
+    answer: Intent,
+    problems: ["workspace-not-empty", "not-ready"],
+  }),
+
+  createNodeGroup: route({
+    method: "POST",
+    path: `${W}/node-groups`,
+    summary: "Create a node group with an empty deployment",
+    access: "maintainer",
+    body: CreateNodeGroup,
+    status: 202,
+    answer: Intent,
+    problems: ["name-taken", "not-ready"],
+  }),
+  listNodeGroups: route({
+    method: "GET",
+    path: `${W}/node-groups`,
+    summary: "List node groups in the order of their creation",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(NodeGroup),
+    problems: ["invalid-cursor"],
+  }),
+  getNodeGroup: route({
+    method: "GET",
+    path: G,
+    summary: "Get a node group",
+    access: "viewer",
+    status: 200,
+    answer: NodeGroup,
+    tagged: true,
+    problems: [],
+  }),
+  updateNodeGroup: route({
+    method: "PATCH",
+    path: G,
+    summary: "Change a node group's description",
+    access: "maintainer",
+    body: EditDescription,
+    ifMatch: "required",
+    status: 200,
+    answer: NodeGroup,
+    tagged: true,
+    problems: [],
+  }),
+  deleteNodeGroup: route({
+    method: "DELETE",
+    path: G,
+    summary: "Delete a node group that has no nodes",
+    access: "maintainer",
+    status: 202,
+    answer: Intent,
+    problems: ["node-group-not-empty", "not-ready"],
+  }),
+
+  listDeployments: route({
+    method: "GET",
+    path: `${W}/deployments`,
+    summary: "List the deployments of a workspace, one per target",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Deployment),
+    problems: ["invalid-cursor"],
+  }),
+  getNodeGroupDeployment: route({
+    method: "GET",
+    path: `${G}/deployment`,
+    summary: "Get a node group's deployment",
+    access: "viewer",
+    status: 200,
+    answer: Deployment,
+    tagged: true,
+    problems: [],
+  }),
+  updateNodeGroupDeployment: route({
+    method: "PATCH",
+    path: `${G}/deployment`,
+    summary: "Add, change or remove named components of a node group's deployment",
+    access: "operator",
+    body: PatchDeployment,
+    ifMatch: "optional",
+    status: 202,
+    answer: Intent,
+    problems: ["unresolvable", "not-ready", "conflict"],
+  }),
+  deleteNodeGroupDeployment: route({
+    method: "DELETE",
+    path: `${G}/deployment`,
+    summary: "Empty a node group's deployment: its components leave the group's nodes",
+    access: "operator",
+    ifMatch: "optional",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready", "conflict"],
+  }),
+
+  createNode: route({
+    method: "POST",
+    path: `${W}/nodes`,
+    summary: "Create a node",
+    access: "operator",
+    body: CreateNode,
+    status: 202,
+    answer: Intent,
+    problems: ["name-taken", "not-ready"],
+  }),
+  listNodes: route({
+    method: "GET",
+    path: `${W}/nodes`,
+    summary: "List nodes in the order of their creation",
+    access: "viewer",
+    query: Page.extend({
+      group: z.string().min(1).max(64).optional().meta({ description: "Only nodes of this node group (name or id)" }),
+    }),
+    status: 200,
+    answer: page(Node),
+    problems: ["invalid-cursor"],
+  }),
+  getNode: route({
+    method: "GET",
+    path: N,
+    summary: "Get a node",
+    access: "viewer",
+    status: 200,
+    answer: Node,
+    tagged: true,
+    problems: [],
+  }),
+  updateNode: route({
+    method: "PATCH",
+    path: N,
+    summary: "Change a node's description",
+    access: "operator",
+    body: EditDescription,
+    ifMatch: "required",
+    status: 200,
+    answer: Node,
+    tagged: true,
+    problems: [],
+  }),
+  deleteNode: route({
+    method: "DELETE",
+    path: N,
+    summary: "Delete a node",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+  }),
+
+  createComponent: route({
+    method: "POST",
+    path: `${W}/components`,
+    summary: "Create a component; its name is claimed for the whole account",
+    access: "maintainer",
+    body: CreateComponent,
+    status: 201,
+    answer: Component,
+    tagged: true,
+    problems: ["name-taken", "not-ready"],
+  }),
+  listComponents: route({
+    method: "GET",
+    path: `${W}/components`,
+    summary: "List components in the order of their creation",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Component),
+    problems: ["invalid-cursor"],
+  }),
+  getComponent: route({
+    method: "GET",
+    path: C,
+    summary: "Get a component",
+    access: "viewer",
+    status: 200,
+    answer: Component,
+    tagged: true,
+    problems: [],
+  }),
+  updateComponent: route({
+    method: "PATCH",
+    path: C,
+    summary: "Change a component's description",
+    access: "maintainer",
+    body: EditDescription,
+    ifMatch: "required",
+    status: 200,
+    answer: Component,
+    tagged: true,
+    problems: [],
+  }),
+  deleteComponent: route({
+    method: "DELETE",
+    path: C,
+    summary: "Delete a component that has no versions",
+    access: "maintainer",
+    status: 204,
+    problems: ["component-not-empty"],
+  }),
+
+  createComponentVersion: route({
+    method: "POST",
+    path: `${C}/versions`,
+    summary: "Create a draft version",
+    access: "maintainer",
+    body: CreateVersion,
+    status: 201,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["name-taken", "not-ready"],
+  }),
+  listComponentVersions: route({
+    method: "GET",
+    path: `${C}/versions`,
+    summary: "List a component's versions in the order of their creation",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ComponentVersion),
+    problems: ["invalid-cursor"],
+  }),
+  getComponentVersion: route({
+    method: "GET",
+    path: V,
+    summary: "Get a version",
+    access: "viewer",
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: [],
+  }),
+  createComponentFile: route({
+    method: "POST",
+    path: `${V}/files`,
+    summary: "Declare a file of a draft and get a URL to upload it to",
+    access: "maintainer",
+    body: CreateFile,
+    status: 201,
+    answer: CreatedFile,
+    problems: ["version-immutable"],
+  }),
+  listComponentFiles: route({
+    method: "GET",
+    path: `${V}/files`,
+    summary: "List a version's files by path",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ComponentFile),
+    problems: ["invalid-cursor"],
+  }),
+  publishComponentVersion: route({
+    method: "POST",
+    path: `${V}/publish`,
+    summary: "Publish a draft: check its files, make it a Greengrass component version",
+    access: "maintainer",
+    status: 202,
+    answer: Intent,
+    problems: ["version-immutable"],
+  }),
+  deleteComponentVersion: route({
+    method: "DELETE",
+    path: V,
+    summary: "Delete a version that no deployment uses",
+    access: "maintainer",
+    status: 202,
+    answer: Intent,
+    problems: ["version-in-use", "not-ready"],
+  }),
+
+  createRelease: route({
+    method: "POST",
+    path: `${W}/releases`,
+    summary: "Create a draft OTA release and get a URL to upload its binary to",
+    access: "maintainer",
+    body: CreateRelease,
+    status: 201,
+    answer: CreatedRelease,
+    problems: ["not-ready"],
+    environment: ["OTA_BUCKET"],
+  }),
+  listReleases: route({
+    method: "GET",
+    path: `${W}/releases`,
+    summary: "List OTA releases in the order of their creation",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Release),
+    problems: ["invalid-cursor"],
+  }),
+  getRelease: route({
+    method: "GET",
+    path: R,
+    summary: "Get an OTA release",
+    access: "viewer",
+    status: 200,
+    answer: Release,
+    tagged: true,
+    problems: [],
+  }),
+  publishRelease: route({
+    method: "POST",
+    path: `${R}/publish`,
+    summary: "Publish an OTA release: devices get it from then on",
+    access: "maintainer",
+    status: 202,
+    answer: Intent,
+    problems: ["version-immutable"],
+  }),
+  deleteRelease: route({
+    method: "DELETE",
+    path: R,
+    summary: "Delete an OTA release; devices no longer get it",
+    access: "maintainer",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+  }),
+
+  listIntents: route({
+    method: "GET",
+    path: `${W}/intents`,
+    summary: "List a workspace's intents, newest first",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Intent),
+    problems: ["invalid-cursor"],
+  }),
+  getIntent: route({
+    method: "GET",
+    path: "/v1/intents/{intent}",
+    summary: "Get an intent: how far an accepted wish has come",
+    access: "caller",
+    status: 200,
+    answer: Intent,
+    problems: [],
+  }),
+  getOpenapi: route({
+    method: "GET",
+    path: "/v1/openapi.json",
+    summary: "Get this document",
+    access: "anyone",
+    status: 200,
+    answer: z.record(z.string(), z.json()),
+    problems: [],
+  }),
+} as const satisfies Record<string, Route>;
+
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;
+
+/** `createNodeGroup` → `create-node-group`: the handler's file below `functions/api`. */
+export const handlerName = (operation: string): string =>
+  operation.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The names in braces of a path. */
+export type PathParameters<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | PathParameters<Rest>
+  : never;

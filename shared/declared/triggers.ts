@@ -1,0 +1,76 @@
+import type { TableName } from "../writes.ts";
+
+/** A function that reads a table's stream. At most two may read one stream. */
+export interface StreamDeclaration {
+  readonly table: TableName;
+  readonly function: string;
+  /** Lambda event filter patterns; a record that matches none never reaches the function. */
+  readonly filters: readonly object[];
+  readonly batchSize: number;
+  readonly maximumRetryAttempts: number;
+  readonly maximumRecordAgeSeconds: number;
+}
+
+/** A rule that hands matching events of a bus to a function. */
+export interface RuleDeclaration {
+  readonly bus: "default" | "slipway";
+  readonly pattern: object;
+  readonly function: string;
+}
+
+/** A function that runs by the clock. */
+export interface ScheduleDeclaration {
+  readonly every: `rate(${string})`;
+  readonly function: string;
+}
+
+export const streams: Readonly<Record<string, StreamDeclaration>> = {
+  "start-workflows": {
+    table: "control",
+    function: "start-workflows",
+    // A new intent, or one that the sweep has put back to requested.
+    filters: [
+      {
+        eventName: ["INSERT", "MODIFY"],
+        dynamodb: { NewImage: { type: { S: ["intent"] }, status: { S: ["requested"] } } },
+      },
+    ],
+    batchSize: 10,
+    maximumRetryAttempts: 5,
+    maximumRecordAgeSeconds: 86_400,
+  },
+  "publish-events": {
+    table: "control",
+    function: "publish-events",
+    filters: [
+      {
+        eventName: ["MODIFY"],
+        dynamodb: {
+          NewImage: { type: { S: ["intent"] }, status: { S: ["succeeded", "failed"] } },
+          OldImage: { status: { S: ["requested", "running"] } },
+        },
+      },
+    ],
+    batchSize: 10,
+    maximumRetryAttempts: 5,
+    maximumRecordAgeSeconds: 86_400,
+  },
+};
+
+/** @param stateMachines what the ARN of every state machine of the stage starts with */
+export const rules = (stateMachines: string): Readonly<Record<string, RuleDeclaration>> => ({
+  "workflow-ended": {
+    bus: "default",
+    // What ended without a chance to say so itself; a success has recorded its own end.
+    pattern: {
+      source: ["aws.states"],
+      "detail-type": ["Step Functions Execution Status Change"],
+      detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"], stateMachineArn: [{ prefix: stateMachines }] },
+    },
+    function: "workflow-ended",
+  },
+});
+
+export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
+  "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
+};

@@ -1,0 +1,49 @@
+import { keys } from "../keys.ts";
+import type { Write } from "../writes.ts";
+import type { StoredCell } from "./cell.ts";
+
+/** A delivery that takes longer has died: another one may go ahead. Longer than the delivering function may run. */
+const LEASE_MS = 45_000;
+
+/** One delivery: the content's hash and its number among the cell's deliveries. */
+export interface Delivery {
+  readonly hash: string;
+  readonly sequence: number;
+}
+
+/** Takes the cell's lease, which is free, has run out, or is this holder's own from before a crash. */
+export const leaseCell = (cell: StoredCell, holder: string, now: number): Write => ({
+  do: "update",
+  key: keys.cell(cell.workspaceId, cell.key),
+  set: { lease: holder, leaseUntil: now + LEASE_MS },
+  when: cell.lease === holder ? { lease: holder } : { leaseUntil: { below: now } },
+  otherwise: { code: "busy", detail: "another change of the same cell is being delivered" },
+});
+
+/** The same number again for a delivery that did not get to its end, else the next one: A → B → A delivers A twice. */
+export const nextDelivery = (cell: StoredCell, hash: string): Delivery => {
+  if (cell.pending?.hash === hash) return cell.pending;
+  return { hash, sequence: Math.max(cell.delivered?.sequence ?? 0, cell.pending?.sequence ?? 0) + 1 };
+};
+
+export const startDelivery = (cell: StoredCell, delivery: Delivery, holder: string): Write => ({
+  do: "update",
+  key: keys.cell(cell.workspaceId, cell.key),
+  set: { pending: delivery },
+  when: { lease: holder },
+  otherwise: { code: "busy", detail: "the lease of the cell was lost" },
+});
+
+/** The delivery is Greengrass's now: written down, and the lease given back. */
+export const recordDelivery = (
+  cell: StoredCell,
+  delivered: Delivery & { readonly deploymentId: string },
+  holder: string,
+): Write => ({
+  do: "update",
+  key: keys.cell(cell.workspaceId, cell.key),
+  set: { delivered, leaseUntil: 0 },
+  remove: ["pending", "lease"],
+  when: { lease: holder },
+  otherwise: { code: "busy", detail: "the lease of the cell was lost" },
+});

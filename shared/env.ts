@@ -1,0 +1,31 @@
+import * as z from "zod";
+
+/** Every environment variable that a function of ours may be given. A function's declaration names those it gets. */
+export const ENVIRONMENT = {
+  STAGE: z.string().regex(/^[a-z][a-z0-9-]{0,15}$/),
+  CONTROL_TABLE: z.string().min(3),
+  OTA_TABLE: z.string().min(3),
+  OTA_BUCKET: z.string().min(3),
+  /** ARN of any state machine of the stage up to and with the last colon: a machine's name follows. */
+  STATE_MACHINE_PREFIX: z.string().startsWith("arn:"),
+  EVENT_BUS: z.string().min(1),
+  /** Public base URL from which anonymous devices fetch packages. */
+  OTA_URL: z.url(),
+  /** Workspace that `/package` means when the path names none; empty for none. */
+  OTA_DEFAULT_WORKSPACE: z.string(),
+  ACCOUNT_ID: z.string().regex(/^\d{12}$/),
+  /** Origins that may upload to workspace buckets from a browser, comma separated. */
+  UPLOAD_ORIGINS: z.string().min(1),
+} as const;
+
+export type EnvironmentName = keyof typeof ENVIRONMENT;
+
+/**
+ * A variable of this function's environment.
+ * @throws Error that names the variable when it is absent or not of its form: a fault of the deployment, not of a client.
+ */
+export const env = (name: EnvironmentName): string => {
+  const parsed = ENVIRONMENT[name].safeParse(process.env[name]);
+  if (!parsed.success) throw new Error(`environment variable ${name}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+};

@@ -1,0 +1,43 @@
+import { keys, otaKeys } from "../keys.ts";
+import type { Problem, ProblemCode } from "../problems.ts";
+import type { Key, Write } from "../writes.ts";
+import type { WorkflowInput } from "./intent.ts";
+
+/** Refusals that found nothing to be wrong with the subject: it stays as it was before the intent. */
+const UNTOUCHED: Partial<Record<ProblemCode, string>> = {
+  "workspace-not-empty": "active",
+  "node-group-not-empty": "active",
+  "version-in-use": "published",
+};
+
+/** What a failed intent leaves of its subject: `failed`, from where it may be tried again or deleted. */
+export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date): Write | undefined => {
+  const status = UNTOUCHED[problem.code] ?? "failed";
+  const update = (key: Key, table?: "ota"): Write => ({
+    do: "update",
+    ...(table && { table }),
+    key,
+    set: { status, updatedAt: now.toISOString() },
+    when: { status: { in: ["creating", "publishing", "deleting"] } },
+  });
+  const { kind, workspaceId, subjectId, parentId } = input;
+  switch (kind) {
+    case "workspace.create":
+    case "workspace.delete":
+      return update(keys.workspace(workspaceId));
+    case "node-group.create":
+    case "node-group.delete":
+      return update(keys.nodeGroup(workspaceId, subjectId));
+    case "node.create":
+    case "node.delete":
+      return update(keys.node(workspaceId, subjectId));
+    case "component-version.publish":
+    case "component-version.delete":
+      return update(keys.version(parentId, subjectId));
+    case "release.publish":
+    case "release.delete":
+      return update(otaKeys.release(workspaceId, subjectId), "ota");
+    case "deployment.apply":
+      return undefined; // what is wanted stays wanted: the next edit, or the sweep, applies it
+  }
+};

@@ -1,0 +1,83 @@
+import type { Key } from "./writes.ts";
+
+/**
+ * Every key of the two tables, and nowhere else. A partition is named after what it lists, so that a list is one query:
+ * `ws_…#node` holds a workspace's nodes, `grp_…#node` the nodes of a group.
+ */
+export const keys = {
+  workspace: (workspaceId: string): Key => ({ pk: workspaceId, sk: "workspace" }),
+  workspaceName: (name: string): Key => ({ pk: `name#workspace#${name}`, sk: "name" }),
+  membership: (subject: string, workspaceId: string): Key => ({ pk: partitions.memberships(subject), sk: workspaceId }),
+  member: (workspaceId: string, subject: string): Key => ({ pk: partitions.members(workspaceId), sk: subject }),
+  nodeGroup: (workspaceId: string, groupId: string): Key => ({ pk: partitions.nodeGroups(workspaceId), sk: groupId }),
+  nodeGroupName: (workspaceId: string, name: string): Key => ({
+    pk: `name#${workspaceId}#node-group#${name}`,
+    sk: "name",
+  }),
+  node: (workspaceId: string, nodeId: string): Key => ({ pk: partitions.nodes(workspaceId), sk: nodeId }),
+  nodeName: (workspaceId: string, name: string): Key => ({ pk: `name#${workspaceId}#node#${name}`, sk: "name" }),
+  nodeOfGroup: (groupId: string, nodeId: string): Key => ({ pk: partitions.nodesOfGroup(groupId), sk: nodeId }),
+  cell: (workspaceId: string, cellKey: string): Key => ({ pk: partitions.cells(workspaceId), sk: cellKey }),
+  component: (workspaceId: string, componentId: string): Key => ({
+    pk: partitions.components(workspaceId),
+    sk: componentId,
+  }),
+  /** Component names are claimed once per account: recipes refer to them without a workspace. */
+  componentName: (name: string): Key => ({ pk: `name#component#${name}`, sk: "name" }),
+  version: (componentId: string, versionId: string): Key => ({ pk: partitions.versions(componentId), sk: versionId }),
+  versionName: (componentId: string, version: string): Key => ({
+    pk: `name#${componentId}#version#${version}`,
+    sk: "name",
+  }),
+  file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: path }),
+  deployment: (workspaceId: string, targetId: string): Key => ({
+    pk: partitions.deployments(workspaceId),
+    sk: targetId,
+  }),
+  deploymentRevision: (targetId: string, revision: number): Key => ({
+    pk: partitions.deploymentRevisions(targetId),
+    sk: String(revision).padStart(10, "0"),
+  }),
+  catalogue: (): Key => ({ pk: "catalogue", sk: "catalogue" }),
+  intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
+  idempotency: (hash: string): Key => ({ pk: `idempotency#${hash}`, sk: "idempotency" }),
+} as const;
+
+/** Keys of the `ota` table. */
+export const otaKeys = {
+  workspaceName: (name: string): Key => ({ pk: `name#${name}`, sk: "workspace" }),
+  release: (workspaceId: string, releaseId: string): Key => ({
+    pk: otaPartitions.releases(workspaceId),
+    sk: releaseId,
+  }),
+  /** What devices get for an app in an environment; both compare without regard to case. */
+  current: (workspaceId: string, app: string, environment: string): Key => ({
+    pk: otaPartitions.current(workspaceId),
+    sk: `${environment.toLowerCase()}#${app.toLowerCase()}`,
+  }),
+} as const;
+
+export const partitions = {
+  memberships: (subject: string) => `member#${subject}`,
+  members: (workspaceId: string) => `${workspaceId}#member`,
+  nodeGroups: (workspaceId: string) => `${workspaceId}#node-group`,
+  nodes: (workspaceId: string) => `${workspaceId}#node`,
+  nodesOfGroup: (groupId: string) => `${groupId}#node`,
+  cells: (workspaceId: string) => `${workspaceId}#cell`,
+  components: (workspaceId: string) => `${workspaceId}#component`,
+  versions: (componentId: string) => `${componentId}#version`,
+  files: (versionId: string) => `${versionId}#file`,
+  deployments: (workspaceId: string) => `${workspaceId}#deployment`,
+  deploymentRevisions: (targetId: string) => `${targetId}#revision`,
+} as const;
+
+export const otaPartitions = {
+  releases: (workspaceId: string) => `${workspaceId}#release`,
+  current: (workspaceId: string) => `${workspaceId}#current`,
+} as const;
+
+/** The secondary indexes of the `control` table: intents of a workspace, and intents that have not ended. */
+export const indexes = {
+  intentsOfWorkspace: { name: "intents-of-workspace", pk: "workspaceIntents", sk: "id" },
+  openIntents: { name: "open-intents", pk: "open", sk: "updatedAt" },
+} as const;

@@ -1,0 +1,40 @@
+import * as z from "zod";
+import { isId } from "./ids.ts";
+
+const notAnId = (name: string) => !isId(name);
+const NOT_AN_ID = { error: "must not look like an id" };
+
+/** Bounded by the bucket's name: `ws-xxx-{name}-comp-artifacts` in at most 63 characters. */
+export const WorkspaceName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,39}[a-z0-9])?$/, "1 to 41 of a-z, 0-9 and inner hyphens")
+  .meta({ description: "Unique in the stage; part of bucket and OTA URLs", examples: ["acme"] });
+
+export const ResourceName = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/,
+    "1 to 64 of letters, digits, '.', '_' and '-', the first a letter or digit",
+  )
+  .refine(notAnId, NOT_AN_ID);
+
+/** AWS IoT Greengrass V2, component recipe reference: `ComponentName`. */
+export const ComponentName = z
+  .string()
+  .regex(/^[a-zA-Z0-9-_.]{1,128}$/, "1 to 128 of letters, digits, '-', '_' and '.'")
+  .refine(notAnId, NOT_AN_ID);
+
+/** Names that AWS sees. Account-wide there, so each carries stage and workspace; ids have a fixed length. */
+export const awsNames = {
+  /** Also the name of the workspace's thing type: the device role's policy derives the bucket from it. */
+  bucket: (random: string, workspaceName: string) => `ws-${random}-${workspaceName}-comp-artifacts`,
+  devicePolicy: (stage: string, workspaceId: string) => `${stage}-${workspaceId}-device`,
+  thing: (stage: string, workspaceId: string, nodeId: string) => `${stage}-${workspaceId}-${nodeId}`,
+  nodeGroup: (stage: string, workspaceId: string, groupId: string) => `${stage}-${workspaceId}-${groupId}`,
+  cell: (stage: string, workspaceId: string, cellKey: string, generation: number) =>
+    `${stage}-${workspaceId}-cell-${cellKey}-${generation}`,
+  roleAlias: (stage: string) => `${stage}-slipway-device`,
+  deviceRole: (stage: string) => `${stage}-slipway-device`,
+  provisioningRole: (stage: string) => `${stage}-slipway-provisioning`,
+  provisioningTemplate: (stage: string) => `${stage}-slipway-node`,
+} as const;

@@ -1,0 +1,137 @@
+import * as z from "zod";
+import { cellKey, enterCell, leaveCell, type Runtime } from "../deployment/cell.ts";
+import type { Moment } from "../ids.ts";
+import { type NewIntent, requestIntent } from "../intent/intent.ts";
+import { keys } from "../keys.ts";
+import { ResourceName } from "../names.ts";
+import type { StoredNodeGroup } from "../node-group/node-group.ts";
+import { born, Description, ResourceStatus, type Stored, Timestamps } from "../resource.ts";
+import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
+import type { Write } from "../writes.ts";
+
+/** A thing can be in 10 static groups (AWS IoT's limit); one of them is the cell. */
+export const MAX_GROUPS_OF_NODE = 9;
+
+const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
+
+export const CreateNode = z
+  .strictObject({
+    name: ResourceName,
+    description: Description.optional(),
+    groups: z
+      .array(z.string().min(1).max(64))
+      .max(MAX_GROUPS_OF_NODE)
+      .refine((groups) => new Set(groups).size === groups.length, "must not repeat a group")
+      .default([])
+      .meta({ description: "Names or ids of its node groups" }),
+    runtime: RuntimeSchema.default("nucleus"),
+  })
+  .meta({ id: "CreateNode" });
+export type CreateNode = z.infer<typeof CreateNode>;
+
+export const Node = z
+  .object({
+    id: z.string(),
+    name: ResourceName,
+    description: Description.optional(),
+    status: ResourceStatus,
+    groups: z.array(z.string()).meta({ description: "Ids of its node groups" }),
+    runtime: RuntimeSchema,
+    thing: z.string().meta({ description: "Name of its AWS IoT thing, which is also its Greengrass core device" }),
+    ...Timestamps,
+  })
+  .meta({ id: "Node" });
+
+export type StoredNode = z.infer<typeof Node> &
+  Stored & {
+    readonly type: "node";
+    readonly workspaceId: string;
+    readonly cell: string;
+  };
+
+const subject = (node: StoredNode): NewIntent["subject"] => ({
+  type: "node",
+  id: node.id,
+  name: node.name,
+  href: `/v1/workspaces/${node.workspaceId}/nodes/${node.id}`,
+});
+
+/** Which deployments reach the node. Every node group has a deployment from its first day, so its groups are it. */
+const targetsOf = (groups: readonly StoredNodeGroup[]): string[] => groups.map(({ id }) => id).sort();
+
+export const createNode = (
+  workspace: StoredWorkspace,
+  input: Omit<CreateNode, "groups">,
+  groups: readonly StoredNodeGroup[],
+  thing: (nodeId: string) => string,
+  caller: string,
+  moment: Moment,
+): Accepted => {
+  const id = moment.newId("node");
+  const targets = targetsOf(groups);
+  const runtime: Runtime = input.runtime;
+  const node: StoredNode = {
+    ...keys.node(workspace.id, id),
+    type: "node",
+    id,
+    workspaceId: workspace.id,
+    ...input,
+    status: "creating",
+    groups: targets,
+    thing: thing(id),
+    cell: cellKey(targets, runtime),
+    ...born(moment.now),
+  };
+  return {
+    intent: requestIntent(
+      { kind: "node.create", workspaceId: workspace.id, subject: subject(node), requestedBy: caller },
+      moment,
+    ),
+    writes: [
+      workspaceIsActive(workspace.id),
+      {
+        do: "create",
+        item: { ...keys.nodeName(workspace.id, input.name), type: "name", id },
+        otherwise: { code: "name-taken", detail: `a node named ${input.name} exists in this workspace` },
+      },
+      { do: "create", item: { ...node } },
+      ...groups.flatMap((group): Write[] => [
+        {
+          do: "check",
+          key: keys.nodeGroup(workspace.id, group.id),
+          when: { status: "active" },
+          otherwise: { code: "not-ready", detail: `the node group ${group.name} is not active` },
+        },
+        {
+          do: "create",
+          item: { ...keys.nodeOfGroup(group.id, id), type: "node-of-group", nodeId: id, workspaceId: workspace.id },
+        },
+      ]),
+      enterCell(workspace.id, targets, runtime, moment.now),
+    ],
+  };
+};
+
+export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Accepted => ({
+  intent: requestIntent(
+    { kind: "node.delete", workspaceId: node.workspaceId, subject: subject(node), requestedBy: caller },
+    moment,
+  ),
+  writes: [
+    {
+      do: "update",
+      key: keys.node(node.workspaceId, node.id),
+      set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      when: { status: { in: ["active", "failed"] } },
+      otherwise: { code: "not-ready", detail: "the node is being created or deleted" },
+    },
+  ],
+});
+
+/** The last writes of a deletion: once AWS has nothing of the node, Slipway forgets it, all at once. */
+export const forgetNode = (node: StoredNode): Write[] => [
+  { do: "delete", key: keys.node(node.workspaceId, node.id), when: { status: "deleting" } },
+  { do: "delete", key: keys.nodeName(node.workspaceId, node.name) },
+  ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
+  leaveCell(node.workspaceId, node.cell),
+];

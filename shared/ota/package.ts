@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { gzipEpilogue, gzipPrologue } from "./archive.ts";
+import type { EntityTags } from "./entity-tags.ts";
+import type { CurrentRelease, PayloadType, Segment } from "./select.ts";
+
+/** A piece of an archive, in order: bytes that are here, or a stored segment to be copied. */
+export type ArchivePart =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "segment"; readonly segment: Segment };
+
+/** What a device is answered. ETags are strong and quoted. */
+export type PackageAnswer =
+  | { readonly kind: "not-found" }
+  | {
+      readonly kind: "not-modified";
+      /**
+       * `answer`: the client already holds this very answer, by the answer's own ETag (a plain 304 is right everywhere).
+       * `binaries`: it has every binary, or said `*`. Behind a cache that revalidates with its own ETag, a 304 would call the
+       * cache's stale body fresh: answer such a request with a marked 200, which the edge turns into a 304.
+       */
+      readonly because: "answer" | "binaries";
+      readonly etag: string;
+    }
+  | { readonly kind: "metadata"; readonly etag: string; readonly body: Uint8Array }
+  | {
+      readonly kind: "archive";
+      readonly etag: string;
+      readonly contentLength: number;
+      readonly parts: readonly ArchivePart[];
+    };
+
+export interface PackageRequest {
+  readonly payloadType: PayloadType;
+  /** From `select`. */
+  readonly selection: readonly CurrentRelease[];
+  /** From `x-ota-have` or `If-None-Match`. */
+  readonly have: EntityTags;
+  /** The URL from which a device can fetch this release's file alone. Must be the same at each call. */
+  readonly urlOf: (release: CurrentRelease) => string;
+}
+
+/** Part of every ETag: raise it when the same input gives other bytes than before. */
+const FORMAT = 1;
+
+const strongTag = (kind: string, content: string): string =>
+  `"${kind}${FORMAT}-${createHash("sha256").update(content).digest("hex").slice(0, 40)}"`;
+
+const opaque = (etag: string): string => etag.slice(1, -1);
+
+/**
+ * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size } }`, in order of the selection.
+ * The outer object is written by hand: an object of JavaScript would put apps with names like numbers first.
+ */
+const detailsOf = (request: PackageRequest, isHeld: (release: CurrentRelease) => boolean): string => {
+  const entries = request.selection.map((release) => {
+    const entry = {
+      latestVersion: release.version,
+      url: request.urlOf(release),
+      status_code: isHeld(release) ? 304 : 200,
+      sha256: release.sha256,
+      md5: release.md5,
+      size: release.size,
+    };
+    return `  ${JSON.stringify(release.app)}: ${JSON.stringify(entry)}`;
+  });
+  return `{\n${entries.join(",\n")}\n}\n`;
+};
+
+/**
+ * Decides the answer to a device, as data. An archive is not read: its length and ETag follow from the identities of its
+ * segments, so that the same question always gets the same bytes under the same ETag, and Range and resume are safe.
+ *
+ * ETags of answers contain a `-`, so that no answer's ETag can be taken for the hash of a binary.
+ */
+export const answerPackage = (request: PackageRequest): PackageAnswer => {
+  const { selection, have, payloadType } = request;
+  if (selection.length === 0) return { kind: "not-found" };
+  const hashes = new Set(have.tags);
+  const isHeld = (release: CurrentRelease) =>
+    hashes.has(release.sha256.toLowerCase()) || hashes.has(release.md5.toLowerCase());
+  const details = detailsOf(request, isHeld);
+  const needed = selection.filter((release) => !isHeld(release)).map((release) => release.segment);
+
+  const identities = needed.map(({ key, size, crc32, length }) => [key, size, crc32, length]);
+  const etag =
+    payloadType === "metadataOnly" ? strongTag("m", details) : strongTag("a", JSON.stringify([details, identities]));
+  if (have.others.includes(opaque(etag))) return { kind: "not-modified", because: "answer", etag };
+  if (have.any || needed.length === 0) return { kind: "not-modified", because: "binaries", etag };
+
+  const body = new TextEncoder().encode(details);
+  if (payloadType === "metadataOnly") return { kind: "metadata", etag, body };
+  const [prologue, epilogue] = [gzipPrologue(), gzipEpilogue(needed, body)];
+  const segmentBytes = needed.reduce((sum, segment) => sum + segment.size, 0);
+  return {
+    kind: "archive",
+    etag,
+    contentLength: prologue.length + segmentBytes + epilogue.length,
+    parts: [
+      { kind: "bytes", bytes: prologue },
+      ...needed.map((segment) => ({ kind: "segment", segment }) as const),
+      { kind: "bytes", bytes: epilogue },
+    ],
+  };
+};

@@ -1,0 +1,217 @@
+import { RETRYABLE_ERRORS } from "../shared/problems.ts";
+import { type TaskName, tasks } from "./tasks.ts";
+
+/**
+ * Amazon States Language (https://states-language.net), as much of it as our workflows use. Data flow is JSONPath: the
+ * input's ids stay as they are in `$`; a task's answer is put beside them under a name of its own.
+ */
+type Next<Name extends string> = { readonly Next: Name } | { readonly End: true };
+
+interface Retrier {
+  readonly ErrorEquals: readonly string[];
+  readonly IntervalSeconds: number;
+  readonly MaxAttempts: number;
+  readonly BackoffRate: number;
+  readonly MaxDelaySeconds?: number;
+  readonly JitterStrategy?: "FULL" | "NONE";
+}
+
+interface Catcher<Name extends string> {
+  readonly ErrorEquals: readonly string[];
+  readonly ResultPath: string;
+  readonly Next: Name;
+}
+
+export type TaskState<Name extends string> = {
+  readonly Type: "Task";
+  readonly Resource: "arn:aws:states:::lambda:invoke";
+  readonly Parameters: { readonly FunctionName: string; readonly Payload: Readonly<Record<string, unknown>> };
+  readonly ResultSelector?: Readonly<Record<string, string>>;
+  readonly ResultPath: string | null;
+  readonly TimeoutSeconds: number;
+  readonly Retry: readonly Retrier[];
+  readonly Catch?: readonly Catcher<Name>[];
+} & Next<Name>;
+
+interface ChoiceRule<Name extends string> {
+  readonly Variable: string;
+  readonly BooleanEquals?: boolean;
+  readonly StringEquals?: string;
+  readonly Next: Name;
+}
+
+export type State<Name extends string> =
+  | TaskState<Name>
+  | { readonly Type: "Choice"; readonly Choices: readonly ChoiceRule<Name>[]; readonly Default: Name }
+  | ({ readonly Type: "Wait"; readonly Seconds: number } & Next<Name>)
+  | ({ readonly Type: "Pass" } & Next<Name>)
+  | { readonly Type: "Succeed" }
+  | { readonly Type: "Fail"; readonly Error: string; readonly Cause: string }
+  | ({
+      readonly Type: "Map";
+      readonly ItemsPath: string;
+      readonly ItemSelector: Readonly<Record<string, string>>;
+      readonly MaxConcurrency: number;
+      readonly ItemProcessor: Definition;
+      readonly ResultPath: null;
+      readonly Catch?: readonly Catcher<Name>[];
+    } & Next<Name>);
+
+export interface Definition {
+  readonly Comment?: string;
+  readonly StartAt: string;
+  readonly TimeoutSeconds?: number;
+  readonly States: Readonly<Record<string, State<string>>>;
+  readonly ProcessorConfig?: { readonly Mode: "INLINE" };
+}
+
+/** Where a task's function is: its ARN on AWS, given by the stacks or by the embedded cloud. */
+export type FunctionArn = (task: TaskName) => string;
+
+export interface Workflow {
+  readonly name: string;
+  readonly definition: (functionArn: FunctionArn) => Definition;
+}
+
+/** States whose names `tsc` knows: an unknown `Next`, `Catch` or `StartAt` does not compile. */
+export const states = <const Name extends string>(definition: {
+  readonly StartAt: NoInfer<Name>;
+  readonly Comment?: string;
+  readonly TimeoutSeconds?: number;
+  readonly ProcessorConfig?: { readonly Mode: "INLINE" };
+  readonly States: Readonly<Record<Name, State<NoInfer<Name>>>>;
+}): Definition => definition;
+
+/** The ids that every task is given. */
+const IDS = {
+  "intentId.$": "$.intentId",
+  "attempt.$": "$.attempt",
+  "kind.$": "$.kind",
+  "workspaceId.$": "$.workspaceId",
+  "subjectId.$": "$.subjectId",
+  "parentId.$": "$.parentId",
+} as const;
+
+/**
+ * Throttling and outages pass: seven tries over about half a minute. Lambda's own errors are those that its guide says
+ * to retry. https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+ */
+const RETRY: readonly Retrier[] = [
+  {
+    ErrorEquals: [
+      ...RETRYABLE_ERRORS,
+      "Lambda.ServiceException",
+      "Lambda.AWSLambdaException",
+      "Lambda.SdkClientException",
+      "Lambda.TooManyRequestsException",
+    ],
+    IntervalSeconds: 1,
+    MaxAttempts: 6,
+    BackoffRate: 2,
+    MaxDelaySeconds: 10,
+    JitterStrategy: "FULL",
+  },
+];
+
+/** The state to which a workflow's states go when they fail, where the intent is told why. */
+export const FAILED = "Record the failure";
+
+export interface TaskOptions {
+  /** Where the answer goes; without it the answer is dropped. */
+  readonly result?: `$.${string}`;
+  /** Payload beside the ids. */
+  readonly payload?: Readonly<Record<string, string>>;
+  readonly retry?: readonly Retrier[];
+}
+
+/** A task that hands the ids to a function. Inside a Map it has no Catch: the Map's catches. */
+export const invoke = <const Name extends string = never>(
+  functionArn: string,
+  task: TaskName,
+  next: Next<Name>,
+  options: TaskOptions = {},
+) =>
+  ({
+    Type: "Task",
+    Resource: "arn:aws:states:::lambda:invoke",
+    Parameters: { FunctionName: functionArn, Payload: { ...IDS, ...options.payload } },
+    ...(options.result !== undefined && { ResultSelector: { "value.$": "$.Payload" } }),
+    ResultPath: options.result ?? null,
+    TimeoutSeconds: tasks[task].timeoutSeconds + 5,
+    Retry: options.retry ?? RETRY,
+    ...next,
+  }) as const satisfies TaskState<Name>;
+
+/** Failures of any kind go to {@link FAILED}, with the error beside the ids. */
+export const CATCH = [{ ErrorEquals: ["States.ALL"], ResultPath: "$.error", Next: FAILED }] as const;
+
+/** Retry of a task that waits for something slow on AWS's side: every minute, for a quarter of an hour. */
+export const RETRY_EACH_MINUTE: readonly Retrier[] = [
+  { ErrorEquals: ["Busy"], IntervalSeconds: 60, MaxAttempts: 15, BackoffRate: 1 },
+  ...RETRY,
+];
+
+/** The last two states of every workflow: the intent is told why, and the execution is seen to have failed. */
+export const failureStates = (functionArn: FunctionArn) =>
+  ({
+    [FAILED]: invoke(
+      functionArn("fail-intent"),
+      "fail-intent",
+      { Next: "Failed" },
+      { payload: { "error.$": "$.error" } },
+    ),
+    Failed: { Type: "Fail", Error: "IntentFailed", Cause: "The intent tells why" },
+  }) as const;
+
+/**
+ * A workflow of steps in a row: the intent starts, each task runs, the last one records the success. What a step needs
+ * more than that (a Map, a loop) it states itself.
+ */
+export const sequence = <const Name extends string>(
+  functionArn: FunctionArn,
+  options: { readonly comment: string; readonly timeoutSeconds: number; readonly first: NoInfer<Name> },
+  steps: Readonly<Record<Name, State<NoInfer<Name> | typeof FAILED>>>,
+): Definition => ({
+  Comment: options.comment,
+  TimeoutSeconds: options.timeoutSeconds,
+  StartAt: "Start the intent",
+  States: {
+    "Start the intent": {
+      ...invoke(functionArn("start-intent"), "start-intent", { Next: options.first }),
+      Catch: CATCH,
+    },
+    ...steps,
+    ...failureStates(functionArn),
+  },
+});
+
+/** Builds the task states of one workflow: each catches its failures. */
+export const taskStates =
+  (functionArn: FunctionArn) =>
+  <const Name extends string = never>(task: TaskName, next: Next<Name>, options: TaskOptions = {}) => ({
+    ...invoke(functionArn(task), task, next, options),
+    Catch: CATCH,
+  });
+
+/** A Map over cells: `cells` are their keys; each run is given the ids and one key as `cell`. */
+export const eachCell = <const Name extends string = never>(
+  processor: Definition,
+  next: Next<Name>,
+): State<Name | typeof FAILED> => ({
+  Type: "Map",
+  ItemsPath: "$.cells.value",
+  ItemSelector: {
+    "intentId.$": "$.intentId",
+    "attempt.$": "$.attempt",
+    "kind.$": "$.kind",
+    "workspaceId.$": "$.workspaceId",
+    "subjectId.$": "$.subjectId",
+    "parentId.$": "$.parentId",
+    "cell.$": "$$.Map.Item.Value",
+  },
+  MaxConcurrency: 5,
+  ItemProcessor: processor,
+  ResultPath: null,
+  Catch: CATCH,
+  ...next,
+});

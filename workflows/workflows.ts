@@ -1,0 +1,29 @@
+import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/intent.ts";
+import type { Workflow } from "./asl.ts";
+import { componentVersionDelete, componentVersionPublish } from "./component-version.ts";
+import { deploymentApply } from "./deployment.ts";
+import { nodeCreate, nodeDelete } from "./node.ts";
+import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
+import { releaseDelete, releasePublish } from "./release.ts";
+import { workspaceCreate, workspaceDelete } from "./workspace.ts";
+
+const byKind: Readonly<Record<IntentKind, Workflow>> = {
+  "workspace.create": workspaceCreate,
+  "workspace.delete": workspaceDelete,
+  "node-group.create": nodeGroupCreate,
+  "node-group.delete": nodeGroupDelete,
+  "node.create": nodeCreate,
+  "node.delete": nodeDelete,
+  "component-version.publish": componentVersionPublish,
+  "component-version.delete": componentVersionDelete,
+  "deployment.apply": deploymentApply,
+  "release.publish": releasePublish,
+  "release.delete": releaseDelete,
+};
+
+/** Every workflow; the state machine of a stage is named `{stage}-{name}`. */
+export const workflows: readonly Workflow[] = INTENT_KINDS.map((kind) => {
+  const workflow = byKind[kind];
+  if (workflow.name !== workflowOf(kind)) throw new Error(`the workflow of ${kind} is named ${workflow.name}`);
+  return workflow;
+});
