@@ -1,0 +1,233 @@
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  DescribeStreamCommand,
+  type DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+} from "@aws-sdk/client-dynamodb-streams";
+import type { DeadLetters } from "./dead-letters.ts";
+import { type Checkpoints, openCheckpoints, trimStream } from "./event-source-mapping/checkpoints.ts";
+import { type Consumer, startConsumer } from "./event-source-mapping/consumer.ts";
+import { toSourceRecord } from "./event-source-mapping/records.ts";
+import type { Invoke, Log } from "./invoke.ts";
+
+/** A function that reads a table's stream, with the parameters of `CreateEventSourceMapping`. */
+export interface Mapping {
+  readonly name: string;
+  readonly table: string;
+  readonly functionName: string;
+  /** Patterns over the record; one that matches is enough, and none at all lets every record through. */
+  readonly filters: readonly object[];
+  readonly batchSize: number;
+  readonly batchWindowSeconds?: number;
+  /** -1: for ever. */
+  readonly maximumRetryAttempts: number;
+  readonly maximumRecordAgeSeconds?: number;
+  readonly bisectBatchOnFunctionError: boolean;
+  readonly reportBatchItemFailures: boolean;
+  readonly deadLetterQueue: string;
+}
+
+export interface EventSourceMappingsOptions {
+  readonly streams: DynamoDBStreamsClient;
+  /** The ARN of a table's latest stream. */
+  describeStreamArn(table: string): Promise<string>;
+  readonly mappings: readonly Mapping[];
+  readonly invoke: Invoke;
+  readonly deadLetters: DeadLetters;
+  /** Where `event-sources.db` is. */
+  readonly dir: string;
+  readonly region: string;
+  readonly accountId: string;
+  /** The pause between two reads while records come; it grows to two and a half times that while none do. */
+  readonly pollMs?: number;
+  /** The local engine's database file, whose processed stream records are deleted every so many records. */
+  readonly trim?: { readonly file: string; readonly everyRecords?: number };
+  readonly log: Log;
+}
+
+export interface EventSourceMappings {
+  /** Resolves when the streams were read to their ends and everything read is processed. */
+  idle(): Promise<void>;
+  /** Stops; a batch in work is not waited for, and is delivered again by the next start. */
+  close(): Promise<void>;
+}
+
+interface Reader {
+  /** Resolves after a read that began after the call, found nothing and met no work. */
+  quiet(): Promise<void>;
+  readonly stopped: Promise<void>;
+}
+
+const IDLE_FACTOR = 2.5;
+const TRIM_EVERY_RECORDS = 5_000;
+const RETRY_READ_MS = 250;
+const READ_LIMIT = 1_000;
+
+const min = (numbers: readonly bigint[]): bigint | undefined =>
+  numbers.reduce<bigint | undefined>((low, one) => (low === undefined || one < low ? one : low), undefined);
+
+const startReader = async (
+  table: string,
+  mappings: readonly Mapping[],
+  checkpoints: Checkpoints,
+  options: EventSourceMappingsOptions,
+  signal: AbortSignal,
+  counted: () => void,
+): Promise<Reader> => {
+  const { streams, region, accountId, pollMs = 10, trim, log } = options;
+  const streamArn = await options.describeStreamArn(table);
+  const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn: streamArn }));
+  // The engine has one shard, which never closes: its EndingSequenceNumber says only how far it has come.
+  const shardId = StreamDescription?.Shards?.[0]?.ShardId;
+  if (shardId === undefined) throw new Error(`the stream of ${table} has no shard`);
+
+  const consumers: Consumer[] = mappings.map((mapping) =>
+    startConsumer({
+      mapping,
+      checkpoint: checkpoints.get(mapping.name, streamArn),
+      save: (checkpoint) => checkpoints.set(mapping.name, streamArn, checkpoint),
+      context: {
+        streamArn,
+        shardId,
+        functionArn: `arn:aws:lambda:${region}:${accountId}:function:${mapping.functionName}`,
+        invoke: (functionName, payload) => {
+          counted();
+          return options.invoke(functionName, payload);
+        },
+        deadLetters: options.deadLetters,
+        signal,
+        log,
+      },
+      log,
+    }),
+  );
+  const lowest = (of: (consumer: Consumer) => bigint, among = consumers) => min(among.map(of)) ?? 0n;
+
+  /** An iterator and the record it stands behind: it serves only a reader that goes on from there. */
+  let iterator: { readonly after: bigint; readonly value: string } | undefined;
+  const iteratorAfter = async (after: bigint): Promise<string> => {
+    if (iterator?.after === after) return iterator.value;
+    const start =
+      after === 0n
+        ? ({ ShardIteratorType: "TRIM_HORIZON" } as const)
+        : ({ ShardIteratorType: "AFTER_SEQUENCE_NUMBER", SequenceNumber: String(after) } as const);
+    const answer = await streams.send(
+      new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...start }),
+      { abortSignal: signal },
+    );
+    if (answer.ShardIterator === undefined) throw new Error(`no iterator for the stream of ${table}`);
+    return answer.ShardIterator;
+  };
+
+  /** Reads on behind the consumer that is least far and answers how many records came. */
+  const read = async (): Promise<number> => {
+    const ready = consumers.filter((consumer) => consumer.hasRoom());
+    if (ready.length === 0) return 0;
+    const after = lowest((consumer) => consumer.position(), ready);
+    const value = await iteratorAfter(after);
+    iterator = undefined;
+    const page = await streams.send(new GetRecordsCommand({ ShardIterator: value, Limit: READ_LIMIT }), {
+      abortSignal: signal,
+    });
+    const records = (page.Records ?? []).map((record) => toSourceRecord(record, streamArn, region));
+    const last = records.at(-1)?.sequence ?? after;
+    if (page.NextShardIterator !== undefined) iterator = { after: last, value: page.NextShardIterator };
+    for (const consumer of ready) consumer.offer(records);
+    return records.length;
+  };
+
+  let trimmed = lowest((consumer) => consumer.checkpoint());
+  const trimProcessed = () => {
+    const checkpoint = lowest((consumer) => consumer.checkpoint());
+    if (trim === undefined || checkpoint - trimmed < BigInt(trim.everyRecords ?? TRIM_EVERY_RECORDS)) return;
+    // Also after a failure: the next time is soon enough.
+    trimmed = checkpoint;
+    try {
+      const records = trimStream(trim.file, table, checkpoint);
+      log("processed stream records were deleted", { table, records });
+    } catch (error) {
+      log("processed stream records could not be deleted", { table, error: String(error) });
+    }
+  };
+
+  let waiters: { fresh: boolean; resolve: () => void }[] = [];
+  const settleWaiters = (quiet: boolean) => {
+    const settled = quiet ? waiters.filter(({ fresh }) => !fresh) : [];
+    waiters = waiters.filter((waiter) => !settled.includes(waiter));
+    for (const { resolve } of settled) resolve();
+    // Whoever came during this read waits for the next.
+    for (const waiter of waiters) waiter.fresh = false;
+  };
+
+  const loop = async () => {
+    let wait = pollMs;
+    while (!signal.aborted) {
+      try {
+        const idleBefore = !consumers.some((consumer) => consumer.busy());
+        const records = await read();
+        const idle = idleBefore && records === 0 && !consumers.some((consumer) => consumer.busy());
+        settleWaiters(idle);
+        wait = records > 0 ? pollMs : Math.min(wait * 1.1, pollMs * IDLE_FACTOR);
+        trimProcessed();
+        // A full page says that more is waiting.
+        if (records < READ_LIMIT) await pause(wait, undefined, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        log("a stream could not be read", { table, error: String(error) });
+        await pause(RETRY_READ_MS);
+      }
+    }
+  };
+
+  const stopped = Promise.all([loop(), ...consumers.map((consumer) => consumer.stopped)]).then(() => {
+    for (const { resolve } of waiters) resolve();
+  });
+  return { quiet: () => new Promise<void>((resolve) => waiters.push({ fresh: true, resolve })), stopped };
+};
+
+/**
+ * Reads the streams of DynamoDB tables and runs the functions that are mapped to them, as Lambda does: in order, in
+ * batches, filtered, again after a failure, and to a dead letter queue in the end. Every record is delivered at least
+ * once; a mapping that fails does not keep the others of its table waiting.
+ *
+ * @throws `InvalidEventPattern` for a malformed filter, and what `describeStreamArn` throws
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+ */
+export const startEventSourceMappings = async (options: EventSourceMappingsOptions): Promise<EventSourceMappings> => {
+  const stopping = new AbortController();
+  const checkpoints = openCheckpoints(options.dir);
+  const readers: Reader[] = [];
+  let closing: Promise<void> | undefined;
+  const stop = async () => {
+    stopping.abort();
+    await Promise.all(readers.map((reader) => reader.stopped));
+    checkpoints.close();
+  };
+  const close = () => {
+    closing ??= stop();
+    return closing;
+  };
+  let invocations = 0;
+  const counted = () => {
+    invocations += 1;
+  };
+  try {
+    for (const [table, mappings] of Map.groupBy(options.mappings, (mapping) => mapping.table)) {
+      readers.push(await startReader(table, mappings, checkpoints, options, stopping.signal, counted));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    idle: async () => {
+      // A function that ran may have written to a table that was already found quiet.
+      for (let before = -1; before !== invocations && !stopping.signal.aborted; ) {
+        before = invocations;
+        await Promise.all(readers.map((reader) => reader.quiet()));
+      }
+    },
+    close,
+  };
+};

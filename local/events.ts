@@ -1,0 +1,245 @@
+import { randomUUID } from "node:crypto";
+import * as z from "zod";
+import { createAwsJsonServer, type Operation, ServiceError } from "./aws-json-rpc.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import { compilePattern } from "./event-pattern.ts";
+import { type Delivery, openDeliveries } from "./events/deliveries.ts";
+import { eventTime, readPutEvents, type SentEvent } from "./events/put-events.ts";
+import { parseSchedule } from "./events/schedule.ts";
+import type { Faults } from "./faults.ts";
+import type { Invoke, Log } from "./invoke.ts";
+import { listen, shut } from "./listen.ts";
+
+/** A rule with one function as its target; it has a pattern or a schedule. */
+export interface Rule {
+  readonly name: string;
+  readonly bus: string;
+  readonly pattern?: object;
+  /** `rate(1 minute)` or `cron(...)`; only on the default bus. */
+  readonly schedule?: string;
+  readonly functionName: string;
+  /** What the function gets in the event's place. */
+  readonly input?: unknown;
+  /** By default `{name}-dead-letters`. */
+  readonly deadLetterQueue?: string;
+}
+
+/** An event of an AWS service, for the default bus. */
+export interface ServiceEvent {
+  readonly source: string;
+  readonly "detail-type": string;
+  readonly detail: unknown;
+  readonly resources?: readonly string[];
+}
+
+export interface EventsOptions {
+  /** Where `events.db` is. */
+  readonly dir: string;
+  readonly port: number;
+  readonly region: string;
+  readonly accountId: string;
+  readonly rules: readonly Rule[];
+  readonly invoke: Invoke;
+  readonly faults: Faults;
+  readonly deadLetters: DeadLetters;
+  /** Multiplies the time between two runs of a schedule. */
+  readonly scheduleScale?: number;
+  readonly log: Log;
+}
+
+export interface Events {
+  readonly port: number;
+  readonly url: string;
+  /** Accepts an event of an AWS service: it is durable when this returns. */
+  publish(event: ServiceEvent): void;
+  /** Resolves when every accepted event is delivered or in a dead letter queue. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface ActiveRule extends Rule {
+  readonly arn: string;
+  readonly matches: (event: unknown) => boolean;
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const RuleInput = z.object({ Name: z.string().min(1), EventBusName: z.string().default("default") });
+const ListInput = z.object({
+  NamePrefix: z.string().default(""),
+  EventBusName: z.string().default("default"),
+});
+
+const activate = (rule: Rule, region: string, accountId: string): ActiveRule => {
+  if ((rule.pattern === undefined) === (rule.schedule === undefined)) {
+    throw new Error(`rule ${rule.name} needs a pattern or a schedule, and not both`);
+  }
+  const path = rule.bus === "default" ? rule.name : `${rule.bus}/${rule.name}`;
+  return {
+    ...rule,
+    arn: `arn:aws:events:${region}:${accountId}:rule/${path}`,
+    matches: rule.pattern === undefined ? () => false : compilePattern(rule.pattern),
+  };
+};
+
+const describeRule = (rule: ActiveRule) => ({
+  Name: rule.name,
+  Arn: rule.arn,
+  EventBusName: rule.bus,
+  State: "ENABLED",
+  ...(rule.pattern === undefined ? {} : { EventPattern: JSON.stringify(rule.pattern) }),
+  ...(rule.schedule === undefined ? {} : { ScheduleExpression: rule.schedule }),
+});
+
+/** Calls `fire` whenever the schedule is due, until `signal` aborts. */
+const runSchedule = (schedule: string, scale: number, signal: AbortSignal, fire: () => void) => {
+  const nextRun = parseSchedule(schedule);
+  let timer: NodeJS.Timeout | undefined;
+  const arm = (delay: number) => {
+    if (!Number.isFinite(delay)) return;
+    // A timer cannot wait longer than MAX_TIMER_MS, so a long wait is made of several.
+    timer = setTimeout(() => (delay > MAX_TIMER_MS ? arm(delay - MAX_TIMER_MS) : run()), Math.min(delay, MAX_TIMER_MS));
+  };
+  const run = () => {
+    fire();
+    next();
+  };
+  const next = () => {
+    const now = Date.now();
+    arm((nextRun(now) - now) * scale);
+  };
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  next();
+};
+
+/**
+ * EventBridge on loopback: accepts events, keeps them until they are delivered, and runs schedules.
+ *
+ * @throws `InvalidEventPattern`, `InvalidSchedule` for a malformed rule, `PortTaken`
+ * @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/Welcome.html
+ */
+export const startEvents = async (options: EventsOptions): Promise<Events> => {
+  const { region, accountId, invoke, deadLetters, faults, log, scheduleScale = 1 } = options;
+  const rules = options.rules.map((rule) => activate(rule, region, accountId));
+  for (const { schedule } of rules) if (schedule !== undefined) parseSchedule(schedule);
+  const deliveries = openDeliveries({
+    dir: options.dir,
+    invoke,
+    deadLetters,
+    functionArn: (functionName) => `arn:aws:lambda:${region}:${accountId}:function:${functionName}`,
+    log,
+  });
+
+  const deliver = (rule: ActiveRule, envelope: object): Delivery => ({
+    rule: rule.name,
+    functionName: rule.functionName,
+    deadLetterQueue: rule.deadLetterQueue ?? `${rule.name}-dead-letters`,
+    payload: JSON.stringify(rule.input ?? envelope),
+  });
+
+  const envelopeOf = (event: Omit<SentEvent, "bus">) => ({
+    version: "0",
+    id: randomUUID(),
+    "detail-type": event["detail-type"],
+    source: event.source,
+    account: accountId,
+    time: event.time,
+    region,
+    resources: event.resources,
+    detail: event.detail,
+  });
+
+  /** Matches the events, keeps all their deliveries in one transaction, and answers the events' ids. */
+  const accept = (events: readonly SentEvent[]): string[] => {
+    const envelopes = events.map((event) => ({ bus: event.bus, envelope: envelopeOf(event) }));
+    deliveries.add(
+      envelopes.flatMap(({ bus, envelope }) =>
+        rules.filter((rule) => rule.bus === bus && rule.matches(envelope)).map((rule) => deliver(rule, envelope)),
+      ),
+    );
+    return envelopes.map(({ envelope }) => envelope.id);
+  };
+
+  const putEvents: Operation = (input) => {
+    const entries = readPutEvents(input);
+    const ids = accept(entries.filter((entry): entry is SentEvent => !("ErrorCode" in entry)));
+    const Entries = entries.map((entry) => ("ErrorCode" in entry ? entry : { EventId: ids.shift() }));
+    return { FailedEntryCount: entries.filter((entry) => "ErrorCode" in entry).length, Entries };
+  };
+
+  const operations = new Map<string, Operation>([
+    ["PutEvents", putEvents],
+    [
+      "ListRules",
+      (input) => {
+        const { NamePrefix, EventBusName } = ListInput.parse(input);
+        const found = rules.filter((rule) => rule.bus === EventBusName && rule.name.startsWith(NamePrefix));
+        return { Rules: found.map(describeRule) };
+      },
+    ],
+    [
+      "DescribeRule",
+      (input) => {
+        const { Name, EventBusName } = RuleInput.parse(input);
+        const found = rules.find((rule) => rule.bus === EventBusName && rule.name === Name);
+        if (found === undefined) {
+          throw new ServiceError(
+            "ResourceNotFoundException",
+            `Rule ${Name} does not exist on EventBus ${EventBusName}.`,
+          );
+        }
+        return describeRule(found);
+      },
+    ],
+  ]);
+
+  const stopping = new AbortController();
+  const fire = (rule: ActiveRule) => {
+    // The last run is still at work: this one is left out, so that a schedule never overlaps itself.
+    if (deliveries.pending(rule.name)) return;
+    const event = {
+      source: "aws.events",
+      "detail-type": "Scheduled Event",
+      resources: [rule.arn],
+      detail: {},
+      time: eventTime(Date.now()),
+    };
+    deliveries.add([deliver(rule, envelopeOf(event))]);
+  };
+
+  const server = createAwsJsonServer({
+    iamPrefix: "events",
+    target: "AWSEvents",
+    version: "1.1",
+    operations,
+    faults,
+    log,
+  });
+  let closing: Promise<void> | undefined;
+  const stop = async () => {
+    stopping.abort();
+    await shut(server);
+    deliveries.close();
+  };
+  try {
+    const port = await listen("EventBridge", server, options.port);
+    deliveries.resume();
+    for (const rule of rules) {
+      if (rule.schedule !== undefined) runSchedule(rule.schedule, scheduleScale, stopping.signal, () => fire(rule));
+    }
+    return {
+      port,
+      url: `http://127.0.0.1:${port}`,
+      publish: (event) => {
+        accept([{ resources: [], ...event, bus: "default", time: eventTime(Date.now()) }]);
+      },
+      idle: deliveries.idle,
+      close: () => {
+        closing ??= stop();
+        return closing;
+      },
+    };
+  } catch (error) {
+    deliveries.close();
+    throw error;
+  }
+};

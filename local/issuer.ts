@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { exportJWK, generateKeyPair, type JWK } from "jose";
+import Provider, { errors, type TokenEndpointGrantContext } from "oidc-provider";
+import { listen, shut } from "./listen.ts";
+
+/** Who tokens are for: the `aud` that the gateway's authoriser wants. */
+export const AUDIENCE = "slipway";
+export const CLIENT_ID = "slipway-local";
+/** A grant of this issuer alone: a token for any subject, for who knows the client's secret. */
+export const SUBJECT_GRANT = "urn:slipway:grant:subject";
+
+const TOKEN_SECONDS = 3_600;
+const MAX_TOKEN_SECONDS = 86_400;
+
+interface Secrets {
+  readonly jwks: { readonly keys: JWK[] };
+  readonly clientSecret: string;
+  readonly cookieKey: string;
+}
+
+const secretsFile = (dir: string) => join(dir, "issuer.json");
+
+/** The client's secret, from the data folder, which only its owner can read. */
+export const clientSecretOf = (dir: string): string =>
+  (JSON.parse(readFileSync(secretsFile(dir), "utf8")) as Secrets).clientSecret;
+
+const loadSecrets = async (dir: string): Promise<Secrets> => {
+  const file = secretsFile(dir);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Secrets;
+  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const key = { ...(await exportJWK(privateKey)), kid: randomBytes(8).toString("hex"), use: "sig", alg: "ES256" };
+  const secrets: Secrets = {
+    jwks: { keys: [key] },
+    clientSecret: randomBytes(24).toString("base64url"),
+    cookieKey: randomBytes(24).toString("base64url"),
+  };
+  writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
+  return secrets;
+};
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+const issueForSubject =
+  (provider: Provider) =>
+  async (ctx: TokenEndpointGrantContext): Promise<void> => {
+    const { client, params } = ctx.oidc;
+    const subject = text(params?.subject);
+    if (client === undefined || subject === undefined) throw new errors.InvalidRequest("subject is missing");
+    const seconds = Number(text(params?.seconds) ?? TOKEN_SECONDS);
+    if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_TOKEN_SECONDS) {
+      throw new errors.InvalidRequest(`seconds must be 1 to ${MAX_TOKEN_SECONDS}`);
+    }
+    const token = new provider.AccessToken({
+      accountId: subject,
+      client,
+      expiresWithSession: false,
+      gty: SUBJECT_GRANT,
+      expiresIn: seconds,
+    } as ConstructorParameters<typeof provider.AccessToken>[0]);
+    token.resourceServer = new provider.ResourceServer(AUDIENCE, resourceServer);
+    token.setAudience(AUDIENCE);
+    ctx.body = { access_token: await token.save(), token_type: "Bearer", expires_in: seconds };
+  };
+
+const resourceServer = {
+  scope: "",
+  audience: AUDIENCE,
+  accessTokenFormat: "jwt" as const,
+  accessTokenTTL: TOKEN_SECONDS,
+  jwt: { sign: { alg: "ES256" as const } },
+};
+
+/** An OpenID Connect issuer, for the gateway's JWT authoriser to trust. Its keys outlive a restart. */
+export const startIssuer = async (options: { dir: string; port: number; url: string }) => {
+  const { jwks, clientSecret, cookieKey } = await loadSecrets(options.dir);
+  const provider = new Provider(options.url, {
+    clients: [
+      {
+        client_id: CLIENT_ID,
+        client_secret: clientSecret,
+        grant_types: [SUBJECT_GRANT],
+        redirect_uris: [],
+        response_types: [],
+        id_token_signed_response_alg: "ES256",
+      },
+    ],
+    jwks,
+    cookies: { keys: [cookieKey] },
+    scopes: ["openid"],
+    features: {
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => AUDIENCE,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => resourceServer,
+      },
+    },
+  });
+  provider.registerGrantType(SUBJECT_GRANT, issueForSubject(provider), ["subject", "seconds"]);
+  const server = createServer(provider.callback());
+  const port = await listen("issuer", server, options.port);
+  return { port, jwks, close: () => shut(server) };
+};
+
+/** A token for a subject from a running issuer. */
+export const fetchToken = async (
+  issuer: string,
+  clientSecret: string,
+  subject: string,
+  seconds?: number,
+): Promise<string> => {
+  const answer = await fetch(`${issuer}/token`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/x-www-form-urlencoded",
+      authorization: `Basic ${Buffer.from(`${CLIENT_ID}:${clientSecret}`).toString("base64")}`,
+    },
+    body: new URLSearchParams({
+      grant_type: SUBJECT_GRANT,
+      subject,
+      ...(seconds !== undefined && { seconds: String(seconds) }),
+    }),
+  });
+  const body = (await answer.json()) as { access_token?: string; error_description?: string };
+  if (body.access_token === undefined) throw new Error(`the issuer gave no token: ${body.error_description}`);
+  return body.access_token;
+};

@@ -1,0 +1,214 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import type { Faults } from "../faults.ts";
+import { listen, shut } from "../listen.ts";
+import { Content } from "./content.ts";
+import { type Context, requireBucket, type S3Event, XML_TYPE } from "./context.ts";
+import { corsHeaders, preflight } from "./cors.ts";
+import { notImplemented, S3Error } from "./errors.ts";
+import { publishPending } from "./events.ts";
+import { operationOf } from "./operations.ts";
+import { headersOf, parseTarget, type S3Request, type S3Response } from "./request.ts";
+import { ROUTES } from "./routes.ts";
+import { verifySignature } from "./sigv4.ts";
+import { Store } from "./store.ts";
+import { renderError } from "./xml.ts";
+
+export interface S3Options {
+  /** All state is below it. */
+  readonly dir: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly region: string;
+  readonly accountId: string;
+  /** The secret of an access key, undefined when there is no such key (or not with that session token). */
+  readonly secretOf: (accessKeyId: string, sessionToken: string | undefined) => string | undefined;
+  /** Asked for `s3:PutObject` and the like once a request is authenticated and before it acts. */
+  readonly faults: Faults;
+  /** Takes the events of buckets that notify EventBridge, after the change they tell of is stored. */
+  readonly publish: (event: S3Event) => void;
+}
+
+export interface S3Server {
+  readonly port: number;
+  readonly url: string;
+  /** Ends open requests and closes the database. */
+  close(): Promise<void>;
+}
+
+/** The parameters that are the signature itself, and so no headers in disguise. */
+const SIGNATURE_PARAMETERS = new Set([
+  "x-amz-algorithm",
+  "x-amz-content-sha256",
+  "x-amz-credential",
+  "x-amz-date",
+  "x-amz-expires",
+  "x-amz-security-token",
+  "x-amz-signature",
+  "x-amz-signedheaders",
+]);
+
+/** One exchange: what came, and whether the client still waits for `100 Continue` before it sends the body. */
+interface Exchange {
+  readonly id: string;
+  readonly hostId: string;
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
+  waiting: boolean;
+}
+
+/** @throws S3Error InvalidURI */
+const readRequest = (exchange: Exchange): { request: S3Request; signed: Parameters<typeof verifySignature>[0] } => {
+  const { id, message, response } = exchange;
+  const method = message.method ?? "";
+  const target = parseTarget(message.url ?? "/");
+  const sent = headersOf(message);
+  const headers = new Map(sent);
+  for (const [name, value] of target.query) {
+    const header = name.toLowerCase();
+    if (header.startsWith("x-amz-") && !SIGNATURE_PARAMETERS.has(header) && !headers.has(header)) {
+      headers.set(header, value);
+    }
+  }
+  const request: S3Request = {
+    id,
+    method,
+    path: target.path,
+    bucket: target.bucket,
+    key: target.key,
+    query: new Map(target.query),
+    headers,
+    payloadHash: "",
+    sourceIp: message.socket.remoteAddress ?? "",
+    body: () => {
+      if (exchange.waiting) {
+        exchange.waiting = false;
+        response.writeContinue();
+      }
+      // The connection stays when the body is left half-read: the error still has to be answered on it.
+      return message.iterator({ destroyOnReturn: false });
+    },
+  };
+  return { request, signed: { method, target, headers: sent } };
+};
+
+const act = async (context: Context, request: S3Request, faults: Faults): Promise<S3Response> => {
+  const operation = operationOf(request);
+  const fault = faults.next(`s3:${operation}`);
+  if (fault !== undefined) throw S3Error.ofFault(fault);
+  const handler = ROUTES.get(operation);
+  if (handler === undefined) throw notImplemented(operation);
+  const expectedOwner = request.headers.get("x-amz-expected-bucket-owner");
+  if (expectedOwner !== undefined && requireBucket(context, request.bucket).owner !== expectedOwner) {
+    throw S3Error.of("AccessDenied");
+  }
+  return handler(context, request);
+};
+
+const errorResponse = (error: S3Error, { id, hostId, message }: Exchange, resource: string): S3Response => {
+  if (message.method === "HEAD" || error.status === 304) return { status: error.status, headers: error.headers };
+  const tree = {
+    Code: error.code,
+    Message: error.message,
+    ...error.details,
+    Resource: resource,
+    RequestId: id,
+    HostId: hostId,
+  };
+  return { status: error.status, headers: { ...error.headers, ...XML_TYPE }, body: renderError(tree) };
+};
+
+/** A client that goes away while it sends or receives is no failure of this engine. */
+const clientLeft = ({ message }: Exchange): boolean => message.socket.destroyed;
+
+const report = ({ message }: Exchange, error: unknown): void =>
+  console.error(`S3 failed on ${message.method} ${message.url}:`, error);
+
+const answer = async (context: Context, options: S3Options, exchange: Exchange): Promise<S3Response> => {
+  let request: S3Request | undefined;
+  let result: S3Response;
+  try {
+    const read = readRequest(exchange);
+    request = read.request;
+    if (request.method === "OPTIONS") return await preflight(context, request);
+    const { region, secretOf, faults } = options;
+    const { payloadHash } = verifySignature(read.signed, { region, secretOf, now: Date.now() });
+    result = await act(context, { ...request, payloadHash }, faults);
+  } catch (error) {
+    if (!(error instanceof S3Error) && !clientLeft(exchange)) report(exchange, error);
+    const failure = error instanceof S3Error ? error : S3Error.of("InternalError");
+    result = errorResponse(failure, exchange, request?.path ?? exchange.message.url ?? "");
+  }
+  const cors = request === undefined ? {} : corsHeaders(context, request);
+  return { ...result, headers: { ...cors, ...result.headers } };
+};
+
+const send = async ({ id, hostId, message, response }: Exchange, { status, headers, body }: S3Response) => {
+  response.writeHead(status, {
+    "x-amz-request-id": id,
+    "x-amz-id-2": hostId,
+    server: "AmazonS3",
+    ...(typeof body === "string" ? { "content-length": Buffer.byteLength(body) } : {}),
+    ...headers,
+  });
+  if (body === undefined || typeof body === "string") response.end(body);
+  else await pipeline(body, response);
+  // What was not read of a refused body has to pass before the next request on this connection.
+  if (!message.complete) message.resume();
+};
+
+const serve = async (context: Context, options: S3Options, exchange: Exchange): Promise<void> => {
+  const result = await answer(context, options, exchange);
+  try {
+    await send(exchange, result);
+  } catch (error) {
+    if (!clientLeft(exchange)) report(exchange, error);
+    exchange.response.destroy();
+  } finally {
+    await result.release?.();
+  }
+};
+
+/**
+ * Serves a subset of Amazon S3 (path-style) on loopback, with everything it stores below `dir`. What was answered with
+ * success is there after the process was killed; what was not, leaves nothing behind.
+ * @throws PortTaken
+ */
+export const startS3 = async (options: S3Options): Promise<S3Server> => {
+  const { dir, region, accountId, publish } = options;
+  const store = new Store(dir);
+  const content = await Content.open(dir, store.ownedFiles());
+  const context: Context = { store, content, region, accountId, publish };
+  publishPending(context);
+
+  const running = new Set<Promise<void>>();
+  const take = (waiting: boolean) => (message: IncomingMessage, response: ServerResponse) => {
+    const id = randomBytes(8).toString("hex").toUpperCase();
+    const exchange = { id, hostId: randomBytes(32).toString("base64"), message, response, waiting };
+    const run = serve(context, options, exchange)
+      .catch((error: unknown) => {
+        report(exchange, error);
+        response.destroy();
+      })
+      .finally(() => running.delete(run));
+    running.add(run);
+  };
+  // Uploads of many gigabytes take as long as they take.
+  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 });
+  server.on("request", take(false));
+  server.on("checkContinue", take(true));
+  const port = await listen("s3", server, options.port).catch((error: unknown) => {
+    store.close();
+    throw error;
+  });
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      await shut(server);
+      await Promise.all(running);
+      store.close();
+    },
+  };
+};

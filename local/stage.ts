@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  CreateProvisioningTemplateCommand,
+  CreateRoleAliasCommand,
+  IoTClient,
+  ResourceAlreadyExistsException,
+} from "@aws-sdk/client-iot";
+import { BucketAlreadyOwnedByYou, CreateBucketCommand, PutPublicAccessBlockCommand, S3Client } from "@aws-sdk/client-s3";
+import { awsNames } from "../shared/names.ts";
+import { deviceRole, provisioningRole, provisioningTemplate } from "../shared/node/provisioning.ts";
+
+export interface Place {
+  readonly stage: string;
+  readonly region: string;
+  readonly accountId: string;
+}
+
+const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...args: never[]) => Error)[]) => {
+  try {
+    await work;
+  } catch (error) {
+    if (!there.some((kind) => error instanceof kind)) throw error;
+  }
+};
+
+/**
+ * What the stacks make on AWS and no workflow does: the OTA bucket, the device and provisioning roles, the role alias,
+ * the provisioning template. IAM itself is not emulated: the roles are kept as documents in `roles.json`.
+ */
+export const deployStage = async (
+  place: Place,
+  clients: { iot: IoTClient; s3: S3Client },
+  options: { dir: string; otaBucket: string },
+): Promise<void> => {
+  const roles = [deviceRole(place), provisioningRole(place)];
+  mkdirSync(options.dir, { recursive: true });
+  writeFileSync(join(options.dir, "roles.json"), JSON.stringify(roles, null, 2));
+  const roleArn = (name: string) => `arn:aws:iam::${place.accountId}:role/${name}`;
+  const template = provisioningTemplate(place.stage);
+  await Promise.all([
+    unlessThere(
+      clients.iot.send(
+        new CreateRoleAliasCommand({
+          roleAlias: awsNames.roleAlias(place.stage),
+          roleArn: roleArn(awsNames.deviceRole(place.stage)),
+          credentialDurationSeconds: 3_600,
+        }),
+      ),
+      ResourceAlreadyExistsException,
+    ),
+    unlessThere(
+      clients.iot.send(
+        new CreateProvisioningTemplateCommand({
+          templateName: template.name,
+          templateBody: template.body,
+          provisioningRoleArn: roleArn(awsNames.provisioningRole(place.stage)),
+          enabled: false, // until there is a hook to say who may register
+        }),
+      ),
+      ResourceAlreadyExistsException,
+    ),
+    unlessThere(clients.s3.send(new CreateBucketCommand({ Bucket: options.otaBucket })), BucketAlreadyOwnedByYou).then(
+      () =>
+        clients.s3.send(
+          new PutPublicAccessBlockCommand({
+            Bucket: options.otaBucket,
+            PublicAccessBlockConfiguration: {
+              BlockPublicAcls: true,
+              BlockPublicPolicy: true,
+              IgnorePublicAcls: true,
+              RestrictPublicBuckets: true,
+            },
+          }),
+        ),
+    ),
+  ]);
+};
