@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
@@ -54,11 +54,11 @@ const READY_WITHIN_MS = 5_000;
 const GUARD =
   '"$@" <&- & child=$!; trap \'kill "$child" 2>/dev/null\' TERM INT; read -r _; kill "$child" 2>/dev/null; wait "$child"';
 
-const spawnEngine = (file: string, port: number): ChildProcess =>
+const spawnEngine = (file: string, port: number, log: number): ChildProcess =>
   spawn(
     "/bin/sh",
     ["-c", GUARD, "dynamodb", binary(), "serve", "--host", "127.0.0.1", "--port", String(port), "--db-path", file],
-    { stdio: ["pipe", "ignore", "inherit"], detached: true }, // of its own group: Ctrl-C is ours to hand on
+    { stdio: ["pipe", log, log], detached: true }, // of its own group: Ctrl-C is ours to hand on
   );
 
 /** Starts the engine on its own data, or takes the endpoint in `SLIPWAY_DYNAMODB_ENDPOINT`. @throws PortTaken */
@@ -76,7 +76,9 @@ export const startDynamoDB = async (options: { dir: string; port: number }): Pro
   if (await isOpen(options.port)) throw new PortTaken("dynamodb", options.port);
   mkdirSync(options.dir, { recursive: true });
   const file = join(options.dir, "dynamodb.sqlite");
-  const child = spawnEngine(file, options.port);
+  const log = openSync(join(options.dir, "engine.log"), "a");
+  const child = spawnEngine(file, options.port, log);
+  closeSync(log);
   let closing = false;
   const exited = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => resolve(`the DynamoDB engine ended (${signal ?? `code ${code}`})`));

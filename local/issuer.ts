@@ -59,7 +59,8 @@ const issueForSubject =
       expiresWithSession: false,
       gty: SUBJECT_GRANT,
       expiresIn: seconds,
-    } as ConstructorParameters<typeof provider.AccessToken>[0]);
+      grantId: "none", // no grant is stored: the client's secret is all that this takes
+    });
     token.resourceServer = new provider.ResourceServer(AUDIENCE, resourceServer);
     token.setAudience(AUDIENCE);
     ctx.body = { access_token: await token.save(), token_type: "Bearer", expires_in: seconds };
@@ -73,10 +74,30 @@ const resourceServer = {
   jwt: { sign: { alg: "ES256" as const } },
 };
 
+/** Tokens are JWTs, and the one grant leaves nothing behind: there is nothing to store. */
+class NoStorage {
+  readonly #kind: string;
+  constructor(kind: string) {
+    this.#kind = kind;
+  }
+  async find(): Promise<undefined> {
+    return undefined;
+  }
+  readonly findByUserCode = this.find;
+  readonly findByUid = this.find;
+  async upsert(): Promise<never> {
+    throw new Error(`the local issuer does not store a ${this.#kind}`);
+  }
+  readonly consume = this.upsert;
+  readonly destroy = this.upsert;
+  readonly revokeByGrantId = this.upsert;
+}
+
 /** An OpenID Connect issuer, for the gateway's JWT authoriser to trust. Its keys outlive a restart. */
 export const startIssuer = async (options: { dir: string; port: number; url: string }) => {
   const { jwks, clientSecret, cookieKey } = await loadSecrets(options.dir);
   const provider = new Provider(options.url, {
+    adapter: NoStorage,
     clients: [
       {
         client_id: CLIENT_ID,

@@ -3,10 +3,15 @@ import { join } from "node:path";
 import {
   CreateProvisioningTemplateCommand,
   CreateRoleAliasCommand,
-  IoTClient,
+  type IoTClient,
   ResourceAlreadyExistsException,
 } from "@aws-sdk/client-iot";
-import { BucketAlreadyOwnedByYou, CreateBucketCommand, PutPublicAccessBlockCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  BucketAlreadyOwnedByYou,
+  CreateBucketCommand,
+  PutPublicAccessBlockCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import { awsNames } from "../shared/names.ts";
 import { deviceRole, provisioningRole, provisioningTemplate } from "../shared/node/provisioning.ts";
 

@@ -205,22 +205,19 @@ const claimsOf = (
 };
 
 /** Idempotency: a POST with an `Idempotency-Key` takes effect once; the same request again gets the stored answer. */
-export const idempotency = (route: Route): ApiMiddleware => {
-  if (route.method !== "POST" || route.access === "anyone") return {};
-  return {
-    before: async ({ event }) => {
-      const key = event.headers["idempotency-key"];
-      if (key === undefined) return;
-      const request = { method: route.method, path: event.rawPath, body: rawBody(event) };
-      const claim = await claimIdempotencyKey(event.work.caller, key, request, new Date());
-      if ("store" in claim) event.work.claim = claim;
-      else return replayed(claim);
-    },
-    onError: async ({ event }) => {
-      await event.work.claim?.release();
-    },
-  };
-};
+export const idempotency = (route: Route): ApiMiddleware => ({
+  before: async ({ event }) => {
+    const key = event.headers["idempotency-key"];
+    if (key === undefined || route.method !== "POST" || route.access === "anyone") return;
+    const request = { method: route.method, path: event.rawPath, body: rawBody(event) };
+    const claim = await claimIdempotencyKey(event.work.caller, key, request, new Date());
+    if ("store" in claim) event.work.claim = claim;
+    else return replayed(claim);
+  },
+  onError: async ({ event }) => {
+    await event.work.claim?.release();
+  },
+});
 
 const replayed = (answer: StoredAnswer): APIGatewayProxyStructuredResultV2 => ({
   statusCode: answer.status,

@@ -16,6 +16,9 @@ import { clientSettings, once } from "./settings.ts";
 
 const client = once(() => new GreengrassV2Client(clientSettings));
 
+/** Greengrass takes letters, digits and hyphens; our ids have an underscore in a fixed place. */
+const tokenOf = (id: string): string => id.replaceAll("_", "-");
+
 /**
  * Hands a cell's content to Greengrass as a new revision of its thing group's deployment. The same token again answers
  * the same deployment.
@@ -30,7 +33,7 @@ export const createDeployment = async (
     new CreateDeploymentCommand({
       targetArn,
       deploymentName,
-      clientToken,
+      clientToken: tokenOf(clientToken),
       components: Object.fromEntries(
         Object.entries(components).map(([name, { componentVersion, configurationUpdate }]) => [
           name,
@@ -62,7 +65,7 @@ export const createComponentVersion = async (recipe: object, clientToken: string
   const { arn } = await client().send(
     new CreateComponentVersionCommand({
       inlineRecipe: new TextEncoder().encode(JSON.stringify(recipe)),
-      clientToken,
+      clientToken: tokenOf(clientToken),
     }),
   );
   if (arn === undefined) throw new AppError("unavailable", "Greengrass gave no ARN for the component version");

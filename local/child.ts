@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type Endpoints, readEndpoints } from "./endpoints.ts";
+import { clientSecretOf, fetchToken } from "./issuer.ts";
+import { freePortBase } from "./ports.ts";
+
+export interface RunningCloud {
+  readonly child: ChildProcess;
+  readonly endpoints: Endpoints;
+  readonly dir: string;
+  readonly portBase: number;
+  /** From spawn to the line `slipway ready`. */
+  readonly readyMs: number;
+  readonly token: (subject?: string, seconds?: number) => Promise<string>;
+  /** Asks it to stop as Ctrl-C does and answers its exit code. */
+  readonly stop: () => Promise<number | null>;
+}
+
+const READY_WITHIN_MS = 15_000;
+
+/**
+ * `npm start` as a child process on free ports: for the demo, the benchmarks and the tests.
+ * @throws Error with what it printed when it does not become ready
+ */
+export const runCloud = async (
+  dir: string,
+  options: { readonly portBase?: number; readonly args?: readonly string[] } = {},
+): Promise<RunningCloud> => {
+  const portBase = options.portBase ?? (await freePortBase());
+  const startedAt = performance.now();
+  const child = spawn(
+    process.execPath,
+    [
+      "--disable-warning=ExperimentalWarning",
+      fileURLToPath(new URL("./main.ts", import.meta.url)),
+      "--data",
+      dir,
+      "--port-base",
+      String(portBase),
+      ...(options.args ?? []),
+    ],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  let printed = "";
+  const keep = (text: string) => {
+    printed = `${printed}${text}\n`.slice(-10_000);
+  };
+  createInterface({ input: child.stderr }).on("line", keep);
+  const ready = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`not ready within ${READY_WITHIN_MS} ms:\n${printed}`));
+    }, READY_WITHIN_MS);
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      keep(line);
+      if (!line.startsWith("slipway ready")) return;
+      clearTimeout(timer);
+      resolve();
+    });
+    void exited.then((code) => {
+      clearTimeout(timer);
+      reject(new Error(`ended with ${code} before it was ready:\n${printed}`));
+    });
+  });
+  await ready;
+  const readyMs = performance.now() - startedAt;
+  const endpoints = readEndpoints(dir);
+  return {
+    child,
+    endpoints,
+    dir,
+    portBase,
+    readyMs,
+    token: (subject = "developer", seconds) => fetchToken(endpoints.issuer, clientSecretOf(dir), subject, seconds),
+    stop: () => {
+      child.kill("SIGINT");
+      return exited;
+    },
+  };
+};

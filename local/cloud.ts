@@ -1,0 +1,372 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
+import { IoTClient } from "@aws-sdk/client-iot";
+import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
+import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
+import { rules, schedules, streams } from "../shared/declared/triggers.ts";
+import type { EnvironmentName } from "../shared/env.ts";
+import { workflows } from "../workflows/workflows.ts";
+import type { StartOptions } from "./arguments.ts";
+import { startCdn } from "./cdn.ts";
+import { serverCertificate } from "./certificates.ts";
+import { startControl } from "./control.ts";
+import { openDeadLetters } from "./dead-letters.ts";
+import { startDevicePorts } from "./device-ports.ts";
+import { behaviours, binaries, packages } from "./distribution.ts";
+import { createTables, startDynamoDB, streamArnOf } from "./dynamodb.ts";
+import { type Endpoints, PORTS, type PortName, removeEndpoints, writeEndpoints } from "./endpoints.ts";
+import { startEventSourceMappings } from "./event-source-mapping.ts";
+import { startEvents } from "./events.ts";
+import { Faults } from "./faults.ts";
+import { startGateway } from "./gateway.ts";
+import { startGreengrass } from "./greengrass/server.ts";
+import type { Invoke, Log } from "./invoke.ts";
+import { startIot } from "./iot/server.ts";
+import { AUDIENCE, startIssuer } from "./issuer.ts";
+import { startLambda } from "./lambda.ts";
+import { startS3 } from "./s3/server.ts";
+import { deployStage } from "./stage.ts";
+import { startStepFunctions } from "./step-functions.ts";
+
+const STAGE = "local";
+const REGION = "eu-west-1";
+const ACCOUNT_ID = "123456789012";
+/** The pair that developers' tools use by custom with local clouds. */
+const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
+
+export interface Cloud {
+  readonly endpoints: Endpoints;
+  /** Resolves, with the reason, if a child ends by itself. */
+  readonly broken: Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+/** One supervisor a data folder: the lock goes with the process, however that ends. */
+const lock = (dir: string): DatabaseSync => {
+  const database = new DatabaseSync(join(dir, "supervisor.lock"));
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+  } catch (error) {
+    database.close();
+    throw new Error(`another embedded cloud runs on ${dir}`, { cause: error });
+  }
+  return database;
+};
+
+/** The key pair of the functions, made once for the data folder. */
+const functionKeys = (dir: string): typeof DEVELOPER => {
+  const file = join(dir, "keys.json");
+  if (!existsSync(file)) {
+    const keys = {
+      accessKeyId: `AKIA${randomBytes(8).toString("hex").toUpperCase()}`,
+      secretAccessKey: randomBytes(30).toString("base64url"),
+    };
+    writeFileSync(file, JSON.stringify(keys), { mode: 0o600 });
+  }
+  return JSON.parse(readFileSync(file, "utf8")) as typeof DEVELOPER;
+};
+
+/** Reads an artifact as Greengrass does when it takes a component version in. */
+const artifactReader = (s3: S3Client) => async (uri: string) => {
+  const match = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri);
+  if (match?.[1] === undefined || match[2] === undefined) return { error: `${uri} is not an s3:// URI` };
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: match[1], Key: match[2] }));
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const chunk of Body as AsyncIterable<Uint8Array>) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+    return { sha256Base64: hash.digest("base64"), size };
+  } catch (error) {
+    return { error: `${(error as Error).name}: ${(error as Error).message}` };
+  }
+};
+
+/**
+ * Starts every engine on loopback, makes what the stacks make on AWS, and lets events and requests in when all is up.
+ * All state is below `options.data`.
+ * @throws PortTaken, or Error that says what is wrong; what was started is stopped again
+ */
+export const startCloud = async (options: StartOptions): Promise<Cloud> => {
+  const dir = resolve(options.data);
+  mkdirSync(dir, { recursive: true });
+  const closers: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return await start(options, dir, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+const start = async (
+  options: StartOptions,
+  dir: string,
+  closers: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<Cloud> => {
+  const port = (name: PortName): number => options.portBase + PORTS.indexOf(name);
+  const url = (name: PortName, scheme = "http"): string => `${scheme}://127.0.0.1:${port(name)}`;
+  const place = { region: REGION, accountId: ACCOUNT_ID };
+  const state = (name: string) => join(dir, name);
+  const later = <T extends { close(): unknown }>(engine: T): T => {
+    closers.push(() => engine.close());
+    return engine;
+  };
+
+  later(lock(dir));
+  removeEndpoints(dir);
+  mkdirSync(state("logs"), { recursive: true });
+  const cloudLog = createWriteStream(state("logs/cloud.jsonl"), { flags: "a" });
+  closers.push(() => new Promise((done) => cloudLog.end(done)));
+  const log: Log = (message, details) => {
+    cloudLog.write(`${JSON.stringify({ at: new Date().toISOString(), message, ...details })}\n`);
+  };
+  const faults = new Faults();
+  const deadLetters = later(openDeadLetters(dir));
+
+  const keys = functionKeys(dir);
+  const secrets = new Map([keys, DEVELOPER].map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]));
+  const clientOf = (endpoint: string) => ({ region: REGION, endpoint, credentials: { ...DEVELOPER } });
+
+  const nameOf = (name: string) => `${STAGE}-${name}`;
+  const stateMachines = `arn:aws:states:${REGION}:${ACCOUNT_ID}:stateMachine:`;
+  const variables: Record<EnvironmentName, string> = {
+    STAGE,
+    CONTROL_TABLE: nameOf("control"),
+    OTA_TABLE: nameOf("ota"),
+    OTA_BUCKET: `slipway-${STAGE}-ota-${ACCOUNT_ID}`,
+    OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
+    STATE_MACHINE_PREFIX: stateMachines,
+    EVENT_BUS: nameOf("slipway"),
+    OTA_URL: url("ota"),
+    ACCOUNT_ID,
+    UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
+  };
+
+  const dynamodb = later(await startDynamoDB({ dir: state("dynamodb"), port: port("dynamodb") }));
+  const runtime = {
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: keys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+    AWS_ENDPOINT_URL_S3: url("s3"),
+    AWS_ENDPOINT_URL_IOT: url("iot"),
+    AWS_ENDPOINT_URL_GREENGRASSV2: url("greengrass"),
+    AWS_ENDPOINT_URL_SFN: url("stepfunctions"),
+    AWS_ENDPOINT_URL_EVENTBRIDGE: url("events"),
+    POWERTOOLS_LOG_LEVEL: "INFO",
+  };
+  const lambda = later(
+    startLambda({
+      ...place,
+      logFile: state("logs/functions.jsonl"),
+      faults,
+      functions: Object.entries(functions).map(([name, declared]) => ({
+        ...declared,
+        name: nameOf(name),
+        variables: {
+          ...runtime,
+          AWS_LAMBDA_FUNCTION_NAME: nameOf(name),
+          ...Object.fromEntries(declared.environment.map((variable) => [variable, variables[variable]])),
+        },
+      })),
+    }),
+  );
+  // What was under way when the process died goes on as soon as its engine starts, but not before all others are up.
+  const up = Promise.withResolvers<void>();
+  const invoke: Invoke = async (functionName, payload) => {
+    await up.promise;
+    return lambda.invoke(functionName, payload);
+  };
+
+  const certificate = await serverCertificate(state("tls"));
+  later(
+    await startDevicePorts({
+      certificate,
+      ports: { mqtt: port("mqtt"), dataPlane: port("dataPlane"), credentials: port("credentials") },
+    }),
+  );
+  const events = later(
+    await startEvents({
+      ...place,
+      dir: state("events"),
+      port: port("events"),
+      rules: [
+        ...Object.entries(rules(`${stateMachines}${STAGE}-`)).map(([name, rule]) => ({
+          name: nameOf(name),
+          bus: rule.bus === "default" ? "default" : nameOf(rule.bus),
+          pattern: rule.pattern,
+          functionName: nameOf(rule.function),
+        })),
+        ...Object.entries(schedules).map(([name, schedule]) => ({
+          name: nameOf(name),
+          bus: "default",
+          schedule: schedule.every,
+          functionName: nameOf(schedule.function),
+        })),
+      ],
+      invoke,
+      faults,
+      deadLetters,
+      log,
+    }),
+  );
+  later(
+    await startS3({
+      ...place,
+      dir: state("s3"),
+      port: port("s3"),
+      secretOf: (accessKeyId) => secrets.get(accessKeyId),
+      faults,
+      publish: events.publish,
+    }),
+  );
+  const s3 = later(asClosable(new S3Client({ ...clientOf(url("s3")), requestChecksumCalculation: "WHEN_REQUIRED" })));
+  const iot = later(
+    await startIot({
+      ...place,
+      dir: state("iot"),
+      port: port("iot"),
+      faults,
+      thingTypeCooldownMs: options.thingTypeCooldownSeconds * 1_000,
+      endpoints: {
+        data: `127.0.0.1:${port("mqtt")}`,
+        credentials: `127.0.0.1:${port("credentials")}`,
+        jobs: `127.0.0.1:${port("mqtt")}`,
+      },
+    }),
+  );
+  later(
+    await startGreengrass({
+      ...place,
+      dir: state("greengrass"),
+      port: port("greengrass"),
+      faults,
+      readArtifact: artifactReader(s3),
+      targetExists: (arn) => iot.hasTarget(arn),
+    }),
+  );
+  later(
+    await startStepFunctions({
+      ...place,
+      dir: state("step-functions"),
+      port: port("stepfunctions"),
+      machines: workflows.map(({ name, definition }) => ({
+        name: nameOf(name),
+        definition: definition((task) => `arn:aws:lambda:${REGION}:${ACCOUNT_ID}:function:${nameOf(task)}`),
+      })),
+      invoke,
+      publish: events.publish,
+      faults,
+      retryScale: options.retryScale,
+      log,
+    }),
+  );
+
+  const client = later(asClosable(new DynamoDBClient(clientOf(dynamodb.url))));
+  await createTables(client, nameOf);
+  const iotClient = asClosable(new IoTClient(clientOf(url("iot"))));
+  await deployStage(
+    { stage: STAGE, ...place },
+    { iot: iotClient, s3 },
+    { dir: state("iam"), otaBucket: variables.OTA_BUCKET },
+  );
+  iotClient.close();
+  later(
+    await startEventSourceMappings({
+      ...place,
+      streams: later(asClosable(new DynamoDBStreamsClient(clientOf(dynamodb.url)))),
+      describeStreamArn: (table) => streamArnOf(client, table),
+      mappings: Object.entries(streams).map(([name, stream]) => ({
+        name: nameOf(name),
+        table: nameOf(stream.table),
+        functionName: nameOf(stream.function),
+        filters: stream.filters,
+        batchSize: stream.batchSize,
+        maximumRetryAttempts: stream.maximumRetryAttempts,
+        maximumRecordAgeSeconds: stream.maximumRecordAgeSeconds,
+        bisectBatchOnFunctionError: true,
+        reportBatchItemFailures: true,
+        deadLetterQueue: nameOf(`${name}-dead-letters`),
+      })),
+      invoke,
+      deadLetters,
+      dir: state("event-sources"),
+      ...(dynamodb.file !== undefined && { trim: { file: dynamodb.file } }),
+      log,
+    }),
+  );
+
+  later(await startIssuer({ dir, port: port("issuer"), url: url("issuer") }));
+  later(
+    await startCdn({
+      port: port("ota"),
+      behaviours,
+      origins: {
+        packages: packages((event) => lambda.invokeStreaming(nameOf("ota-package"), event), ACCOUNT_ID),
+        binaries: binaries(s3, variables.OTA_BUCKET),
+      },
+      log,
+    }),
+  );
+  later(
+    await startGateway({
+      port: port("api"),
+      accountId: ACCOUNT_ID,
+      routes: Object.entries<Route>(routes).map(([name, { method, path, access }]) => ({
+        method,
+        path,
+        access,
+        functionName: nameOf(functionOfRoute(name as RouteName)),
+      })),
+      defaultFunction: nameOf(NO_ROUTE),
+      issuer: url("issuer"),
+      audience: AUDIENCE,
+      invoke,
+      log,
+    }),
+  );
+  if (options.testMode) {
+    later(await startControl({ port: port("control"), faults, deadLetters, invoke, functionName: nameOf }));
+  }
+
+  const endpoints: Endpoints = {
+    api: url("api"),
+    ota: url("ota"),
+    issuer: url("issuer"),
+    dynamodb: dynamodb.url,
+    s3: url("s3"),
+    iot: url("iot"),
+    greengrass: url("greengrass"),
+    stepfunctions: url("stepfunctions"),
+    events: url("events"),
+    mqtt: url("mqtt", "mqtts"),
+    dataPlane: url("dataPlane", "https"),
+    credentials: url("credentials", "https"),
+    ...(options.testMode && { control: url("control") }),
+    ...place,
+    caFile: certificate.caFile,
+    stage: STAGE,
+    ...DEVELOPER,
+    pid: process.pid,
+  };
+  up.resolve();
+  writeEndpoints(dir, endpoints);
+  closers.push(() => removeEndpoints(dir));
+  return { endpoints, broken: dynamodb.ended, close };
+};
+
+/** An SDK client closed as an engine is. */
+const asClosable = <T extends { destroy(): void }>(client: T): T & { close(): void } =>
+  Object.assign(client, { close: () => client.destroy() });
