@@ -3,12 +3,26 @@ import type { Context } from "aws-lambda";
 
 const root = new Logger({ serviceName: "slipway" });
 
-export type Log = Pick<Logger, "debug" | "info" | "warn" | "error">;
+type Keys = Readonly<Record<string, string | number>>;
 
-/** A logger of one invocation: each line is JSON and carries the request id and these keys. Never pass a secret. */
-export const loggerOf = (context: Context, keys: Readonly<Record<string, string>> = {}): Log => {
-  const log = root.createChild();
-  log.addContext(context);
-  log.appendPersistentKeys(keys);
-  return log;
+/** Logs of one invocation: each line is JSON with the function, the request id and the keys given for it. */
+export interface Log {
+  readonly info: (message: string, details?: Keys) => void;
+  readonly warn: (message: string, details?: Keys | Error) => void;
+  readonly error: (message: string, details?: Keys | Error) => void;
+}
+
+/**
+ * The logger of an invocation. Its keys go with each line rather than into the shared logger, so that invocations which
+ * run at the same time never see each other's. Never pass a secret.
+ */
+export const loggerOf = (context: Context, keys: Keys = {}): Log => {
+  const common = { function_name: context.functionName, function_request_id: context.awsRequestId, ...keys };
+  const extra = (details: Keys | Error | undefined) =>
+    details instanceof Error ? { ...common, error: details } : { ...common, ...details };
+  return {
+    info: (message, details) => root.info(message, extra(details)),
+    warn: (message, details) => root.warn(message, extra(details)),
+    error: (message, details) => root.error(message, extra(details)),
+  };
 };

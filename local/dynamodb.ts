@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import {
   type AttributeDefinition,
   CreateTableCommand,
@@ -46,6 +47,21 @@ const isOpen = (port: number): Promise<boolean> =>
   });
 
 const READY_WITHIN_MS = 5_000;
+
+/**
+ * The engine numbers each stream record by a look through all there are: 10,000 records make a write take 10 ms.
+ * An index on what it looks for makes that constant. (Old records are trimmed by the event source mappings as well.)
+ */
+const indexStreamRecords = (file: string): void => {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec(`PRAGMA busy_timeout = 5000;
+      CREATE INDEX IF NOT EXISTS slipway_stream_position
+      ON _stream_records (table_name, CAST(sequence_number AS INTEGER))`);
+  } finally {
+    database.close();
+  }
+};
 
 /**
  * The engine as a child that cannot outlive us: a shell holds the read end of a pipe whose other end is this process.
@@ -99,6 +115,7 @@ export const startDynamoDB = async (options: { dir: string; port: number }): Pro
     if (Date.now() > deadline) throw new Error(`the DynamoDB engine did not answer within ${READY_WITHIN_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 3));
   }
+  indexStreamRecords(file);
   return {
     url: `http://127.0.0.1:${options.port}`,
     file,
