@@ -7,6 +7,8 @@ export interface StartOptions {
   readonly testMode: boolean;
   readonly retryScale: number;
   readonly thingTypeCooldownSeconds: number;
+  /** Seconds after which any workflow times out; undefined for each one's own limit. */
+  readonly workflowTimeoutSeconds: number | undefined;
 }
 
 export const USAGE = `Usage: npm start -- [options]
@@ -14,7 +16,8 @@ export const USAGE = `Usage: npm start -- [options]
   --data DIR                  where all state is kept (default .slipway)
   --thing-type-cooldown S     seconds between deprecating and deleting a thing type; AWS has 300 (default 0)
   --test-mode                 open a control port that injects faults and runs functions
-  --retry-scale X             multiplies the pauses of workflows' retries and waits (default 1)`;
+  --retry-scale X             multiplies the pauses of workflows' retries and waits (default 1)
+  --workflow-timeout S        seconds after which any workflow times out (default: each one's own limit)`;
 
 export class UsageError extends Error {}
 
@@ -37,6 +40,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         data: { type: "string", default: ".slipway" },
         "thing-type-cooldown": { type: "string", default: "0" },
         "retry-scale": { type: "string", default: "1" },
+        "workflow-timeout": { type: "string" },
         "test-mode": { type: "boolean", default: false },
       },
     }));
@@ -50,6 +54,10 @@ export const startOptions = (args: readonly string[]): StartOptions => {
     data: String(values.data),
     testMode: values["test-mode"] === true,
     retryScale: number("retry-scale", String(values["retry-scale"]), 0.001, 100),
+    workflowTimeoutSeconds:
+      values["workflow-timeout"] === undefined
+        ? undefined
+        : number("workflow-timeout", String(values["workflow-timeout"]), 0.001, 86_400),
     thingTypeCooldownSeconds: number("thing-type-cooldown", String(values["thing-type-cooldown"]), 0, 86_400),
   };
 };

@@ -264,6 +264,7 @@ const start = async (
       port: port("stepfunctions"),
       machines: workflows.map(({ name, definition }) => ({
         name: nameOf(name),
+        ...(options.workflowTimeoutSeconds !== undefined && { timeoutSeconds: options.workflowTimeoutSeconds }),
         definition: definition((task) => `arn:aws:lambda:${REGION}:${ACCOUNT_ID}:function:${nameOf(task)}`),
       })),
       invoke,

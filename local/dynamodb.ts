@@ -65,10 +65,14 @@ const indexStreamRecords = (file: string): void => {
 
 /**
  * The engine as a child that cannot outlive us: a shell holds the read end of a pipe whose other end is this process.
- * When we die, however that happens, `read` returns and the shell ends the engine.
+ * When we die, however that happens, `read` returns and the engine is ended; when the engine dies, the shell ends too.
  */
-const GUARD =
-  '"$@" <&- & child=$!; trap \'kill "$child" 2>/dev/null\' TERM INT; read -r _; kill "$child" 2>/dev/null; wait "$child"';
+const GUARD = `exec 3<&0
+"$@" <&- 3<&- & engine=$!
+(read -r _ <&3; kill "$engine" 2>/dev/null) & guard=$!
+wait "$engine"; code=$?
+kill "$guard" 2>/dev/null
+exit "$code"`;
 
 const spawnEngine = (file: string, port: number, log: number): ChildProcess =>
   spawn(

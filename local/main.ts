@@ -35,8 +35,7 @@ main().then(
       process.stderr.write(`${error.message}\n\n${USAGE}\n`);
       process.exit(2);
     }
-    const told =
-      error instanceof PortTaken || !(error instanceof Error) ? String(error) : (error.stack ?? error.message);
+    const told = error instanceof PortTaken ? error.message : error instanceof Error ? error.stack : String(error);
     process.stderr.write(`${told}\n`);
     process.exit(1);
   },

@@ -1,24 +1,30 @@
 import { afterFailure } from "../intent/failure.ts";
 import { failIntent, type WorkflowInput } from "../intent/intent.ts";
 import { AppError, type Problem } from "../problems.ts";
-import type { Write } from "../writes.ts";
 import { transact } from "./table.ts";
 
-/** Writes, unless the condition no longer holds: then someone else has already recorded it. */
-const unlessDone = async (write: Write): Promise<void> => {
+const code = (error: unknown) => (error instanceof AppError ? error.code : undefined);
+
+/**
+ * Records that an attempt has failed, on its intent and on the subject at once. Harmless to repeat; an attempt that
+ * another one has followed, or whose intent has ended, changes nothing.
+ */
+export const recordFailure = async (input: WorkflowInput, problem: Problem, now: Date): Promise<void> => {
+  const intent = failIntent(input.intentId, input.attempt, now, problem);
+  const subject = afterFailure(input, problem, now);
   try {
-    await transact([write]);
+    await transact(subject === undefined ? [intent] : [intent, subject]);
   } catch (error) {
-    if (!(error instanceof AppError && error.code === "conflict")) throw error;
+    if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
+    if (code(error) !== "not-ready") throw error;
+    await recordFailureAlone(intent); // the subject is gone, or has moved on by other means
   }
 };
 
-/**
- * Records that an attempt has failed: first on its subject, then on the intent, so that an intent seen as failed has
- * nothing pending. Harmless to repeat.
- */
-export const recordFailure = async (input: WorkflowInput, problem: Problem, now: Date): Promise<void> => {
-  const subject = afterFailure(input, problem, now);
-  if (subject !== undefined) await unlessDone(subject);
-  await unlessDone(failIntent(input.intentId, input.attempt, now, problem));
+const recordFailureAlone = async (intent: ReturnType<typeof failIntent>): Promise<void> => {
+  try {
+    await transact([intent]);
+  } catch (error) {
+    if (code(error) !== "conflict") throw error;
+  }
 };

@@ -19,6 +19,7 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     key,
     set: { status, updatedAt: now.toISOString() },
     when: { status: { in: ["creating", "publishing", "deleting"] } },
+    otherwise: { code: "not-ready", detail: "the subject is in no state that this failure ends" },
   });
   const { kind, workspaceId, subjectId, parentId } = input;
   switch (kind) {

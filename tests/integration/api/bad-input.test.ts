@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ApiClient } from "../../../local/api-client.ts";
+import {
+  anUploadedRelease,
+  aPublishedComponent,
+  aWorkspace,
+  expecting,
+  releaseOf,
+  type StoredItem,
+  startTestCloud,
+  type TestCloud,
+} from "../support/cloud.ts";
+import { REFUSALS, type Refusal } from "./bad-input.cases.ts";
+
+let cloud: TestCloud;
+let api: ApiClient;
+/** What stands in braces in the paths and headers of the cases. */
+let values: Record<string, string>;
+let before: Record<string, StoredItem>;
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+  api = await cloud.client();
+  const { path: ws, id } = await aWorkspace(api, "acme");
+  const group = await api.done("POST", `${ws}/node-groups`, { name: "g" });
+  await api.done("POST", `${ws}/node-groups`, { name: "g-2" });
+  const node = await api.done("POST", `${ws}/nodes`, { name: "n", groups: ["g"] });
+  await aPublishedComponent(api, ws, "com.example.A");
+  const draft = { version: "2.0.0", recipe: { run: "true" } };
+  const versions = `${ws}/components/com.example.A/versions`;
+  await expecting(201, api.call("POST", versions, { body: draft }));
+  const release = await anUploadedRelease(api, ws, "app");
+  const other = await aWorkspace(api, "other");
+  for (const name of ["a", "b"]) await api.done("POST", `${other.path}/node-groups`, { name });
+  const cursorOf = async (list: string) =>
+    (await api.call<{ nextCursor: string }>("GET", `${list}?limit=1`)).body.nextCursor;
+  const cursor = await cursorOf(`${ws}/node-groups`);
+  const [list = ""] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as [string];
+  const forged = (content: unknown) => Buffer.from(JSON.stringify(content)).toString("base64url");
+  values = {
+    ws,
+    group: group.subject.id,
+    node: node.subject.id,
+    release,
+    workspace: id,
+    cursor,
+    foreignCursor: await cursorOf(`${other.path}/node-groups`),
+    intentsCursor: await cursorOf(`${ws}/intents`),
+    cursorOfNumber: forged([list, 7]),
+    cursorOfNothing: forged([list, ""]),
+    cursorOfObject: forged([list, { pk: id, sk: "workspace" }]),
+    cursorOfThree: forged([list, "a", "b"]),
+    cursorOfElse: forged([`${id}#member`, "a"]),
+    intentsCursorOfText: forged([`${id}#intent`, "no id"]),
+  };
+  before = await cloud.items();
+});
+afterAll(() => cloud?.remove());
+
+const filled = (text: string): string => text.replace(/<(\w+)>/g, (_, name: string) => values[name] ?? `no ${name}`);
+
+const send = async ({ method, path, body, headers = {} }: Refusal) => {
+  const raw = typeof body === "string" ? filled(body) : body;
+  return api.call<{ errors?: { pointer?: string; parameter?: string; rule: string; detail: string }[] }>(
+    method,
+    filled(path),
+    {
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, filled(value)])),
+      ...(raw !== undefined && { body: raw }),
+    },
+  );
+};
+
+const unchanged = async (): Promise<void> => {
+  const now = await cloud.items();
+  const was = before;
+  before = now; // so that one case that changes something fails alone
+  expect(now).toEqual(was);
+};
+
+test("the table has at least sixty cases, each once", () => {
+  expect(REFUSALS.length).toBeGreaterThanOrEqual(60);
+  expect(new Set(REFUSALS.map(({ what }) => what)).size).toBe(REFUSALS.length);
+});
+
+describe("a bad request is refused with a problem document and changes nothing", () => {
+  test.each(REFUSALS)("$what", async (refusal) => {
+    const { status, headers, body } = await send(refusal);
+    expect([status, (body as { code?: string }).code]).toEqual([refusal.status, refusal.code]);
+    expect(headers.get("content-type")).toBe("application/problem+json");
+    expect(body).toMatchObject({
+      type: `/v1/problems/${refusal.code}`,
+      title: expect.stringMatching(/./),
+      status,
+      detail: expect.stringMatching(/./),
+    });
+    expect(JSON.stringify(body)).not.toMatch(/\.ts\b|node_modules|SyntaxError|at Object/); // no stack, no source
+    if (refusal.at !== undefined) {
+      const places = (body.errors ?? []).map(({ pointer, parameter }) => pointer ?? `?${parameter}`);
+      expect(places).toContain(refusal.at);
+      for (const finding of body.errors ?? []) {
+        expect([finding.rule, finding.detail]).toEqual([expect.stringMatching(/./), expect.stringMatching(/./)]);
+      }
+    }
+    if (refusal.allow !== undefined) expect(headers.get("allow")?.split(", ").sort()).toEqual(refusal.allow);
+    await unchanged();
+  });
+});
+
+describe("what is stored whole in one item", () => {
+  const big = "x".repeat(200_000);
+
+  test("is refused by the API, not by the table, when edits add up to more than an item can hold", async () => {
+    await aPublishedComponent(api, values.ws ?? "", "com.example.B");
+    const path = `${values.ws}/node-groups/g-2/deployment`;
+    const add = (name: string) =>
+      api.call("PATCH", path, { body: { components: { [name]: { version: "1.0.0", merge: { big } } } } });
+    const first = await add("com.example.A");
+    expect(first.status).toBe(202);
+    await api.ended(String(first.body.id));
+    const second = await add("com.example.B");
+    if (second.status === 202) {
+      expect((await api.ended(String(second.body.id))).status).toBe("succeeded");
+    } else {
+      expect([second.status, second.body.code]).toEqual([
+        expect.toSatisfy((s) => s >= 400 && s < 500),
+        "body-too-large",
+      ]);
+    }
+  });
+
+  test("keeps configuration exactly as it was sent, whatever JSON it is", async () => {
+    const merge = {
+      "": "empty name",
+      empty: "",
+      nothing: null,
+      list: [[], {}, [null]],
+      huge: 1e300,
+      tiny: 5e-324,
+      long: 12_345_678_901_234_567_000,
+      text: "\u0000\u{1f600}",
+    };
+    const path = `${values.ws}/node-groups/g/deployment`;
+    const answers: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(merge)) {
+      const components = { "com.example.A": { version: "1.0.0", merge: { [name]: value } } };
+      const answer = await api.call("PATCH", path, { body: { components } });
+      if (answer.status === 202) await api.ended(String(answer.body.id));
+      const stored = await api.call<{ components: Record<string, { merge?: unknown }> }>("GET", path);
+      const same = JSON.stringify(stored.body.components["com.example.A"]?.merge) === JSON.stringify({ [name]: value });
+      answers[name] = [answer.status, answer.body.code, same];
+    }
+    expect(answers).toEqual(Object.fromEntries(Object.keys(merge).map((name) => [name, [202, undefined, true]])));
+  });
+});
+
+test("what is just within the bounds is taken", async () => {
+  const { ws = "" } = values;
+  const longest = `a${"-".repeat(39)}z`;
+  const description = "x".repeat(1024);
+  await api.done("POST", "/v1/workspaces", { name: longest, description });
+  await api.done("POST", `${ws}/node-groups`, { name: "A".repeat(64), description });
+  await api.done("POST", `${ws}/nodes`, { name: `a${"._-".repeat(21)}`, runtime: "nucleus-lite" });
+  const name = "-".repeat(128);
+  await expecting(201, api.call("POST", `${ws}/components`, { body: { name, publisher: "p".repeat(256) } }));
+  const body = { version: `1.0.0-${"a".repeat(58)}`, recipe: { run: "x".repeat(4096), install: "y".repeat(4096) } };
+  await expecting(201, api.call("POST", `${ws}/components/${name}/versions`, { body }));
+  const file = { path: `src/${"a".repeat(508)}`, size: 5 * 1024 ** 3, sha256: "f".repeat(64) };
+  const files = `${ws}/components/${name}/versions/${body.version}/files`;
+  await expecting(201, api.call("POST", files, { body: file }));
+  await expecting(201, api.call("POST", files, { body: { ...file, path: "dist/empty", size: 0 } }));
+  const release = { ...releaseOf("a".repeat(64), "x"), attributes: Array.from({ length: 32 }, (_, i) => `a${i}`) };
+  await expecting(201, api.call("POST", `${ws}/releases`, { body: release }));
+  await expecting(200, api.call("GET", `${ws}/node-groups?limit=100`));
+  await expecting(200, api.call("GET", `${ws}/node-groups?limit=1&cursor=${values.cursor}`));
+  const headers = { "idempotency-key": "!".repeat(255), "content-type": "APPLICATION/JSON; charset=utf-8" };
+  await expecting(202, api.call("POST", `${ws}/nodes`, { headers, body: { name: "keyed" } }));
+});

@@ -1,0 +1,39 @@
+import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { releaseOf } from "./cloud.ts";
+
+/** Every declared operation with its id. */
+export const operations = Object.entries<Route>(routes) as [RouteName, Route][];
+
+const sha256 = "0".repeat(64);
+
+/** A body that is valid for each operation that takes one; names carry a suffix, so that each call can be a new thing. */
+export const bodyFor = (name: RouteName, suffix: string): unknown => {
+  const description = "changed";
+  const bodies: Partial<Record<RouteName, unknown>> = {
+    createWorkspace: { name: `w-${suffix}` },
+    updateWorkspace: { description },
+    createNodeGroup: { name: `g-${suffix}` },
+    updateNodeGroup: { description },
+    updateNodeGroupDeployment: { priority: 1 },
+    createNode: { name: `n-${suffix}` },
+    updateNode: { description },
+    createComponent: { name: `com.example.new.${suffix}` },
+    updateComponent: { description },
+    createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
+    createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
+    createRelease: releaseOf(`app-${suffix}`, "binary"),
+  };
+  return bodies[name];
+};
+
+/** The headers that an operation needs so that nothing but the caller's right decides. */
+export const headersFor = (route: Route): Record<string, string> =>
+  route.ifMatch === undefined ? {} : { "if-match": "*" };
+
+/** A declared path with its names in braces replaced. @throws Error for a name without a value */
+export const pathOf = (path: string, values: Readonly<Record<string, string>>): string =>
+  path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`no value for ${name} of ${path}`);
+    return encodeURIComponent(value);
+  });

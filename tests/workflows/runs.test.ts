@@ -1,0 +1,258 @@
+import { describe, expect, test } from "vitest";
+import type { Workflow } from "../../workflows/asl.ts";
+import { workflows } from "../../workflows/workflows.ts";
+import { answers, answersInTurn, fails, failsTimes, INPUT, run, tasksOf, WELL } from "./machines.ts";
+
+const workflowNamed = (name: string): Workflow => {
+  const found = workflows.find((workflow) => workflow.name === name);
+  if (found === undefined) throw new Error(`no workflow ${name}`);
+  return found;
+};
+
+/** The tasks of each workflow when all is well, in order, with two cells `c1` and `c2` where there are any. */
+const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
+  "workspace-create": [
+    "create-bucket",
+    "secure-bucket",
+    "create-device-policy",
+    "create-thing-type",
+    "finish-workspace",
+  ],
+  "workspace-delete": [
+    "check-workspace-empty",
+    "delete-cell-deployments",
+    "delete-cell",
+    "empty-bucket",
+    "delete-bucket",
+    "delete-device-policy",
+    "delete-thing-type",
+    "forget-workspace",
+  ],
+  "node-group-create": [
+    "create-thing-group",
+    "list-cells-of-deployment",
+    "create-cell",
+    "deliver-cell",
+    "finish-node-group",
+  ],
+  "node-group-delete": [
+    "check-node-group-empty",
+    "delete-cell-deployments",
+    "delete-cell",
+    "delete-thing-group",
+    "forget-node-group",
+  ],
+  "node-create": ["create-thing", "create-cell", "deliver-cell", "join-groups", "finish-node"],
+  "node-delete": ["leave-groups", "delete-core-device", "delete-thing", "forget-node"],
+  "component-version-publish": [
+    "check-artifacts",
+    "create-component-version",
+    "describe-component-version",
+    "finish-component-version",
+  ],
+  "component-version-delete": [
+    "check-version-unused",
+    "delete-component-version",
+    "delete-component-files",
+    "forget-component-version",
+  ],
+  "deployment-apply": ["list-cells-of-deployment", "create-cell", "deliver-cell", "finish-deployment"],
+  "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
+  "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
+};
+const PER_CELL = new Set(["create-cell", "deliver-cell", "delete-cell-deployments", "delete-cell"]);
+
+describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))("$name", ({ name, workflow }) => {
+  test("runs its tasks in order and succeeds", async () => {
+    const { outcome, calls, tasks } = await run(workflow);
+
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect([...new Set(tasks)]).toEqual(["start-intent", ...(IN_ORDER[name] ?? [])]);
+    expect(tasks).not.toContain("fail-intent");
+    for (const { payload } of calls) expect(payload).toMatchObject({ ...INPUT });
+    const mapped = name !== "node-create";
+    for (const task of tasks) {
+      expect(tasks.filter((one) => one === task)).toHaveLength(mapped && PER_CELL.has(task) ? 2 : 1);
+    }
+  });
+
+  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent");
+
+  test.each(failing)("tells the intent why, and fails, when %s fails for good", async (task) => {
+    const { outcome, calls, tasks } = await run(workflow, { [task]: fails("NameTaken", "the name is taken") });
+
+    expect(outcome).toMatchObject({ status: "FAILED", error: "IntentFailed" });
+    const last = calls.at(-1);
+    expect(last?.task).toBe("fail-intent");
+    expect(tasks.filter((one) => one === "fail-intent")).toHaveLength(1);
+    expect(last?.payload).toEqual({
+      ...INPUT,
+      error: { Error: "NameTaken", Cause: expect.stringContaining("the name is taken") },
+    });
+    // Two cells may fail side by side; nothing is retried, and nothing comes after.
+    const failed = tasks.indexOf(task);
+    expect(tasks.filter((one) => one === task).length).toBeLessThanOrEqual(2);
+    const before = ["start-intent", ...(IN_ORDER[name] ?? [])];
+    for (const one of tasks.slice(failed)) {
+      expect([...before.slice(0, before.indexOf(task) + 1), "fail-intent"]).toContain(one);
+    }
+  });
+
+  test.each(failing)("succeeds when %s is throttled three times and then works", async (task) => {
+    const well = WELL[task] ?? answers(null);
+    const { outcome, tasks } = await run(workflow, { [task]: failsTimes(3, "Throttled", well) });
+
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks).not.toContain("fail-intent");
+    const without = (await run(workflow)).tasks;
+    const count = (list: readonly string[]) => list.filter((one) => one === task).length;
+    expect(count(tasks)).toBe(count(without) + 3);
+  });
+
+  test.each(["Throttled", "Unavailable", "Busy", "Lambda.ServiceException", "Lambda.TooManyRequestsException"])(
+    "gives up when its first task answers %s for ever",
+    async (error) => {
+      const [first = ""] = IN_ORDER[name] ?? [];
+      const { outcome, calls, tasks } = await run(workflow, { [first]: fails(error) });
+
+      expect(outcome.status).toBe("FAILED");
+      expect(tasks.filter((one) => one === first)).toHaveLength(7);
+      expect(calls.at(-1)).toMatchObject({ task: "fail-intent", payload: { error: { Error: error } } });
+    },
+  );
+
+  test.each(["AwsRefused", "Internal", "TypeError", "Conflict", "States.Timeout"])(
+    "does not repeat a task that failed with %s",
+    async (error) => {
+      const [first = ""] = IN_ORDER[name] ?? [];
+      const { tasks } = await run(workflow, { [first]: fails(error) });
+      expect(tasks).toEqual(["start-intent", first, "fail-intent"]);
+    },
+  );
+
+  test("tells the intent even when that is throttled at first", async () => {
+    const script = { "start-intent": fails("Conflict"), "fail-intent": failsTimes(3, "Throttled", answers(null)) };
+    const { outcome, tasks } = await run(workflow, script);
+    expect(outcome).toMatchObject({ status: "FAILED", error: "IntentFailed" });
+    expect(tasks.filter((one) => one === "fail-intent")).toHaveLength(4);
+  });
+
+  test("fails, with another error for the sweep to find, where the intent cannot be told", async () => {
+    const { outcome } = await run(workflow, { "start-intent": fails("Conflict"), "fail-intent": fails("Internal") });
+    expect(outcome).toMatchObject({ status: "FAILED", error: "Internal" });
+  });
+});
+
+describe("a loop", () => {
+  test.each([
+    { name: "workspace-delete", task: "empty-bucket", answer: "empty", note: "until the bucket is empty" },
+    {
+      name: "component-version-publish",
+      task: "describe-component-version",
+      answer: "deployable",
+      note: "until Greengrass can deploy the version",
+    },
+    {
+      name: "component-version-delete",
+      task: "delete-component-files",
+      answer: "gone",
+      note: "until the files are gone",
+    },
+    { name: "node-create", task: "deliver-cell", answer: "settled", note: "until the node's cell is settled" },
+  ])("of $name goes round $note", async ({ name, task, answer }) => {
+    const rounds = answersInTurn({ [answer]: false }, { [answer]: false }, { [answer]: false }, { [answer]: true });
+    const { outcome, tasks } = await run(workflowNamed(name), { [task]: rounds });
+
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks.filter((one) => one === task)).toHaveLength(4);
+    const order = IN_ORDER[name] ?? [];
+    expect([...new Set(tasks)]).toEqual(["start-intent", ...order]);
+    expect(tasks.at(-1)).toBe(order.at(-1));
+  });
+
+  test("waits between two looks at Greengrass", async () => {
+    const looks = answersInTurn({ deployable: false }, { deployable: true });
+    const { states } = await run(workflowNamed("component-version-publish"), { "describe-component-version": looks });
+    expect(states.filter((state) => state === "Wait for Greengrass")).toHaveLength(1);
+  });
+
+  test.each(["node-group-create", "deployment-apply"])("of each cell of %s goes round by itself", async (name) => {
+    const rounds = new Map<unknown, number>();
+    const { outcome, calls } = await run(workflowNamed(name), {
+      "deliver-cell": (_, { cell }) => {
+        const round = (rounds.get(cell) ?? 0) + 1;
+        rounds.set(cell, round);
+        return { payload: { settled: round >= (cell === "c1" ? 3 : 1) } };
+      },
+    });
+
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(Object.fromEntries(rounds)).toEqual({ c1: 3, c2: 1 });
+    expect(calls.filter(({ task }) => task === "create-cell").map(({ payload }) => payload.cell)).toEqual(["c1", "c2"]);
+  });
+});
+
+describe("a node that is created", () => {
+  test("delivers nothing to a cell that delivers already", async () => {
+    const { outcome, tasks } = await run(workflowNamed("node-create"), { "create-cell": answers({ delivers: true }) });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks).toEqual(["start-intent", "create-thing", "create-cell", "join-groups", "finish-node"]);
+  });
+
+  test("is put into the cell that its thing was made for", async () => {
+    const { calls } = await run(workflowNamed("node-create"), { "create-thing": answers({ key: "c9" }) });
+    const cells = calls.flatMap(({ task, payload }) => (PER_CELL.has(task) ? [payload.cell] : []));
+    expect(cells).toEqual(["c9", "c9"]);
+  });
+});
+
+describe("cells", () => {
+  test.each(["workspace-delete", "node-group-create", "node-group-delete", "deployment-apply"])(
+    "may be none in %s",
+    async (name) => {
+      const none = answers([]);
+      const { outcome, tasks } = await run(workflowNamed(name), {
+        "check-workspace-empty": none,
+        "check-node-group-empty": none,
+        "list-cells-of-deployment": none,
+      });
+      expect(outcome.status).toBe("SUCCEEDED");
+      expect(tasks.filter((task) => PER_CELL.has(task))).toEqual([]);
+    },
+  );
+
+  test("may be many: each is delivered to once", async () => {
+    const many = Array.from({ length: 23 }, (_, index) => `c${index}`);
+    const { outcome, calls } = await run(workflowNamed("deployment-apply"), {
+      "list-cells-of-deployment": answers(many),
+    });
+    const delivered = calls.flatMap(({ task, payload }) => (task === "deliver-cell" ? [String(payload.cell)] : []));
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(delivered.sort()).toEqual([...many].sort());
+  });
+
+  test("lose their deployments before they go", async () => {
+    const { calls } = await run(workflowNamed("node-group-delete"));
+    for (const cell of ["c1", "c2"]) {
+      const own = calls.filter(({ payload }) => payload.cell === cell).map(({ task }) => task);
+      expect(own).toEqual(["delete-cell-deployments", "delete-cell"]);
+    }
+  });
+});
+
+describe("a thing type that is still deprecating", () => {
+  test("is waited for, minute by minute", async () => {
+    const { outcome, tasks } = await run(workflowNamed("workspace-delete"), {
+      "delete-thing-type": failsTimes(12, "Busy", answers(null)),
+    });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks.filter((task) => task === "delete-thing-type")).toHaveLength(13);
+  });
+
+  test("is not waited for for ever", async () => {
+    const { outcome, tasks } = await run(workflowNamed("workspace-delete"), { "delete-thing-type": fails("Busy") });
+    expect(outcome.status).toBe("FAILED");
+    expect(tasks.filter((task) => task === "delete-thing-type")).toHaveLength(16);
+    expect(tasks.at(-1)).toBe("fail-intent");
+  });
+});
