@@ -1,0 +1,281 @@
+import { Ajv2020, type AnySchema, type ValidateFunction } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ApiAnswer, ApiClient } from "../../../local/api-client.ts";
+import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
+import { headersFor, operations, pathOf } from "../support/operations.ts";
+
+interface Documented {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required: boolean }[];
+  readonly requestBody?: { readonly content: Record<string, unknown> };
+  readonly responses: Record<
+    string,
+    { readonly headers?: Record<string, unknown>; readonly content?: Record<string, unknown> }
+  >;
+  readonly security?: readonly unknown[];
+}
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Documented>>;
+  readonly components: { readonly schemas: Record<string, AnySchema> };
+}
+
+let cloud: TestCloud;
+let api: ApiClient;
+let document: OpenApi;
+let validators: Ajv2020;
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+  api = await cloud.client();
+  document = (await api.call<OpenApi>("GET", "/v1/openapi.json")).body;
+  validators = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(validators);
+  validators.addSchema({ $id: "document", ...document });
+});
+afterAll(() => cloud?.remove());
+
+const escaped = (part: string): string => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"));
+const schemaAt = (...parts: string[]): ValidateFunction => {
+  const validate = validators.compile({ $ref: `document#/${parts.map(escaped).join("/")}` });
+  return validate;
+};
+
+const operationOf = (name: RouteName): Documented => {
+  const { method, path }: Route = routes[name];
+  const operation = document.paths[path]?.[method.toLowerCase()];
+  if (operation === undefined) throw new Error(`${method} ${path} is not documented`);
+  return operation;
+};
+
+/** Headers that belong to HTTP and its transport, not to an operation. */
+const OF_THE_TRANSPORT = new Set([
+  "apigw-requestid",
+  "cache-control",
+  "connection",
+  "content-length",
+  "content-type",
+  "date",
+  "keep-alive",
+]);
+
+/** What in an answer is not as the document says. */
+const violations = (name: RouteName, { status, headers, body }: ApiAnswer<unknown>): string[] => {
+  const { method, path }: Route = routes[name];
+  const documented = operationOf(name).responses[String(status)];
+  if (documented === undefined) return [`${status} is not documented`];
+  const found: string[] = [];
+  const known = new Set(Object.keys(documented.headers ?? {}).map((header) => header.toLowerCase()));
+  for (const header of headers.keys()) {
+    if (!known.has(header) && !OF_THE_TRANSPORT.has(header)) found.push(`${status}: the header ${header}`);
+  }
+  for (const header of known) if (!headers.has(header)) found.push(`${status}: no header ${header}`);
+  const mediaType = headers.get("content-type")?.split(";")[0];
+  if (documented.content === undefined) return body === "" ? found : [...found, `${status}: a body`];
+  if (mediaType === undefined || !(mediaType in documented.content)) return [...found, `${status}: type ${mediaType}`];
+  const validate = schemaAt(
+    "paths",
+    path,
+    method.toLowerCase(),
+    "responses",
+    String(status),
+    "content",
+    mediaType,
+    "schema",
+  );
+  if (!validate(body)) {
+    found.push(...(validate.errors ?? []).map((error) => `${status}: ${error.instancePath} ${error.message}`));
+  }
+  return found;
+};
+
+/** What the walk has seen, by operation. */
+const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string> }>();
+
+const places: Record<string, string> = {};
+
+const call = async <Body = Record<string, unknown>>(
+  name: RouteName,
+  options: {
+    body?: unknown;
+    headers?: Record<string, string>;
+    client?: ApiClient;
+    at?: Record<string, string>;
+    query?: string;
+  } = {},
+): Promise<ApiAnswer<Body>> => {
+  const route: Route = routes[name];
+  const { body, headers, client = api, at = {}, query = "" } = options;
+  const answer = await client.call<Body>(route.method, `${pathOf(route.path, { ...places, ...at })}${query}`, {
+    headers: headers ?? headersFor(route),
+    ...(body !== undefined && { body }),
+  });
+  const entry = seen.get(name) ?? { statuses: new Set(), violations: new Set() };
+  entry.statuses.add(answer.status);
+  for (const violation of violations(name, answer)) entry.violations.add(violation);
+  seen.set(name, entry);
+  return answer;
+};
+
+const done = async (name: RouteName, body?: unknown): Promise<string> => {
+  const answer = await expecting(202, call<{ id: string }>(name, { ...(body !== undefined && { body }) }));
+  const ended = await api.ended(answer.body.id);
+  if (ended.status !== "succeeded") throw new Error(`${name}: ${JSON.stringify(ended.problem)}`);
+  return ended.subject.id;
+};
+
+const made = async (name: RouteName, body: unknown) =>
+  expecting(201, call<{ id: string; upload: Upload }>(name, { body }));
+
+/** All operations in an order that works, from nothing to nothing. */
+const walk = async (): Promise<void> => {
+  const description = "changed";
+  await call("getOpenapi");
+  places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
+  await call("updateWorkspace", { body: { description } });
+  places.nodeGroup = await done("createNodeGroup", { name: "g" });
+  await call("updateNodeGroup", { body: { description } });
+  places.node = await done("createNode", { name: "n", groups: ["g"] });
+  await call("updateNode", { body: { description } });
+  places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
+  await call("updateComponent", { body: { description } });
+  const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
+  places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
+  const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
+  await sendFile((await made("createComponentFile", file)).body.upload, "a");
+  await done("publishComponentVersion");
+  await done("updateNodeGroupDeployment", {
+    components: { "com.example.A": { version: "^1.0.0", merge: { a: 1 }, reset: ["/b"] } },
+    priority: 3,
+  });
+  const release = await made("createRelease", releaseOf("app", "binary"));
+  places.release = release.body.id;
+  await sendFile(release.body.upload, "binary");
+  await done("publishRelease");
+  const readings = operations.filter(([, { method, access }]) => method === "GET" && access !== "anyone");
+  places.intent =
+    (await call<{ items: { id: string }[] }>("listIntents", { query: "?limit=1" })).body.items[0]?.id ?? "";
+  for (const [name, { query }] of readings) await call(name, query === undefined ? {} : { query: "?limit=1" });
+  const failing = await made("createRelease", releaseOf("never-uploaded", "x"));
+  const failed = await call<{ id: string }>("publishRelease", { at: { release: failing.body.id } });
+  await api.ended(failed.body.id);
+  await call("getIntent", { at: { intent: failed.body.id } }); // a failed one, with its problem
+  await refusals();
+  await done("deleteNodeGroupDeployment");
+  await done("deleteNode");
+  await done("deleteNodeGroup");
+  await done("deleteComponentVersion");
+  await call("deleteComponent");
+  const current = places.release;
+  places.release = failing.body.id;
+  await done("deleteRelease");
+  places.release = current;
+  await done("deleteRelease");
+  await done("deleteWorkspace");
+};
+
+/** What each kind of operation refuses. */
+const refusals = async (): Promise<void> => {
+  const stranger = await cloud.client("stranger");
+  const nobody = (await import("../../../local/api-client.ts")).apiClient(cloud.endpoints.api, "garbage");
+  for (const [name, route] of operations) {
+    const { access, body, method, ifMatch } = route;
+    await call(name, { query: "?unknown=1" });
+    if (access === "anyone") continue;
+    await call(name, { client: nobody });
+    if (route.path.includes("{")) {
+      const valid = ({ updateNodeGroupDeployment: { priority: 1 } } as Record<string, unknown>)[name];
+      await call(name, { client: stranger, ...(valid !== undefined && { body: valid }) });
+      await call(name, {
+        at: { nodeGroup: "no", node: "no", component: "no", release: "no", intent: "no" },
+        query: "",
+      });
+    }
+    if (body !== undefined) {
+      await call(name, { body: "{" });
+      await call(name, { body: {} });
+      await call(name, { body: "x".repeat(300_000) });
+      await call(name, { body: "x", headers: { ...headersFor(route), "content-type": "text/plain" } });
+    }
+    if (ifMatch !== undefined) {
+      const edit = name === "updateNodeGroupDeployment" ? { priority: 1 } : { description: "x" };
+      const sent = body === undefined ? {} : { body: edit };
+      await call(name, { ...sent, headers: { "if-match": '"999"' } });
+      if (ifMatch === "required") await call(name, { ...sent, headers: {} });
+    }
+    if (method === "POST" && body === undefined) await call(name, { headers: { "idempotency-key": "a b" } });
+  }
+  const keyed = { headers: { "idempotency-key": "walk" } };
+  for (const app of ["keyed", "keyed", "another"]) await call("createRelease", { ...keyed, body: releaseOf(app, "x") });
+  await call("createNodeGroup", { body: { name: "g" } });
+  await call("createNode", { body: { name: "n" } });
+  await call("createWorkspace", { body: { name: "acme" } });
+  await call("createComponent", { body: { name: "com.example.A" } });
+  for (const name of ["deleteWorkspace", "deleteNodeGroup", "deleteComponent", "deleteComponentVersion"] as const) {
+    await call(name);
+  }
+  await call("publishRelease");
+  await call("publishComponentVersion");
+  await call("updateNodeGroupDeployment", { body: { components: { no: { version: "1.0.0" } } } });
+  await call("listNodes", { query: "?cursor=x" });
+  const { items } = (await call<{ items: { id: string; app: string }[] }>("listReleases", { query: "?limit=100" }))
+    .body;
+  for (const { id, app } of items)
+    if (app === "keyed") await api.done("DELETE", pathOf(routes.getRelease.path, { ...places, release: id }));
+};
+
+describe("the answers of a walk through all operations", () => {
+  beforeAll(walk);
+
+  test("reach every operation's success, and at least 150 kinds of answers", () => {
+    const missed = operations.filter(([name, { status }]) => !seen.get(name)?.statuses.has(status));
+    expect(missed.map(([name]) => name)).toEqual([]);
+    const kinds = [...seen.values()].reduce((sum, { statuses }) => sum + statuses.size, 0);
+    expect(kinds).toBeGreaterThanOrEqual(150);
+  });
+
+  test.each(operations.map(([name]) => name))("are as the document says: %s", (name) => {
+    expect([...(seen.get(name)?.violations ?? [])].sort()).toEqual([]);
+  });
+});
+
+describe("the document", () => {
+  test("is OpenAPI 3.1 with every declared operation and no other", () => {
+    expect(document.openapi).toBe("3.1.0");
+    const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
+    );
+    const declared = operations.map(([name, { method, path }]) => `${name}: ${method} ${path}`);
+    expect(documented.sort()).toEqual(declared.sort());
+  });
+
+  test("has only references that lead somewhere, and schemas that compile", () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
+      ([, name]) => name,
+    );
+    expect(references.length).toBeGreaterThan(50);
+    for (const name of new Set(references)) expect(document.components.schemas).toHaveProperty([name ?? ""]);
+    for (const name of Object.keys(document.components.schemas)) {
+      expect(schemaAt("components", "schemas", name)).toBeTypeOf("function");
+    }
+  });
+
+  test.each(operations)("names the parameters of the path, the query and the headers: %s", (name, route) => {
+    const { parameters = [] } = operationOf(name);
+    const of = (place: string) =>
+      parameters.filter((parameter) => parameter.in === place).map((parameter) => parameter.name);
+    expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter));
+    expect(of("query")).toEqual(Object.keys(route.query?.shape ?? {}));
+    const headers = [
+      ...(route.method === "POST" ? ["Idempotency-Key"] : []),
+      ...(route.ifMatch === undefined ? [] : ["If-Match"]),
+    ];
+    expect(of("header")).toEqual(headers);
+    expect(Object.keys(operationOf(name).requestBody?.content ?? {}).includes("application/json")).toBe(
+      route.body !== undefined,
+    );
+  });
+});

@@ -1,0 +1,6 @@
+import { defineConfig } from "vitest/config";
+
+/** `npm run test:long`: minutes, not seconds; one file at a time, with the machine to itself. */
+export default defineConfig({
+  test: { include: ["tests/long/**/*.test.ts"], maxWorkers: 1, testTimeout: 1_800_000, hookTimeout: 60_000 },
+});
