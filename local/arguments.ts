@@ -20,6 +20,8 @@ export const USAGE = `Usage: npm start -- [options]
   --workflow-timeout S        seconds after which any workflow times out (default: each one's own limit)`;
 
 export class UsageError extends Error {}
+/** `--help`: not an error, but nothing is to be started either. */
+export class HelpWanted extends Error {}
 
 const number = (name: string, text: string, min: number, max: number): number => {
   const value = Number(text);
@@ -29,7 +31,7 @@ const number = (name: string, text: string, min: number, max: number): number =>
   return value;
 };
 
-/** @throws UsageError that names the option and the rule */
+/** @throws UsageError that names the option and the rule; HelpWanted */
 export const startOptions = (args: readonly string[]): StartOptions => {
   let values: Record<string, string | boolean | undefined>;
   try {
@@ -42,11 +44,13 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         "retry-scale": { type: "string", default: "1" },
         "workflow-timeout": { type: "string" },
         "test-mode": { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
       },
     }));
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+  if (values.help === true) throw new HelpWanted();
   const portBase = number("port-base", String(values["port-base"]), 1, 65_535 - PORTS.length);
   if (!Number.isInteger(portBase)) throw new UsageError(`--port-base must be a whole number, not ${portBase}`);
   return {

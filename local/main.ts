@@ -1,4 +1,4 @@
-import { startOptions, USAGE, UsageError } from "./arguments.ts";
+import { HelpWanted, startOptions, USAGE, UsageError } from "./arguments.ts";
 import { startCloud } from "./cloud.ts";
 import { PortTaken } from "./listen.ts";
 
@@ -31,6 +31,10 @@ const main = async (): Promise<number> => {
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
+    if (error instanceof HelpWanted) {
+      process.stdout.write(`${USAGE}\n`);
+      process.exit(0);
+    }
     if (error instanceof UsageError) {
       process.stderr.write(`${error.message}\n\n${USAGE}\n`);
       process.exit(2);

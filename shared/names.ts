@@ -22,7 +22,8 @@ export const ResourceName = z
 export const ComponentName = z
   .string()
   .regex(/^[a-zA-Z0-9-_.]{1,128}$/, "1 to 128 of letters, digits, '-', '_' and '.'")
-  .refine(notAnId, NOT_AN_ID);
+  .refine(notAnId, NOT_AN_ID)
+  .refine((name) => name !== "__proto__", "must not be __proto__");
 
 /** Names that AWS sees. Account-wide there, so each carries stage and workspace; ids have a fixed length. */
 export const awsNames = {

@@ -151,6 +151,22 @@ export const RETRY_EACH_MINUTE: readonly Retrier[] = [
   ...RETRY,
 ];
 
+/**
+ * Retry of a task that takes its turn with others: for some minutes. Whoever comes later finds the work of all done, so
+ * few of them ever wait for long.
+ */
+export const RETRY_TAKING_TURNS: readonly Retrier[] = [
+  {
+    ErrorEquals: ["Busy"],
+    IntervalSeconds: 1,
+    MaxAttempts: 60,
+    BackoffRate: 1.5,
+    MaxDelaySeconds: 5,
+    JitterStrategy: "FULL",
+  },
+  ...RETRY,
+];
+
 /** The last two states of every workflow: the intent is told why, and the execution is seen to have failed. */
 export const failureStates = (functionArn: FunctionArn) =>
   ({

@@ -1,4 +1,4 @@
-import { type Definition, type FunctionArn, invoke, states } from "./asl.ts";
+import { type Definition, type FunctionArn, invoke, RETRY_TAKING_TURNS, states } from "./asl.ts";
 
 const cellPayload = { payload: { "cell.$": "$.cell" } } as const;
 
@@ -21,7 +21,7 @@ export const deliverCell = (functionArn: FunctionArn): Definition =>
         functionArn("deliver-cell"),
         "deliver-cell",
         { Next: "Is the cell settled?" },
-        { ...cellPayload, result: "$.delivery" },
+        { ...cellPayload, result: "$.delivery", retry: RETRY_TAKING_TURNS },
       ),
       "Is the cell settled?": {
         Type: "Choice",

@@ -1,4 +1,4 @@
-import { sequence, taskStates, type Workflow } from "./asl.ts";
+import { RETRY_TAKING_TURNS, sequence, taskStates, type Workflow } from "./asl.ts";
 
 export const componentVersionPublish: Workflow = {
   name: "component-version-publish",
@@ -24,8 +24,8 @@ export const componentVersionPublish: Workflow = {
           Choices: [{ Variable: "$.component.value.deployable", BooleanEquals: true, Next: "Finish" }],
           Default: "Wait for Greengrass",
         },
-        "Wait for Greengrass": { Type: "Wait", Seconds: 2, Next: "Describe the component version" },
-        Finish: task("finish-component-version", { End: true }),
+        "Wait for Greengrass": { Type: "Wait", Seconds: 1, Next: "Describe the component version" },
+        Finish: task("finish-component-version", { End: true }, { retry: RETRY_TAKING_TURNS }),
       },
     );
   },

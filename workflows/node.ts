@@ -1,4 +1,4 @@
-import { sequence, taskStates, type Workflow } from "./asl.ts";
+import { RETRY_TAKING_TURNS, sequence, taskStates, type Workflow } from "./asl.ts";
 
 const cell = { payload: { "cell.$": "$.cell.value.key" } } as const;
 
@@ -24,7 +24,7 @@ export const nodeCreate: Workflow = {
         "Deliver to the cell": task(
           "deliver-cell",
           { Next: "Is the cell settled?" },
-          { ...cell, result: "$.delivery" },
+          { ...cell, result: "$.delivery", retry: RETRY_TAKING_TURNS },
         ),
         "Is the cell settled?": {
           Type: "Choice",

@@ -57,7 +57,7 @@ export const tasks = {
   "forget-node": quick(),
 
   "check-artifacts": quick(),
-  "create-component-version": quick(),
+  "create-component-version": quick("ACCOUNT_ID"),
   "describe-component-version": quick(),
   "finish-component-version": quick(),
   "check-version-unused": quick(),

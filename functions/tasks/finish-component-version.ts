@@ -1,14 +1,28 @@
 import { getItem } from "../../shared/aws/table.ts";
 import { keys } from "../../shared/keys.ts";
+import { AppError } from "../../shared/problems.ts";
 import { succeed } from "./activate.ts";
 import { desiredVersion } from "./desired.ts";
-import { task } from "./task.ts";
+import { type TaskInput, task } from "./task.ts";
+
+const MAX_TRIES = 10;
 
 /**
  * The next catalogue number and the publication in one transaction: numbers are in the order of publication, without
- * gaps, and no version appears below a number that was seen before. Two at once: one of them is retried.
+ * gaps, and no version appears below a number that was seen before. Of two at once, one reads the number again.
  */
 export const handler = task("finish-component-version", async (input) => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await publish(input);
+    } catch (error) {
+      const isRace = error instanceof AppError && error.code === "busy";
+      if (!isRace || tries >= MAX_TRIES) throw error;
+    }
+  }
+});
+
+const publish = async (input: TaskInput): Promise<void> => {
   const version = await desiredVersion(input);
   const catalogue = await getItem<{ number: number }>(keys.catalogue());
   const number = (catalogue?.number ?? 0) + 1;
@@ -31,4 +45,4 @@ export const handler = task("finish-component-version", async (input) => {
     ],
     now,
   );
-});
+};

@@ -60,11 +60,23 @@ export const deleteDeployments = async (targetArn: string): Promise<void> => {
   }
 };
 
-/** Creates the version, or finds that it is there (a repeated step). @returns its ARN. */
-export const createComponentVersion = async (recipe: object, clientToken: string): Promise<string> => {
+/** The ARN that a version of one's own has. */
+export const componentVersionArn = async (accountId: string, name: string, version: string): Promise<string> =>
+  `arn:aws:greengrass:${await client().config.region()}:${accountId}:components:${name}:versions:${version}`;
+
+/** The tag that says for which of our versions Greengrass has one. */
+const OWNER_TAG = "slipway:version";
+
+/** Creates the version; the same token again answers the same one. @returns its ARN. */
+export const createComponentVersion = async (
+  recipe: object,
+  versionId: string,
+  clientToken: string,
+): Promise<string> => {
   const { arn } = await client().send(
     new CreateComponentVersionCommand({
       inlineRecipe: new TextEncoder().encode(JSON.stringify(recipe)),
+      tags: { [OWNER_TAG]: versionId },
       clientToken: tokenOf(clientToken),
     }),
   );
@@ -72,13 +84,13 @@ export const createComponentVersion = async (recipe: object, clientToken: string
   return arn;
 };
 
-/** A component version's state, with the reason where it failed; undefined when there is none. */
+/** A component version's state, the reason where it failed, and whose it is; undefined when there is none. */
 export const describeComponent = async (
   arn: string,
-): Promise<{ state: string; message?: string | undefined } | undefined> => {
+): Promise<{ state: string; message?: string | undefined; versionId?: string | undefined } | undefined> => {
   try {
-    const { status } = await client().send(new DescribeComponentCommand({ arn }));
-    return { state: status?.componentState ?? "REQUESTED", message: status?.message };
+    const { status, tags } = await client().send(new DescribeComponentCommand({ arn }));
+    return { state: status?.componentState ?? "REQUESTED", message: status?.message, versionId: tags?.[OWNER_TAG] };
   } catch (error) {
     if (isAwsError(error, "ResourceNotFoundException")) return undefined;
     throw error;

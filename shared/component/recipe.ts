@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { JsonObject } from "../json.ts";
 
 /** AWS IoT Greengrass V2, component recipe reference. Only what the short form can say. */
 export const ShortRecipe = z
@@ -9,10 +10,7 @@ export const ShortRecipe = z
       .meta({ description: "Devices that it runs on; os `*` for all" }),
     install: z.string().min(1).max(4096).optional().meta({ description: "Shell script run once per version" }),
     run: z.string().min(1).max(4096).optional().meta({ description: "Shell script that is the component" }),
-    configuration: z
-      .record(z.string(), z.json())
-      .optional()
-      .meta({ description: "Default configuration, which deployments merge into" }),
+    configuration: JsonObject.optional().meta({ description: "Default configuration, which deployments merge into" }),
   })
   .meta({ id: "ShortRecipe", description: "From this Slipway builds the Greengrass recipe" });
 export type ShortRecipe = z.infer<typeof ShortRecipe>;

@@ -2,6 +2,7 @@ import semver from "semver";
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
+import { JsonObject } from "../json.ts";
 import { keys } from "../keys.ts";
 import { ComponentName } from "../names.ts";
 import { Timestamps } from "../resource.ts";
@@ -19,7 +20,7 @@ export const Requirement = z
 export const WantedComponent = z
   .strictObject({
     version: Requirement,
-    merge: z.record(z.string(), z.json()).optional().meta({ description: "Configuration to merge (RFC 7396)" }),
+    merge: JsonObject.optional().meta({ description: "Configuration to merge (RFC 7396)" }),
     reset: z
       .array(z.string().regex(/^(?:\/.*)?$/, "must be a JSON pointer"))
       .max(64)

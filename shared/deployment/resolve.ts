@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import semver from "semver";
+import { ownMember } from "../json.ts";
 import type { WantedComponent } from "./deployment.ts";
 
 /** A deployment that reaches a cell, as the resolver sees it. */
@@ -45,7 +46,7 @@ const byPrecedence = (a: Layer, b: Layer): number => {
 const mergePatch = (base: unknown, patch: unknown): unknown => {
   if (!isObject(patch)) return patch;
   const merged: Record<string, unknown> = isObject(base) ? { ...base } : {};
-  for (const [key, value] of Object.entries(patch)) merged[key] = mergePatch(merged[key], value);
+  for (const [key, value] of Object.entries(patch)) merged[key] = mergePatch(ownMember(merged, key), value);
   return merged;
 };
 
@@ -75,12 +76,12 @@ export const resolve = (
 
   for (const component of names) {
     const wishes = ordered.flatMap((layer) => {
-      const wanted = layer.components[component];
+      const wanted = ownMember(layer.components, component);
       return wanted === undefined ? [] : [{ layer, wanted }];
     });
     const [first, second] = wishes;
     if (first === undefined) continue;
-    const versions = published[component] ?? [];
+    const versions = ownMember(published, component) ?? [];
     const seenBy = (layer: Layer) => versions.filter(({ catalogueNumber }) => catalogueNumber <= layer.catalogue);
     const satisfies = (requirement: string) => (version: string) => semver.satisfies(version, requirement);
 

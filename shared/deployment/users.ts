@@ -1,4 +1,5 @@
 import semver from "semver";
+import { ownMember } from "../json.ts";
 import type { StoredDeployment } from "./deployment.ts";
 
 /**
@@ -11,7 +12,7 @@ export const usersOfVersion = (
 ): string[] =>
   deployments
     .filter(({ components }) => {
-      const wanted = components[version.component];
+      const wanted = ownMember(components, version.component);
       return wanted !== undefined && semver.satisfies(version.version, wanted.version);
     })
     .map(({ target }) => `${target.type} ${target.name}`);

@@ -1,4 +1,8 @@
-import { DescribeComponentCommand, GetComponentCommand } from "@aws-sdk/client-greengrassv2";
+import {
+  CreateComponentVersionCommand,
+  DescribeComponentCommand,
+  GetComponentCommand,
+} from "@aws-sdk/client-greengrassv2";
 import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
@@ -143,7 +147,36 @@ describe("a publication that cannot succeed", () => {
     expect(await publish(version)).toMatchObject({ status: "failed", problem: { code: "artifact-mismatch" } });
   });
 
-  test("tells Greengrass's own reason, and leaves nothing in Greengrass", async () => {
+  test("after Greengrass has made the version clears it away when the draft is published again", async () => {
+    const version = await draft("com.example.Halfway");
+    await sendFile(await declare(version, "dist/main.sh", "first try"), "first try");
+    await controlOf(cloud.endpoints).arm("lambda:local-describe-component-version", "TypeError", 500);
+    expect(await publish(version)).toMatchObject({ status: "failed", problem: { code: "internal" } });
+    await controlOf(cloud.endpoints).disarm();
+    await sendFile(await declare(version, "dist/main.sh", "second try"), "second try");
+    expect(await publish(version)).toMatchObject({ status: "succeeded" });
+    const { arn } = (await api.call<{ arn: string }>("GET", version)).body;
+    const { recipe } = await cloud.greengrass.send(new GetComponentCommand({ arn, recipeOutputFormat: "JSON" }));
+    const digest = Buffer.from(sha256("second try"), "hex").toString("base64");
+    expect(Buffer.from(recipe ?? []).toString("utf8")).toContain(digest);
+  });
+
+  test("never takes away what someone else made in Greengrass under the same name and version", async () => {
+    const version = await draft("com.example.Theirs", "1.0.0", { run: "true" });
+    const theirs = {
+      RecipeFormatVersion: "2020-01-25",
+      ComponentName: "com.example.Theirs",
+      ComponentVersion: "1.0.0",
+      Manifests: [{ Lifecycle: { Run: "echo theirs" } }],
+    };
+    const { arn } = await cloud.greengrass.send(
+      new CreateComponentVersionCommand({ inlineRecipe: Buffer.from(JSON.stringify(theirs)) }),
+    );
+    expect(await publish(version)).toMatchObject({ status: "failed", problem: { code: "component-rejected" } });
+    await cloud.greengrass.send(new DescribeComponentCommand({ arn }));
+  });
+
+  test("tells Greengrass's own reason", async () => {
     const version = await draft("com.example.Refused");
     await controlOf(cloud.endpoints).arm("greengrass:CreateComponentVersion", "ValidationException", 400);
     const intent = await publish(version);
