@@ -10,9 +10,9 @@ export interface FunctionDeclaration {
   readonly memoryMb: number;
 }
 
-const api = (operation: string, environment: readonly EnvironmentName[] = []): FunctionDeclaration => ({
+const api = (operation: string, environment: readonly EnvironmentName[]): FunctionDeclaration => ({
   module: `functions/api/${handlerName(operation)}`,
-  environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", ...environment],
+  environment,
   timeoutSeconds: 29, // an HTTP API waits 30 s
   memoryMb: 512,
 });
@@ -30,28 +30,28 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
     Object.entries<Route>(routes).map(([operation, { environment }]) => [
       apiFunctionName(operation),
-      api(operation, environment),
+      api(operation, ["CONTROL_TABLE", ...(environment ?? [])]),
     ]),
   ),
-  [NO_ROUTE]: api("noSuchRoute"),
+  [NO_ROUTE]: api("noSuchRoute", []),
   ...Object.fromEntries(
     Object.entries(tasks).map(([name, declared]) => [name, { module: `functions/tasks/${name}`, ...declared }]),
   ),
   "start-workflows": {
     module: "functions/streams/start-workflows",
-    environment: ["STAGE", "CONTROL_TABLE", "STATE_MACHINE_PREFIX"],
+    environment: ["STAGE", "STATE_MACHINE_PREFIX"],
     timeoutSeconds: 30,
     memoryMb: 256,
   },
   "publish-events": {
     module: "functions/streams/publish-events",
-    environment: ["STAGE", "EVENT_BUS"],
+    environment: ["EVENT_BUS"],
     timeoutSeconds: 30,
     memoryMb: 256,
   },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
-    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE"],
+    environment: ["CONTROL_TABLE", "OTA_TABLE"],
     timeoutSeconds: 30,
     memoryMb: 256,
   },
@@ -63,7 +63,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "ota-package": {
     module: "functions/ota/package",
-    environment: ["STAGE", "OTA_TABLE", "OTA_BUCKET", "OTA_URL", "OTA_DEFAULT_WORKSPACE"],
+    environment: ["OTA_TABLE", "OTA_BUCKET", "OTA_URL", "OTA_DEFAULT_WORKSPACE"],
     timeoutSeconds: 300,
     memoryMb: 512,
   },

@@ -4,7 +4,19 @@ import * as z from "zod";
 export const ownMember = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined;
 
-/** A JSON object. `__proto__` is refused as a name at any depth: it does not survive being copied by other programs. */
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const hasProto = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.some(hasProto);
+  return isObject(value) && (Object.hasOwn(value, "__proto__") || Object.values(value).some(hasProto));
+};
+
+/**
+ * An object of parsed JSON. A member named `__proto__` is refused at any depth, since it does not survive being copied (by
+ * zod's own records neither, which is why this is no record).
+ */
 export const JsonObject = z
-  .record(z.string(), z.json())
-  .refine((value) => !JSON.stringify(value).includes('"__proto__":'), "must not hold a member named __proto__");
+  .custom<Record<string, unknown>>(isObject, "must be an object")
+  .refine((value) => !hasProto(value), "must not hold a member named __proto__")
+  .meta({ type: "object" });

@@ -28,6 +28,7 @@ export const PROBLEMS = {
   unresolvable: { status: 422, title: "No published version satisfies the requirement" },
   "artifact-missing": { status: 422, title: "An artifact was not uploaded" },
   "artifact-mismatch": { status: 422, title: "An artifact is not what was declared" },
+  "artifact-clash": { status: 422, title: "Two artifacts have the same file name" },
   "component-rejected": { status: 422, title: "Greengrass did not accept the component version" },
   "precondition-required": { status: 428, title: "If-Match is needed" },
   throttled: { status: 429, title: "Too many requests", retry: true },

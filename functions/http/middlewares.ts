@@ -131,8 +131,9 @@ const parsedBody = (event: ApiEvent, schema: z.ZodType): unknown => {
   }
   let json: unknown;
   try {
-    json = JSON.parse(raw);
+    json = JSON.parse(raw, refuseProto);
   } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new AppError("malformed-json", `the body is not JSON: ${(error as SyntaxError).message}`, { cause: error });
   }
   return validated(schema, json, ({ path }) => ({ pointer: pointerOf(path) }), "the body is not valid");
@@ -141,6 +142,13 @@ const parsedBody = (event: ApiEvent, schema: z.ZodType): unknown => {
 /** RFC 6901. */
 const pointerOf = (path: readonly PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+
+/** `__proto__` as a member's name is lost wherever an object is copied: better refused than dropped. */
+const refuseProto = (name: string, value: unknown): unknown => {
+  if (name === "__proto__")
+    throw new AppError("invalid-request", "the body is not valid: no member may be named __proto__");
+  return value;
+};
 
 const validated = (
   schema: z.ZodType,

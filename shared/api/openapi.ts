@@ -5,12 +5,6 @@ import { PROBLEMS, type ProblemCode } from "../problems.ts";
 
 type Json = Record<string, unknown>;
 
-/** Schemas with an id become components; everything else is written where it stands. */
-const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => {
-  const { $schema: _dialect, $defs: _defs, ...json } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
-  return withComponentRefs(json) as Json;
-};
-
 /** zod puts shared schemas under `$defs`; OpenAPI keeps them under `components`. */
 const withComponentRefs = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(withComponentRefs);
@@ -25,16 +19,21 @@ const withComponentRefs = (value: unknown): unknown => {
   );
 };
 
-/** A schema's reference when it has an id, with its definition collected; else the schema itself. */
+/**
+ * A schema as it stands in the document: what has an id, the schema itself or a part of it, is put under `components` and
+ * referred to.
+ */
 const referenced = (schema: z.ZodType, io: "input" | "output", components: Map<string, Json>): Json => {
-  const whole = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
-  for (const [id, definition] of Object.entries((whole.$defs ?? {}) as Record<string, Json>)) {
-    components.set(id, withComponentRefs(withoutId(definition)) as Json);
+  const { $schema: _dialect, $defs = {}, ...root } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+  for (const [id, definition] of Object.entries($defs as Record<string, Json>)) {
+    const component = withComponentRefs(withoutId(definition)) as Json;
+    const known = components.get(id);
+    if (known !== undefined && JSON.stringify(known) !== JSON.stringify(component)) {
+      throw new Error(`two schemas have the id ${id}: what is taken and what is answered need one each`);
+    }
+    components.set(id, component);
   }
-  const id = schema.meta()?.id;
-  if (id === undefined) return schemaOf(schema, io);
-  components.set(id, withoutId(schemaOf(schema, io)));
-  return { $ref: `#/components/schemas/${id}` };
+  return withComponentRefs(root) as Json;
 };
 
 const withoutId = ({ id: _id, ...rest }: Json): Json => rest;
@@ -93,7 +92,7 @@ const problemResponses = (route: Route): Json => {
   );
 };
 
-const parametersOf = (route: Route): Json[] => {
+const parametersOf = (route: Route, components: Map<string, Json>): Json[] => {
   const path = [...route.path.matchAll(/\{(\w+)\}/g)].map(
     ([, name]): Json => ({
       name,
@@ -104,7 +103,7 @@ const parametersOf = (route: Route): Json[] => {
     }),
   );
   const query = Object.entries(route.query?.shape ?? {}).map(([name, schema]): Json => {
-    const { description, ...json } = schemaOf(schema as z.ZodType, "input");
+    const { description, ...json } = referenced(schema as z.ZodType, "input", components);
     return { name, in: "query", required: false, schema: json, ...(description !== undefined && { description }) };
   });
   const headers: Json[] = [];
@@ -136,7 +135,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
   tags: [tagOf(route.path)],
   ...(route.access === "anyone" ? { security: [] } : {}),
   ...(route.path.includes("{") || route.query !== undefined || route.method === "POST" || route.ifMatch !== undefined
-    ? { parameters: parametersOf(route) }
+    ? { parameters: parametersOf(route, components) }
     : {}),
   ...(route.body !== undefined && {
     requestBody: {

@@ -30,7 +30,7 @@ export const ComponentVersion = z
     version: Version,
     description: Description.optional(),
     status: VersionStatus,
-    recipe: ShortRecipe,
+    recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
     catalogueNumber: z.int().optional().meta({ description: "Place in the order of publication" }),
     ...Timestamps,
@@ -60,7 +60,10 @@ export const ArtifactPath = z
   .refine(
     (path) => path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== ".."),
     "must not hold an empty, '.' or '..' segment",
-  );
+  )
+  .refine((path) => path.isWellFormed(), "must be well-formed Unicode")
+  // S3 bounds keys in bytes: 1,024 with the component's name and the version before the path.
+  .refine((path) => new TextEncoder().encode(path).length <= 768, "must have at most 768 bytes in UTF-8");
 
 export const CreateFile = z
   .strictObject({ path: ArtifactPath, size: z.int().min(0).max(MAX_SINGLE_PART_BYTES), sha256: Sha256 })

@@ -4,6 +4,7 @@ import { ComponentFile, ComponentVersion, CreatedFile, CreateFile, CreateVersion
 import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
+import { JsonObject } from "../json.ts";
 import { CreateNode, Node } from "../node/node.ts";
 import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
 import { CreatedRelease, CreateRelease, Release } from "../ota/release.ts";
@@ -27,7 +28,7 @@ export interface Route {
   readonly tagged?: true;
   /** Whether the caller must, or may, state which revision it edits. */
   readonly ifMatch?: "required" | "optional";
-  /** Environment beside what every API function has. */
+  /** Environment beside `CONTROL_TABLE`, which every API function has. */
   readonly environment?: readonly EnvironmentName[];
 }
 
@@ -72,6 +73,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["name-taken"],
+    environment: ["OTA_TABLE"],
   }),
   listWorkspaces: route({
     method: "GET",
@@ -113,6 +115,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["workspace-not-empty", "not-ready"],
+    environment: ["OTA_TABLE"],
   }),
 
   createNodeGroup: route({
@@ -124,6 +127,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["name-taken", "not-ready"],
+    environment: ["STAGE"],
   }),
   listNodeGroups: route({
     method: "GET",
@@ -218,6 +222,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["name-taken", "not-ready"],
+    environment: ["STAGE"],
   }),
   listNodes: route({
     method: "GET",
@@ -394,7 +399,7 @@ export const routes = {
     status: 201,
     answer: CreatedRelease,
     problems: ["not-ready"],
-    environment: ["OTA_BUCKET"],
+    environment: ["OTA_TABLE", "OTA_BUCKET"],
   }),
   listReleases: route({
     method: "GET",
@@ -405,6 +410,7 @@ export const routes = {
     status: 200,
     answer: page(Release),
     problems: ["invalid-cursor"],
+    environment: ["OTA_TABLE"],
   }),
   getRelease: route({
     method: "GET",
@@ -415,6 +421,7 @@ export const routes = {
     answer: Release,
     tagged: true,
     problems: [],
+    environment: ["OTA_TABLE"],
   }),
   publishRelease: route({
     method: "POST",
@@ -424,6 +431,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["version-immutable"],
+    environment: ["OTA_TABLE"],
   }),
   deleteRelease: route({
     method: "DELETE",
@@ -433,6 +441,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["not-ready"],
+    environment: ["OTA_TABLE"],
   }),
 
   listIntents: route({
@@ -460,7 +469,7 @@ export const routes = {
     summary: "Get this document",
     access: "anyone",
     status: 200,
-    answer: z.record(z.string(), z.json()),
+    answer: JsonObject,
     problems: [],
   }),
 } as const satisfies Record<string, Route>;

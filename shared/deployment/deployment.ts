@@ -14,7 +14,7 @@ export const Requirement = z
   .string()
   .min(1)
   .max(64)
-  .refine((text) => semver.validRange(text) !== null, "must be a version or an npm-style range")
+  .refine((text) => text.trim() !== "" && semver.validRange(text) !== null, "must be a version or an npm-style range")
   .meta({ description: "An exact version or an npm-style range", examples: ["1.0.0", "^1.2.0"] });
 
 export const WantedComponent = z

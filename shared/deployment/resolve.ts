@@ -53,16 +53,22 @@ const mergePatch = (base: unknown, patch: unknown): unknown => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const highest = (candidates: readonly PublishedVersion[], satisfies: (version: string) => boolean) =>
-  candidates
-    .map(({ version }) => version)
-    .filter(satisfies)
-    .sort(semver.rcompare)[0];
+const highest = (versions: readonly string[]): string | undefined => [...versions].sort(semver.rcompare)[0];
+
+/** The versions of a component that a layer sees and its requirement takes. */
+const acceptableOf =
+  (component: string) =>
+  (layer: Layer, wanted: WantedComponent, published: Readonly<Record<string, readonly PublishedVersion[]>>): string[] =>
+    (ownMember(published, component) ?? [])
+      .filter(({ catalogueNumber }) => catalogueNumber <= layer.catalogue)
+      .map(({ version }) => version)
+      .filter((version) => semver.satisfies(version, wanted.version));
 
 /**
  * What every node of a cell must run: one exact version per component, however many deployments reach it. If some
- * version satisfies all of them, the highest such; otherwise the requirement of highest precedence decides. Pure and
- * total: the order of `layers` and of `published` does not matter.
+ * version satisfies all of them, the highest such; otherwise the requirement of highest precedence decides, and each one
+ * after it is met as far as those before it leave room. Pure and total: the order of `layers` and of `published` does not
+ * matter.
  */
 export const resolve = (
   layers: readonly Layer[],
@@ -79,24 +85,22 @@ export const resolve = (
       const wanted = ownMember(layer.components, component);
       return wanted === undefined ? [] : [{ layer, wanted }];
     });
-    const [first, second] = wishes;
+    const [first] = wishes;
     if (first === undefined) continue;
-    const versions = ownMember(published, component) ?? [];
-    const seenBy = (layer: Layer) => versions.filter(({ catalogueNumber }) => catalogueNumber <= layer.catalogue);
-    const satisfies = (requirement: string) => (version: string) => semver.satisfies(version, requirement);
-
-    const common = wishes
-      .map(({ layer }) => seenBy(layer))
-      .reduce((shared, seen) => shared.filter((candidate) => seen.includes(candidate)));
-    const agreed = highest(common, (version) => wishes.every(({ wanted }) => satisfies(wanted.version)(version)));
-    const version = agreed ?? highest(seenBy(first.layer), satisfies(first.wanted.version));
+    const acceptable = acceptableOf(component);
+    let candidates = acceptable(first.layer, first.wanted, published);
+    const losers: Layer[] = [];
+    for (const { layer, wanted } of wishes.slice(1)) {
+      const narrowed = acceptable(layer, wanted, published).filter((version) => candidates.includes(version));
+      if (narrowed.length > 0) candidates = narrowed;
+      else losers.push(layer);
+    }
+    const version = highest(candidates);
     if (version === undefined) {
       unresolved.push({ component, requirement: first.wanted.version, target: first.layer.target });
       continue;
     }
-    if (agreed === undefined && second !== undefined && samePrecedence(first.layer, second.layer)) {
-      ambiguous.push(component);
-    }
+    if (losers.some((layer) => samePrecedence(layer, first.layer))) ambiguous.push(component);
     const lowestFirst = [...wishes].reverse();
     const merges = lowestFirst.flatMap(({ wanted }) => (wanted.merge === undefined ? [] : [wanted.merge]));
     const reset = [...new Set(wishes.flatMap(({ wanted }) => wanted.reset ?? []))].sort();
@@ -131,18 +135,20 @@ export type DeploymentContent = Readonly<
 /** The Greengrass form of an effective set; equal sets give equal bytes. */
 export const deploymentContent = (set: EffectiveSet): DeploymentContent =>
   Object.fromEntries(
-    Object.entries(set.components).map(([name, { version, merge, reset }]) => [
-      name,
-      {
-        componentVersion: version,
-        ...((merge !== undefined || reset !== undefined) && {
-          configurationUpdate: {
-            ...(merge !== undefined && { merge: JSON.stringify(sortKeys(merge)) }),
-            ...(reset !== undefined && { reset: [...reset] }),
-          },
-        }),
-      },
-    ]),
+    Object.entries(set.components)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { version, merge, reset }]) => [
+        name,
+        {
+          componentVersion: version,
+          ...((merge !== undefined || reset !== undefined) && {
+            configurationUpdate: {
+              ...(merge !== undefined && { merge: JSON.stringify(sortKeys(merge)) }),
+              ...(reset !== undefined && { reset: [...reset] }),
+            },
+          }),
+        },
+      ]),
   );
 
 const sortKeys = (value: unknown): unknown => {

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { isId, type Moment } from "../ids.ts";
 import { keys } from "../keys.ts";
 import { PROBLEMS, type Problem, type ProblemCode } from "../problems.ts";
+import { view } from "../resource.ts";
 import type { Write } from "../writes.ts";
 
 /** What may be intended; each has a workflow of the same name (`node.create` → `node-create`). */
@@ -107,21 +108,8 @@ export const requestIntent = (wish: NewIntent, moment: Moment): StoredIntent => 
 /** Attributes that put the intent into the indexes; `open` goes when it ends. */
 const indexed = (workspaceId: string) => ({ workspaceIntents: `${workspaceId}#intent`, open: "open" });
 
-export const viewIntent = (stored: StoredIntent): Intent => {
-  const { id, kind, status, workspaceId, subject, attempt, createdAt, updatedAt, finishedAt, problem } = stored;
-  return {
-    id,
-    kind,
-    status,
-    workspaceId,
-    subject,
-    attempt,
-    createdAt,
-    updatedAt,
-    ...(finishedAt !== undefined && { finishedAt }),
-    ...(problem !== undefined && { problem }),
-  };
-};
+/** The intent as the API shows it. */
+export const viewIntent = (stored: StoredIntent): Intent => view(Intent, stored);
 
 /** The execution's name: the same attempt of the same intent is started once, however often its record comes. */
 export const executionName = (intentId: string, attempt: number): string => `${intentId}-${attempt}`;

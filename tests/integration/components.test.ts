@@ -139,6 +139,14 @@ describe("a publication that cannot succeed", () => {
     expect(await publish(version)).toMatchObject({ status: "succeeded" });
   });
 
+  test("names two artifacts that would be the same file on the device", async () => {
+    const version = await draft("com.example.Clash");
+    for (const path of ["dist/a/run.sh", "dist/b/run.sh"]) await sendFile(await declare(version, path, path), path);
+    const intent = await publish(version);
+    expect(intent).toMatchObject({ status: "failed", problem: { code: "artifact-clash" } });
+    expect(intent.problem?.detail).toContain("dist/a/run.sh and dist/b/run.sh");
+  });
+
   test("finds a file that was changed behind the API", async () => {
     const version = await draft("com.example.Changed");
     await sendFile(await declare(version, "dist/main.sh", "as declared"), "as declared");

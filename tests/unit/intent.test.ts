@@ -244,6 +244,7 @@ describe("what a failed intent leaves of its subject", () => {
         ...subject,
         set: { status: "failed", updatedAt: LATER.toISOString() },
         when: { status: { in: ["creating", "publishing", "deleting"] } },
+        otherwise: { code: "not-ready", detail: expect.any(String) },
       });
     }
   });

@@ -42,7 +42,10 @@ const making = <Args extends unknown[]>(
   kind: string,
   make: (...args: Args) => Key,
   ...args: { [Index in keyof Args]: fc.Arbitrary<Args[Index]> }
-): fc.Arbitrary<Made> => fc.tuple(...args).map((values): Made => [kind, JSON.stringify(values), make(...values)]);
+): fc.Arbitrary<Made> =>
+  fc
+    .tuple(...(args as readonly fc.Arbitrary<unknown>[]))
+    .map((values): Made => [kind, JSON.stringify(values), make(...(values as Args))]);
 
 const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   workspace: making("workspace", keys.workspace, workspace),

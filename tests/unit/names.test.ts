@@ -116,10 +116,10 @@ describe("a resource's name", () => {
 });
 
 describe("a component's name", () => {
-  test.each(["com.example.Hello", "a", "-", "A_b-c.9", "x".repeat(128)])("may be %j", (name) => {
+  test.each(["com.example.Hello", "a", "-", "A_b-c.9", "constructor", "x".repeat(128)])("may be %j", (name) => {
     expect(ComponentName.safeParse(name).success).toBe(true);
   });
-  test.each(["", "a b", "a/b", "a:b", "ä", "a\n", "x".repeat(129)])("may not be %j", (name) => {
+  test.each(["", "a b", "a/b", "a:b", "ä", "a\n", "__proto__", "x".repeat(129)])("may not be %j", (name) => {
     expect(ComponentName.safeParse(name).success).toBe(false);
   });
 });

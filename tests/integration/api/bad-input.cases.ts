@@ -172,7 +172,7 @@ const FIELDS: readonly Refusal[] = [
     ...wanting({ version: "1.0.0" }, "com.example.No"),
     at: "/components/com.example.No/version",
   }),
-  refusal("PATCH", 422, "unresolvable")("a deployment of a component called __proto__", D, {
+  patch("a deployment of a component called __proto__", D, {
     body: '{"components":{"__proto__":{"version":"1.0.0"}}}',
   }),
   refusal("PATCH", 422, "unresolvable")(
@@ -274,7 +274,12 @@ const PATHS: readonly Refusal[] = [
     `${G}/g%20`,
     `${G}/g%23`,
     `${G}/__proto__`,
-  ].map((path) => absent("GET")(`an unknown thing: ${path.length > 60 ? `${path.slice(0, 60)}…` : path}`, path)),
+  ].map((path) =>
+    absent("GET")(
+      `an unknown thing: ${path.length > 60 ? `${path.slice(0, 60)}… of ${path.length} characters` : path}`,
+      path,
+    ),
+  ),
   absent("DELETE")("the deletion of an unknown node", "<ws>/nodes/no"),
   absent("PATCH")("an edit of an unknown component", `${C}/no`, { body: edit, headers: { "if-match": "*" } }),
   absent("POST")("a version of an unknown component", `${C}/no/versions`, { body: version }),

@@ -87,18 +87,20 @@ describe("32 clients that create the same name at once", () => {
 describe("edits of one thing at once", () => {
   test("with the same If-Match let one through, and the others get 412", async () => {
     const path = `${ws.path}/node-groups/gateways`;
-    const etag = (await api.call("GET", path)).headers.get("etag") ?? "";
-    const answers = await Promise.all(
-      range(CLIENTS).map((index) =>
-        api.call("PATCH", path, { headers: { "if-match": etag }, body: { description: `edit ${index}` } }),
-      ),
-    );
-    const done = answers.filter(({ status }) => status === 200);
-    expect(done).toHaveLength(1);
-    expect(answers.filter(({ body }) => body.code === "precondition-failed")).toHaveLength(CLIENTS - 1);
-    const now = await api.call("GET", path);
-    expect(now.body.description).toBe(done[0]?.body.description);
-    expect(now.headers.get("etag")).toBe(done[0]?.headers.get("etag"));
+    for (const round of range(10)) {
+      const etag = (await api.call("GET", path)).headers.get("etag") ?? "";
+      const answers = await Promise.all(
+        range(CLIENTS).map((index) =>
+          api.call("PATCH", path, { headers: { "if-match": etag }, body: { description: `edit ${round} ${index}` } }),
+        ),
+      );
+      const done = answers.filter(({ status }) => status === 200);
+      expect(done).toHaveLength(1);
+      expect(answers.filter(({ body }) => body.code === "precondition-failed")).toHaveLength(CLIENTS - 1);
+      const now = await api.call("GET", path);
+      expect(now.body.description).toBe(done[0]?.body.description);
+      expect(now.headers.get("etag")).toBe(done[0]?.headers.get("etag"));
+    }
   });
 
   test("of a deployment without If-Match all survive, all succeed, and reach Greengrass together", async () => {

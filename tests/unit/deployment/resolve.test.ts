@@ -94,36 +94,30 @@ describe("the version of a component", () => {
     });
   });
 
-  test.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
-    "of a component named %s is like any other",
-    (name) => {
-      const wants = layer(OLD, "1.0.0", { components: Object.fromEntries([[name, { version: "1.0.0" }]]) });
-      const bystander = layer(NODE, "1.1.0");
-      const versions: Published = Object.fromEntries([...Object.entries(ALL), [name, published("1.0.0")]]);
-      const set = resolve([wants, bystander], versions);
+  test.each(["constructor", "toString", "hasOwnProperty"])("of a component named %s is like any other", (name) => {
+    const wants = layer(OLD, "1.0.0", { components: Object.fromEntries([[name, { version: "1.0.0" }]]) });
+    const bystander = layer(NODE, "1.1.0");
+    const versions: Published = Object.fromEntries([...Object.entries(ALL), [name, published("1.0.0")]]);
+    const set = resolve([wants, bystander], versions);
 
-      expect(
-        Object.entries(set.components).map(([component, { version, targets }]) => ({ component, version, targets })),
-      ).toEqual(
-        [
-          { component: "a", version: "1.1.0", targets: [NODE] },
-          { component: name, version: "1.0.0", targets: [OLD] },
-        ].sort((a, b) => (a.component < b.component ? -1 : 1)),
-      );
-      expect(set.unresolved).toEqual([]);
-      expect(Object.keys(deploymentContent(set))).toContain(name);
-    },
-  );
+    expect(
+      Object.entries(set.components).map(([component, { version, targets }]) => ({ component, version, targets })),
+    ).toEqual(
+      [
+        { component: "a", version: "1.1.0", targets: [NODE] },
+        { component: name, version: "1.0.0", targets: [OLD] },
+      ].sort((a, b) => (a.component < b.component ? -1 : 1)),
+    );
+    expect(set.unresolved).toEqual([]);
+    expect(Object.keys(deploymentContent(set))).toContain(name);
+  });
 
-  test.each(["constructor", "toString", "__proto__"])(
-    "of a component named %s that was never published is none",
-    (name) => {
-      const components = Object.fromEntries([[name, { version: "*" }]]);
-      expect(resolve([layer(OLD, "*", { components })], {}).unresolved).toEqual([
-        { component: name, requirement: "*", target: OLD },
-      ]);
-    },
-  );
+  test.each(["constructor", "toString"])("of a component named %s that was never published is none", (name) => {
+    const components = Object.fromEntries([[name, { version: "*" }]]);
+    expect(resolve([layer(OLD, "*", { components })], {}).unresolved).toEqual([
+      { component: name, requirement: "*", target: OLD },
+    ]);
+  });
 });
 
 describe("ambiguity", () => {
@@ -203,9 +197,9 @@ describe("configuration", () => {
     expect(merged(...merges)).toEqual(result);
   });
 
-  test("keeps a key named __proto__", () => {
-    const merge = JSON.parse('{"x":{"__proto__":{"y":1}}}') as NonNullable<WantedComponent["merge"]>;
-    expect(JSON.stringify(merged(merge, { z: 1 }))).toBe('{"x":{"__proto__":{"y":1}},"z":1}');
+  test("keeps members with names that every object inherits", () => {
+    const merge = { constructor: { toString: 1 } };
+    expect(merged(merge, { valueOf: { x: 1 } })).toEqual({ constructor: { toString: 1 }, valueOf: { x: 1 } });
   });
 
   test("does not change what it was given", () => {
@@ -362,15 +356,24 @@ describe("for any deployments and any published versions", () => {
     });
   });
 
-  test("otherwise the highest that the highest precedence wants and sees, or none", () => {
+  test("otherwise what the highest precedence wants, and of the others all that leave a choice, in their order", () => {
     forEachComponent(({ component, asking, known, set }) => {
       if (known.some((one) => asking.every((asker) => accepts(asker, one)))) return;
       const [first] = asking;
-      const decided = top(known.filter((one) => first !== undefined && accepts(first, one)));
-      expect(set.components[component]?.version).toBe(decided);
+      const possible = known.filter((one) => first !== undefined && accepts(first, one));
       expect(set.unresolved.filter((one) => one.component === component)).toEqual(
-        decided === undefined ? [{ component, requirement: first?.wish.version, target: first?.target }] : [],
+        possible.length === 0 ? [{ component, requirement: first?.wish.version, target: first?.target }] : [],
       );
+      const chosen = known.find(({ version }) => version === set.components[component]?.version);
+      if (chosen === undefined) return expect(possible).toEqual([]);
+      const met = asking.filter((asker) => accepts(asker, chosen));
+      expect(met[0]).toBe(first);
+      expect(chosen.version).toBe(top(known.filter((one) => met.every((asker) => accepts(asker, one)))));
+      for (const [rank, asker] of asking.entries()) {
+        if (met.includes(asker)) continue;
+        const before = asking.slice(0, rank).filter((one) => met.includes(one));
+        expect(known.filter((one) => accepts(asker, one) && before.every((other) => accepts(other, one)))).toEqual([]);
+      }
     });
   });
 
