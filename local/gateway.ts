@@ -171,11 +171,12 @@ const decode = (part: string): string => {
 };
 
 const queryOf = (query: string): Record<string, string> => {
-  const parameters: Record<string, string> = {};
+  const parameters = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
-    parameters[name] = parameters[name] === undefined ? value : `${parameters[name]},${value}`;
+    const before = parameters.get(name);
+    parameters.set(name, before === undefined ? value : `${before},${value}`);
   }
-  return parameters;
+  return Object.fromEntries(parameters);
 };
 
 /** The authoriser hands every claim on as text. */

@@ -12,14 +12,16 @@ export const handler = endpoint("listIntents", async ({ workspace, query }) => {
   if (after !== undefined && (typeof after !== "string" || !isId(after, "intent"))) {
     throw new AppError("invalid-cursor", "cursor must be the nextCursor of this list's page before");
   }
-  const { items, next } = await listIndex<StoredIntent>(indexes.intentsOfWorkspace, partition, {
-    limit: query.limit,
+  const { items: found } = await listIndex<StoredIntent>(indexes.intentsOfWorkspace, partition, {
+    limit: query.limit + 1, // one more tells whether there is more, so that no last page is empty
     after: after === undefined ? undefined : { ...keys.intent(after), id: after, workspaceIntents: partition },
   });
+  const items = found.slice(0, query.limit);
+  const last = found.length > query.limit ? items.at(-1) : undefined;
   return {
     body: {
       items: items.map(viewIntent),
-      ...(next !== undefined && { nextCursor: encodeCursor(partition, next.id) }),
+      ...(last !== undefined && { nextCursor: encodeCursor(partition, last.id) }),
     },
   };
 });

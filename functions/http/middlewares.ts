@@ -131,24 +131,40 @@ const parsedBody = (event: ApiEvent, schema: z.ZodType): unknown => {
   }
   let json: unknown;
   try {
-    json = JSON.parse(raw, refuseProto);
+    json = JSON.parse(raw);
   } catch (error) {
-    if (error instanceof AppError) throw error;
     throw new AppError("malformed-json", `the body is not JSON: ${(error as SyntaxError).message}`, { cause: error });
   }
+  checkShape(json);
   return validated(schema, json, ({ path }) => ({ pointer: pointerOf(path) }), "the body is not valid");
+};
+
+/** Deeper than any sensible configuration, and less than what validation can walk. */
+const MAX_DEPTH = 64;
+
+const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/**
+ * Refuses, without recursion, what no schema can take in safely: nesting without end, and members named `__proto__`, which
+ * are lost wherever an object is copied.
+ */
+const checkShape = (json: unknown): void => {
+  const refuse = (rule: string, detail: string): never => {
+    throw new AppError("invalid-request", `the body is not valid: ${detail}`, {
+      findings: [{ pointer: "", rule, detail }],
+    });
+  };
+  let level = [json].filter(isContainer);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) refuse("too-deep", `it is nested more than ${MAX_DEPTH} levels deep`);
+    if (level.some((value) => Object.hasOwn(value, "__proto__"))) refuse("name", "no member may be named __proto__");
+    level = level.flatMap((value) => Object.values(value).filter(isContainer));
+  }
 };
 
 /** RFC 6901. */
 const pointerOf = (path: readonly PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-
-/** `__proto__` as a member's name is lost wherever an object is copied: better refused than dropped. */
-const refuseProto = (name: string, value: unknown): unknown => {
-  if (name === "__proto__")
-    throw new AppError("invalid-request", "the body is not valid: no member may be named __proto__");
-  return value;
-};
 
 const validated = (
   schema: z.ZodType,
@@ -184,7 +200,7 @@ const revisionOf = (header: string | undefined, required: boolean): number | und
     return undefined;
   }
   if (header.trim() === "*") return undefined;
-  const match = /^"(\d{1,15})"$/.exec(header.trim());
+  const match = /^"([1-9]\d{0,14})"$/.exec(header.trim());
   // RFC 9110 §13.1.1: a tag that matches no current representation, or a weak one, fails the precondition.
   if (match?.[1] === undefined) throw new AppError("precondition-failed", `${header} is not the current ETag`);
   return Number(match[1]);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { publishedVersions } from "../../shared/aws/catalogue.ts";
 import {
@@ -6,7 +7,7 @@ import {
   reviseDeployment,
   type StoredDeployment,
 } from "../../shared/deployment/deployment.ts";
-import { resolve } from "../../shared/deployment/resolve.ts";
+import { layerOf, resolve } from "../../shared/deployment/resolve.ts";
 import type { Moment } from "../../shared/ids.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
@@ -19,12 +20,13 @@ interface Edit {
   readonly accept: (accepted: Accepted) => Promise<APIGatewayProxyStructuredResultV2>;
 }
 
-/** How often an edit without If-Match is applied anew to what a concurrent edit has left. */
-const MAX_TRIES = 20;
+/** How long an edit is applied anew to what concurrent edits have left: well within the function's own time. */
+const TRY_FOR_MS = 20_000;
 
 /**
  * Edits a group's deployment. Concurrent edits all survive: each is applied to what it finds, and the condition on the
- * revision makes the loser of a race read and apply again.
+ * revision makes the loser of a race read and apply again, after a pause with full jitter. What takes time is done once, so
+ * that a loser is back with one read and one write.
  * @throws AppError `unresolvable` when a component is unknown or no published version satisfies its requirement
  */
 export const revise = async (
@@ -34,34 +36,40 @@ export const revise = async (
   { ifMatch, caller, moment, accept }: Edit,
 ): Promise<APIGatewayProxyStructuredResultV2> => {
   const group = await findNodeGroup(workspace, nodeGroup);
+  const catalogue = await catalogueNumber();
+  const deadline = Date.now() + TRY_FOR_MS;
   for (let tries = 1; ; tries += 1) {
     const current = await deploymentOf(group);
     checkIfMatch(current, ifMatch);
-    const next = patched(current, change(current), await catalogueNumber(), moment.now);
-    await checkResolvable(workspace, next);
+    const patch = change(current);
+    const next = patched(current, patch, catalogue, moment.now);
+    checkSize(next);
+    if (tries === 1) await checkResolvable(next, Object.keys(patch.components ?? {}));
     try {
       return await accept(reviseDeployment(next, caller, moment));
     } catch (error) {
       const lostRace = error instanceof AppError && error.code === "conflict";
-      if (!lostRace || tries >= MAX_TRIES) throw error;
+      if (!lostRace || Date.now() > deadline) throw error;
+      await pause(Math.random() * Math.min(200, 5 * 2 ** tries));
     }
   }
 };
 
-const checkResolvable = async (workspace: StoredWorkspace, deployment: StoredDeployment): Promise<void> => {
-  const published = await publishedVersions(workspace.id, Object.keys(deployment.components));
-  const { unresolved } = resolve(
-    [
-      {
-        target: deployment.id,
-        kind: deployment.target.type,
-        priority: deployment.priority,
-        catalogue: deployment.catalogue,
-        components: deployment.components,
-      },
-    ],
-    published,
-  );
+/** Below DynamoDB's 400 KB for an item, with room for the rest of it. */
+const MAX_COMPONENTS_BYTES = 350_000;
+
+const checkSize = ({ components }: StoredDeployment): void => {
+  const bytes = Buffer.byteLength(JSON.stringify(components));
+  if (bytes <= MAX_COMPONENTS_BYTES) return;
+  const detail = `the deployment's components would take ${bytes} bytes; at most ${MAX_COMPONENTS_BYTES} are kept`;
+  throw new AppError("invalid-request", detail, { findings: [{ pointer: "/components", rule: "too-large", detail }] });
+};
+
+/** Looks at what the edit names: the rest was looked at when it was wanted, and what is wanted cannot be deleted. */
+const checkResolvable = async (deployment: StoredDeployment, named: readonly string[]): Promise<void> => {
+  const components = Object.fromEntries(Object.entries(deployment.components).filter(([name]) => named.includes(name)));
+  const published = await publishedVersions(deployment.workspaceId, Object.keys(components));
+  const { unresolved } = resolve([layerOf({ ...deployment, components })], published);
   if (unresolved.length === 0) return;
   const findings = unresolved.map(({ component, requirement }) => ({
     pointer: `/components/${component}/version`,

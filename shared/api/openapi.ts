@@ -38,9 +38,10 @@ const referenced = (schema: z.ZodType, io: "input" | "output", components: Map<s
 
 const withoutId = ({ id: _id, ...rest }: Json): Json => rest;
 
-const header = (description: string, pattern?: string): Json => ({
+const header = (description: string, required = true): Json => ({
   description,
-  schema: { type: "string", ...(pattern !== undefined && { pattern }) },
+  required,
+  schema: { type: "string" },
 });
 
 const MEMBER_PROBLEMS: readonly ProblemCode[] = ["forbidden", "not-found"];
@@ -78,6 +79,10 @@ const problemResponses = (route: Route): Json => {
       String(status),
       {
         description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(". "),
+        headers: {
+          ...(status === 401 && { "WWW-Authenticate": header("How to authenticate") }),
+          ...(codes.some((code) => "retry" in PROBLEMS[code]) && { "Retry-After": header("Seconds to wait", false) }),
+        },
         content: {
           "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
           // On AWS, API Gateway itself refuses a bad token, in a form of its own.
@@ -155,6 +160,8 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
       description: DONE[route.status],
       headers: {
         ...(route.status === 202 && { Location: header("Path of the intent") }),
+        ...(route.located && { Location: header("Path of what was created") }),
+        ...(route.method === "POST" && { "Idempotent-Replayed": header("`true`: the stored answer again", false) }),
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
       },
       ...(route.answer !== undefined && {

@@ -1,45 +1,50 @@
 import type { StoredVersion } from "../component/version.ts";
 import type { StoredCell } from "../deployment/cell.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
-import { type EffectiveSet, type PublishedVersion, resolve } from "../deployment/resolve.ts";
+import { type EffectiveSet, layerOf, type PublishedVersion, resolve } from "../deployment/resolve.ts";
 import { keys, partitions } from "../keys.ts";
-import { allItems, getItem, getItems } from "./table.ts";
+import type { Key } from "../writes.ts";
+import { allItems, getItems } from "./table.ts";
+
+/** How many components' versions are read at a time: each may hold a connection. */
+const AT_A_TIME = 8;
 
 /** The published versions of each of these components of a workspace; an unknown component has none. */
 export const publishedVersions = async (
   workspaceId: string,
   components: readonly string[],
-): Promise<Record<string, PublishedVersion[]>> =>
-  Object.fromEntries(
+): Promise<Record<string, PublishedVersion[]>> => {
+  const published = new Map<string, PublishedVersion[]>();
+  for (let at = 0; at < components.length; at += AT_A_TIME) {
+    const names = components.slice(at, at + AT_A_TIME);
+    const claims = await getItems<Key & { id: string; workspaceId: string }>(names.map(keys.componentName));
     await Promise.all(
-      components.map(async (name): Promise<[string, PublishedVersion[]]> => {
-        const claim = await getItem<{ id: string; workspaceId: string }>(keys.componentName(name));
-        if (claim === undefined || claim.workspaceId !== workspaceId) return [name, []];
-        const versions = await allItems<StoredVersion>(partitions.versions(claim.id));
-        return [
-          name,
-          versions.flatMap(({ version, status, catalogueNumber }) =>
-            status === "published" && catalogueNumber !== undefined ? [{ version, catalogueNumber }] : [],
-          ),
-        ];
+      names.map(async (name) => {
+        const claim = claims.find(({ pk }) => pk === keys.componentName(name).pk);
+        const own = claim !== undefined && claim.workspaceId === workspaceId;
+        published.set(name, own ? await versionsOf(claim.id) : []);
       }),
-    ),
-  );
+    );
+  }
+  return Object.fromEntries(published);
+};
 
-/** What the nodes of a cell must run, from the deployments of its targets as they are now. */
-export const effectiveSetOf = async (cell: StoredCell): Promise<EffectiveSet> => {
-  const deployments = await getItems<StoredDeployment>(
-    cell.targets.map((target) => keys.deployment(cell.workspaceId, target)),
+const versionsOf = async (componentId: string): Promise<PublishedVersion[]> => {
+  const versions = await allItems<StoredVersion>(partitions.versions(componentId));
+  return versions.flatMap(({ version, status, catalogueNumber }) =>
+    status === "published" && catalogueNumber !== undefined ? [{ version, catalogueNumber }] : [],
   );
+};
+
+/** The deployments of a cell's targets as they are now. */
+export const deploymentsOf = (cell: StoredCell): Promise<StoredDeployment[]> =>
+  getItems<StoredDeployment>(cell.targets.map((target) => keys.deployment(cell.workspaceId, target)));
+
+/** What the nodes of a cell must run, from the deployments of its targets. */
+export const effectiveSetOf = async (
+  cell: StoredCell,
+  deployments: readonly StoredDeployment[],
+): Promise<EffectiveSet> => {
   const names = [...new Set(deployments.flatMap(({ components }) => Object.keys(components)))];
-  return resolve(
-    deployments.map(({ target, priority, catalogue, components }) => ({
-      target: target.id,
-      kind: target.type,
-      priority,
-      catalogue,
-      components,
-    })),
-    await publishedVersions(cell.workspaceId, names),
-  );
+  return resolve(deployments.map(layerOf), await publishedVersions(cell.workspaceId, names));
 };

@@ -16,12 +16,29 @@ import {
 } from "@aws-sdk/lib-dynamodb";
 import { env } from "../env.ts";
 import { AppError } from "../problems.ts";
-import type { Key, TableName, Test, Write } from "../writes.ts";
+import type { Attributes, Key, TableName, Test, Write } from "../writes.ts";
 import { clientSettings, once } from "./settings.ts";
 
 const client = once(() =>
   DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings), { marshallOptions: { removeUndefinedValues: true } }),
 );
+
+/** Attributes that hold what people wrote, of any JSON: kept as text, since a table's own maps cannot hold all of it. */
+const OPAQUE = ["components", "recipe"] as const;
+
+const packed = (attributes: Attributes): Record<string, unknown> => ({
+  ...attributes,
+  ...Object.fromEntries(
+    OPAQUE.flatMap((name) => (attributes[name] === undefined ? [] : [[name, JSON.stringify(attributes[name])]])),
+  ),
+});
+
+const unpacked = (item: Record<string, unknown>): Record<string, unknown> => ({
+  ...item,
+  ...Object.fromEntries(
+    OPAQUE.flatMap((name) => (typeof item[name] === "string" ? [[name, JSON.parse(item[name])]] : [])),
+  ),
+});
 
 const tableName = (table: TableName = "control"): string => env(table === "ota" ? "OTA_TABLE" : "CONTROL_TABLE");
 
@@ -30,7 +47,7 @@ export const getItem = async <T extends object>(key: Key, table?: TableName): Pr
   const { Item } = await client().send(
     new GetCommand({ TableName: tableName(table), Key: { pk: key.pk, sk: key.sk }, ConsistentRead: true }),
   );
-  return Item as T | undefined;
+  return Item && (unpacked(Item) as T);
 };
 
 export interface ListQuery {
@@ -57,7 +74,7 @@ export const listItems = async <T extends object>(query: ListQuery): Promise<{ i
       ...(query.after !== undefined && { ExclusiveStartKey: { pk: query.partition, sk: query.after } }),
     }),
   );
-  const items = Items as (T & Key)[];
+  const items = Items.map(unpacked) as (T & Key)[];
   if (query.limit !== undefined && items.length > query.limit) {
     const page = items.slice(0, query.limit);
     return { items: page, ...(page.length > 0 && { next: String(page.at(-1)?.sk) }) };
@@ -102,7 +119,7 @@ export const listIndex = async <T extends object>(
       ...(options.after !== undefined && { ExclusiveStartKey: options.after }),
     }),
   );
-  return { items: Items as T[], ...(LastEvaluatedKey !== undefined && { next: LastEvaluatedKey }) };
+  return { items: Items.map(unpacked) as T[], ...(LastEvaluatedKey !== undefined && { next: LastEvaluatedKey }) };
 };
 
 /** The items with these keys, in the keys' order; absent ones are left out. At most 100 keys. */
@@ -117,7 +134,7 @@ export const getItems = async <T extends object>(keys: readonly Key[]): Promise<
     const answer = await client().send(
       new BatchGetCommand({ RequestItems: { [table]: { Keys: wanted, ConsistentRead: true } } }),
     );
-    for (const item of answer.Responses?.[table] ?? []) found.set(`${item.pk}\n${item.sk}`, item as T);
+    for (const item of answer.Responses?.[table] ?? []) found.set(`${item.pk}\n${item.sk}`, unpacked(item) as T);
     wanted = answer.UnprocessedKeys?.[table]?.Keys ?? [];
   }
   return keys.flatMap(({ pk, sk }) => found.get(`${pk}\n${sk}`) ?? []);
@@ -171,14 +188,14 @@ const transactItem = (write: Write): TransactItem => {
   const expression = new Expression();
   switch (write.do) {
     case "create":
-      return { Put: { TableName, Item: { ...write.item }, ConditionExpression: "attribute_not_exists(pk)" } };
+      return { Put: { TableName, Item: packed(write.item), ConditionExpression: "attribute_not_exists(pk)" } };
     case "put": {
       const condition = write.when && { ConditionExpression: expression.condition(write.when) };
-      return { Put: { TableName, Item: { ...write.item }, ...condition, ...expression.attributes } };
+      return { Put: { TableName, Item: packed(write.item), ...condition, ...expression.attributes } };
     }
     case "update": {
       const assigned = [
-        ...Object.entries(write.set ?? {}).map(([a, v]) => `${expression.name(a)} = ${expression.value(v)}`),
+        ...Object.entries(packed(write.set ?? {})).map(([a, v]) => `${expression.name(a)} = ${expression.value(v)}`),
         ...Object.entries(write.setIfAbsent ?? {}).map(([attribute, value]) => {
           const name = expression.name(attribute);
           return `${name} = if_not_exists(${name}, ${expression.value(value)})`;

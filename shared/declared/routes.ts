@@ -26,6 +26,8 @@ export interface Route {
   readonly problems: readonly ProblemCode[];
   /** The answer carries an ETag. */
   readonly tagged?: true;
+  /** The answer to a creation carries the Location of what was created. */
+  readonly located?: true;
   /** Whether the caller must, or may, state which revision it edits. */
   readonly ifMatch?: "required" | "optional";
   /** Environment beside `CONTROL_TABLE`, which every API function has. */
@@ -275,6 +277,7 @@ export const routes = {
     access: "maintainer",
     body: CreateComponent,
     status: 201,
+    located: true,
     answer: Component,
     tagged: true,
     problems: ["name-taken", "not-ready"],
@@ -327,6 +330,7 @@ export const routes = {
     access: "maintainer",
     body: CreateVersion,
     status: 201,
+    located: true,
     answer: ComponentVersion,
     tagged: true,
     problems: ["name-taken", "not-ready"],
@@ -397,6 +401,7 @@ export const routes = {
     access: "maintainer",
     body: CreateRelease,
     status: 201,
+    located: true,
     answer: CreatedRelease,
     problems: ["not-ready"],
     environment: ["OTA_TABLE", "OTA_BUCKET"],

@@ -22,8 +22,14 @@ export interface StoredCell {
   readonly generation: number;
   /** Its thing group's ARN, once that exists in AWS. */
   readonly arn?: string;
-  /** Content that was last handed to Greengrass, by hash, and the deployment that carries it. */
-  readonly delivered?: { readonly hash: string; readonly deploymentId: string; readonly sequence: number };
+  /** What was last handed to Greengrass, and the Greengrass deployment that carries it. */
+  readonly delivered?: {
+    readonly hash: string;
+    readonly deploymentId: string;
+    readonly sequence: number;
+    /** The revision of each target's deployment that it came from: the same revisions resolve to the same content. */
+    readonly revisions: Readonly<Record<string, number>>;
+  };
   /** A delivery under way: its sequence number makes the client token, so that a repeat delivers nothing twice. */
   readonly pending?: { readonly hash: string; readonly sequence: number };
   /** Who delivers at the moment, and until when (ms since 1970); 0 when nobody does. */

@@ -1,6 +1,7 @@
 import { keys } from "../keys.ts";
 import type { Write } from "../writes.ts";
 import type { StoredCell } from "./cell.ts";
+import type { StoredDeployment } from "./deployment.ts";
 
 /** A delivery that takes longer has died: another one may go ahead. Longer than the delivering function may run. */
 const LEASE_MS = 45_000;
@@ -34,10 +35,28 @@ export const startDelivery = (cell: StoredCell, delivery: Delivery, holder: stri
   otherwise: { code: "busy", detail: "the lease of the cell was lost" },
 });
 
+/** The revisions that a cell's content is resolved from, by target. */
+export const revisionsOf = (deployments: readonly StoredDeployment[]): Record<string, number> =>
+  Object.fromEntries(deployments.map(({ id, revision }) => [id, revision]));
+
+/**
+ * Whether what was delivered came from just these revisions. A component's requirement and the versions that it sees are
+ * part of its deployment's revision, so there is nothing to resolve anew.
+ */
+export const isSettled = (cell: StoredCell, deployments: readonly StoredDeployment[]): boolean => {
+  const { delivered, pending } = cell;
+  if (delivered === undefined || pending !== undefined) return false;
+  const covered = Object.keys(delivered.revisions);
+  return (
+    covered.length === deployments.length &&
+    deployments.every(({ id, revision }) => delivered.revisions[id] === revision)
+  );
+};
+
 /** The delivery is Greengrass's now: written down, and the lease given back. */
 export const recordDelivery = (
   cell: StoredCell,
-  delivered: Delivery & { readonly deploymentId: string },
+  delivered: NonNullable<StoredCell["delivered"]>,
   holder: string,
 ): Write => ({
   do: "update",
@@ -46,4 +65,13 @@ export const recordDelivery = (
   remove: ["pending", "lease"],
   when: { lease: holder },
   otherwise: { code: "busy", detail: "the lease of the cell was lost" },
+});
+
+/** Gives the lease back without a delivery. */
+export const releaseCell = (cell: StoredCell, holder: string): Write => ({
+  do: "update",
+  key: keys.cell(cell.workspaceId, cell.key),
+  set: { leaseUntil: 0 },
+  remove: ["lease"],
+  when: { lease: holder },
 });

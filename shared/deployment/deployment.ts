@@ -30,6 +30,18 @@ export const WantedComponent = z
   .meta({ id: "WantedComponent" });
 export type WantedComponent = z.infer<typeof WantedComponent>;
 
+/** A component as a deployment keeps it. */
+const KeptComponent = z
+  .object({
+    ...WantedComponent.shape,
+    catalogue: z.int().meta({
+      description:
+        "Resolution sees versions published up to this number: that of the edit which last named the component",
+    }),
+  })
+  .meta({ id: "KeptComponent" });
+export type KeptComponent = z.infer<typeof KeptComponent>;
+
 export const PatchDeployment = z
   .strictObject({
     components: z
@@ -49,8 +61,8 @@ export const Deployment = z
     target: Target,
     revision: z.int().positive(),
     priority: z.int(),
-    catalogue: z.int().meta({ description: "Resolution sees versions published up to this number" }),
-    components: z.record(z.string(), WantedComponent),
+    catalogue: z.int().meta({ description: "Number of the newest published version when this revision was made" }),
+    components: z.record(z.string(), KeptComponent),
     ...Timestamps,
   })
   .meta({ id: "Deployment", description: "What a target wants; one per node group or node" });
@@ -100,7 +112,10 @@ export const keepRevision = (deployment: StoredDeployment, caller: string): Writ
   },
 });
 
-/** The deployment with the patch applied: only what it names changes (RFC 7396 on the component level). */
+/**
+ * The deployment with the patch applied: only what it names changes (RFC 7396 on the component level), and only what it
+ * names sees versions published since. An unrelated edit upgrades nothing.
+ */
 export const patched = (
   deployment: StoredDeployment,
   patch: PatchDeployment,
@@ -110,14 +125,14 @@ export const patched = (
   const components = new Map(Object.entries(deployment.components));
   for (const [name, wanted] of Object.entries(patch.components ?? {})) {
     if (wanted === null) components.delete(name);
-    else components.set(name, wanted);
+    else components.set(name, { ...wanted, catalogue });
   }
   return {
     ...deployment,
     components: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
     priority: patch.priority ?? deployment.priority,
     revision: deployment.revision + 1,
-    catalogue,
+    catalogue: Math.max(deployment.catalogue, catalogue), // a concurrent edit may have seen more
     updatedAt: now.toISOString(),
   };
 };

@@ -1,17 +1,24 @@
 import { createHash } from "node:crypto";
 import semver from "semver";
 import { ownMember } from "../json.ts";
-import type { WantedComponent } from "./deployment.ts";
+import type { KeptComponent, StoredDeployment } from "./deployment.ts";
 
 /** A deployment that reaches a cell, as the resolver sees it. */
 export interface Layer {
   readonly target: string;
   readonly kind: "node-group" | "node";
   readonly priority: number;
-  /** Resolution sees only versions published up to this number. */
-  readonly catalogue: number;
-  readonly components: Readonly<Record<string, WantedComponent>>;
+  /** With each component the number up to which it sees published versions. */
+  readonly components: Readonly<Record<string, KeptComponent>>;
 }
+
+/** A stored deployment as a layer. */
+export const layerOf = ({ target, priority, components }: StoredDeployment): Layer => ({
+  target: target.id,
+  kind: target.type,
+  priority,
+  components,
+});
 
 /** A published version and its number in the order of publication. */
 export interface PublishedVersion {
@@ -55,14 +62,12 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const highest = (versions: readonly string[]): string | undefined => [...versions].sort(semver.rcompare)[0];
 
-/** The versions of a component that a layer sees and its requirement takes. */
-const acceptableOf =
-  (component: string) =>
-  (layer: Layer, wanted: WantedComponent, published: Readonly<Record<string, readonly PublishedVersion[]>>): string[] =>
-    (ownMember(published, component) ?? [])
-      .filter(({ catalogueNumber }) => catalogueNumber <= layer.catalogue)
-      .map(({ version }) => version)
-      .filter((version) => semver.satisfies(version, wanted.version));
+/** The versions that a requirement sees and takes. */
+const acceptable = (wanted: KeptComponent, published: readonly PublishedVersion[]): string[] =>
+  published
+    .filter(({ catalogueNumber }) => catalogueNumber <= wanted.catalogue)
+    .map(({ version }) => version)
+    .filter((version) => semver.satisfies(version, wanted.version));
 
 /**
  * What every node of a cell must run: one exact version per component, however many deployments reach it. If some
@@ -87,11 +92,11 @@ export const resolve = (
     });
     const [first] = wishes;
     if (first === undefined) continue;
-    const acceptable = acceptableOf(component);
-    let candidates = acceptable(first.layer, first.wanted, published);
+    const versions = ownMember(published, component) ?? [];
+    let candidates = acceptable(first.wanted, versions);
     const losers: Layer[] = [];
     for (const { layer, wanted } of wishes.slice(1)) {
-      const narrowed = acceptable(layer, wanted, published).filter((version) => candidates.includes(version));
+      const narrowed = acceptable(wanted, versions).filter((version) => candidates.includes(version));
       if (narrowed.length > 0) candidates = narrowed;
       else losers.push(layer);
     }

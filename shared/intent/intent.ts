@@ -27,7 +27,7 @@ export const workflowOf = (kind: IntentKind): string => kind.replace(".", "-");
 export const SubjectType = z.enum(["workspace", "node-group", "node", "component-version", "deployment", "release"]);
 
 const ProblemDocument = z
-  .object({
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),
