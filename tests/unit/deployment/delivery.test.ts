@@ -1,12 +1,30 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { firstCell, type StoredCell } from "../../../shared/deployment/cell.ts";
-import { leaseCell, nextDelivery, recordDelivery, startDelivery } from "../../../shared/deployment/delivery.ts";
+import {
+  isSettled,
+  leaseCell,
+  nextDelivery,
+  recordDelivery,
+  releaseCell,
+  revisionsOf,
+  startDelivery,
+} from "../../../shared/deployment/delivery.ts";
+import { emptyDeployment, type StoredDeployment } from "../../../shared/deployment/deployment.ts";
 import type { Item, Write } from "../../../shared/writes.ts";
 import { applied } from "../apply.ts";
 
 const NEW = firstCell("ws_1", "grp_1", new Date(0));
-const delivered = (hash: string, sequence: number) => ({ hash, sequence, deploymentId: `d-${sequence}` });
+const delivered = (hash: string, sequence: number, revisions: Readonly<Record<string, number>> = { grp_1: 1 }) => ({
+  hash,
+  sequence,
+  deploymentId: `d-${sequence}`,
+  revisions,
+});
+const deployment = (id: string, revision: number): StoredDeployment => ({
+  ...emptyDeployment("ws_1", { type: id.startsWith("nod_") ? "node" : "node-group", id, name: id }, 0, new Date(0)),
+  revision,
+});
 const write = (cell: StoredCell, change: Write) => applied({ ...cell } satisfies Item, change) as unknown as StoredCell;
 
 describe("the number of the next delivery", () => {
@@ -35,13 +53,21 @@ describe("the number of the next delivery", () => {
   });
 
   test("never stands for two contents, rises, and is the same again only for a repeat", () => {
-    const step = fc.record({ hash: fc.constantFrom("A", "B", "C"), crash: fc.boolean() });
+    const step = fc.record({
+      hash: fc.constantFrom("A", "B", "C"),
+      crash: fc.boolean(),
+      gaveBack: fc.boolean(),
+      /** What happened to the deployment while this was delivered. */
+      revised: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const contentOf = new Map<number, string>();
         let cell = NEW;
+        let current = deployment("grp_1", 1);
         let last: { hash: string; sequence: number; crashed: boolean } | undefined;
-        for (const { hash, crash } of steps) {
+        for (const { hash, crash, gaveBack, revised } of steps) {
+          const resolvedFrom = [current];
           cell = write(cell, leaseCell(cell, "int_1", 1));
           const next = nextDelivery(cell, hash);
           expect(contentOf.get(next.sequence) ?? hash).toBe(hash);
@@ -50,11 +76,21 @@ describe("the number of the next delivery", () => {
           contentOf.set(next.sequence, hash);
           cell = write(cell, startDelivery(cell, next, "int_1"));
           expect(cell.pending).toEqual(next);
+          expect(isSettled(cell, resolvedFrom)).toBe(false);
+          if (revised) current = { ...current, revision: current.revision + 1 };
           if (!crash) {
-            cell = write(cell, recordDelivery(cell, { ...next, deploymentId: "d" }, "int_1"));
-            expect(cell).toMatchObject({ delivered: next, leaseUntil: 0 });
+            const revisions = revisionsOf(resolvedFrom);
+            cell = write(cell, recordDelivery(cell, { ...next, deploymentId: "d", revisions }, "int_1"));
+            expect(cell).toMatchObject({ delivered: { ...next, revisions }, leaseUntil: 0 });
             expect(cell.pending).toBeUndefined();
             expect(cell.lease).toBeUndefined();
+            expect(isSettled(cell, [current])).toBe(!revised);
+          } else if (gaveBack) {
+            const before = cell;
+            cell = write(cell, releaseCell(cell, "int_1"));
+            expect(cell).toMatchObject({ pending: next, leaseUntil: 0 });
+            expect(cell.delivered).toEqual(before.delivered);
+            expect(isSettled(cell, [current])).toBe(false);
           }
           last = { ...next, crashed: crash };
         }
@@ -97,10 +133,129 @@ describe("the lease of a cell", () => {
     const busy = { otherwise: { code: "busy" } };
     for (const late of [
       startDelivery(leased, delivery, "me"),
-      recordDelivery(leased, { ...delivery, deploymentId: "d" }, "me"),
+      recordDelivery(leased, { ...delivery, deploymentId: "d", revisions: {} }, "me"),
     ]) {
       expect(() => write(leased, late)).toThrow("refused");
       expect(late).toMatchObject(busy);
     }
   });
+
+  test("given back, is free for another at once, and the cell is otherwise as it was", () => {
+    const cell: StoredCell = {
+      ...leased,
+      lease: "me",
+      arn: "arn:aws:iot:x",
+      delivered: delivered("A", 4),
+      pending: { hash: "B", sequence: 5 },
+    };
+    const { lease: _, ...rest } = cell;
+    const free = write(cell, releaseCell(cell, "me"));
+    expect(free).toStrictEqual({ ...rest, leaseUntil: 0 });
+    expect(write(free, leaseCell(free, "other", now))).toMatchObject({ lease: "other" });
+  });
+
+  test.each([
+    { note: "another holds it", cell: leased },
+    {
+      note: "another took it once it had run out",
+      cell: write({ ...leased, lease: "me" }, leaseCell({ ...leased, lease: "me" }, "other", now + 11)),
+    },
+    { note: "nobody holds it", cell: NEW },
+    {
+      note: "the delivery was recorded already",
+      cell: write({ ...leased, lease: "me" }, recordDelivery(leased, delivered("A", 1), "me")),
+    },
+  ])("is not given back by who does not hold it: $note", ({ cell }) => {
+    const release = releaseCell(cell, "me");
+    expect(() => write(cell, release)).toThrow("refused");
+    expect(release.otherwise?.code ?? "conflict").toBe("conflict"); // which the delivering task takes for: not mine
+  });
+
+  test("given back does not make a cell where there is none any more", () => {
+    expect(() => applied(undefined, releaseCell(leased, "other"))).toThrow("refused");
+  });
+});
+
+describe("a cell is settled", () => {
+  const from = (revisions: Record<string, number>): Partial<StoredCell> => ({
+    delivered: delivered("A", 4, revisions),
+  });
+  const one = [deployment("grp_1", 3)];
+  const two = [deployment("grp_1", 3), deployment("nod_1", 2)];
+
+  test.each<{ note: string; cell: Partial<StoredCell>; deployments: StoredDeployment[]; settled: boolean }>([
+    {
+      note: "just these revisions were delivered",
+      cell: from({ grp_1: 3, nod_1: 2 }),
+      deployments: two,
+      settled: true,
+    },
+    { note: "they are read in another order", cell: from({ nod_1: 2, grp_1: 3 }), deployments: two, settled: true },
+    { note: "nothing is wanted, and that was delivered", cell: from({}), deployments: [], settled: true },
+    {
+      note: "someone has the lease, with nothing under way",
+      cell: { ...from({ grp_1: 3 }), lease: "other", leaseUntil: 9 },
+      deployments: one,
+      settled: true,
+    },
+    { note: "nothing was delivered", cell: {}, deployments: one, settled: false },
+    { note: "nothing was delivered and nothing is wanted", cell: {}, deployments: [], settled: false },
+    { note: "one was revised since", cell: from({ grp_1: 3, nod_1: 1 }), deployments: two, settled: false },
+    { note: "a later revision than was read is delivered", cell: from({ grp_1: 4 }), deployments: one, settled: false },
+    { note: "a deployment has come", cell: from({ grp_1: 3 }), deployments: two, settled: false },
+    { note: "a deployment has gone", cell: from({ grp_1: 3, nod_1: 2 }), deployments: one, settled: false },
+    { note: "all have gone", cell: from({ grp_1: 3 }), deployments: [], settled: false },
+    { note: "another has its place", cell: from({ grp_2: 3 }), deployments: one, settled: false },
+    {
+      note: "the first ever is under way",
+      cell: { pending: { hash: "A", sequence: 1 } },
+      deployments: one,
+      settled: false,
+    },
+    {
+      note: "other content is under way, though these revisions were delivered before",
+      cell: { ...from({ grp_1: 3 }), pending: { hash: "B", sequence: 5 } },
+      deployments: one,
+      settled: false,
+    },
+    {
+      note: "the same content is under way again",
+      cell: { ...from({ grp_1: 3 }), pending: { hash: "A", sequence: 5 } },
+      deployments: one,
+      settled: false,
+    },
+  ])("($settled) where $note", ({ cell, deployments, settled }) => {
+    expect(isSettled({ ...NEW, ...cell }, deployments)).toBe(settled);
+  });
+
+  test("by just the revisions that were delivered, whatever their content's hash", () => {
+    const revisions = fc.dictionary(fc.constantFrom("grp_1", "grp_2", "nod_1"), fc.integer({ min: 1, max: 3 }));
+    fc.assert(
+      fc.property(revisions, revisions, fc.constantFrom("A", "B"), fc.boolean(), (before, now, hash, reversed) => {
+        const listOf = (made: Record<string, number>) =>
+          Object.entries(made).map(([id, revision]) => deployment(id, revision));
+        const cell: StoredCell = { ...NEW, delivered: delivered(hash, 1, revisionsOf(listOf(before))) };
+        const deployments = reversed ? listOf(now).reverse() : listOf(now);
+        const same = ["grp_1", "grp_2", "nod_1"].every((id) => before[id] === now[id]);
+        expect(isSettled(cell, deployments)).toBe(same);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("once content that was delivered already is written down for new revisions, as the same delivery", () => {
+    const revised = [deployment("grp_1", 4)];
+    const before: StoredCell = { ...NEW, ...from({ grp_1: 3 }), lease: "me", leaseUntil: 9 };
+    expect(isSettled(before, revised)).toBe(false);
+    const again = { ...delivered("A", 4), revisions: revisionsOf(revised) };
+    const after = write(before, recordDelivery(before, again, "me"));
+    expect(after.delivered).toEqual({ hash: "A", sequence: 4, deploymentId: "d-4", revisions: { grp_1: 4 } });
+    expect(isSettled(after, revised)).toBe(true);
+    expect(nextDelivery(after, "B").sequence).toBe(5);
+  });
+});
+
+test("revisions are told by target", () => {
+  expect(revisionsOf([deployment("nod_1", 2), deployment("grp_1", 7)])).toEqual({ grp_1: 7, nod_1: 2 });
+  expect(revisionsOf([])).toEqual({});
 });

@@ -1,7 +1,10 @@
 import fc from "fast-check";
+import semver from "semver";
 import { describe, expect, test } from "vitest";
 import {
+  Deployment,
   emptyDeployment,
+  type KeptComponent,
   PatchDeployment,
   patched,
   Requirement,
@@ -9,6 +12,7 @@ import {
   type StoredDeployment,
   WantedComponent,
 } from "../../../shared/deployment/deployment.ts";
+import { layerOf, type PublishedVersion, resolve } from "../../../shared/deployment/resolve.ts";
 import { applied } from "../apply.ts";
 import { theMoment } from "../moment.ts";
 
@@ -17,7 +21,7 @@ const LATER = new Date("2026-01-02T03:04:06.000Z");
 const EMPTY = emptyDeployment("ws_1", { type: "node-group", id: "grp_1", name: "press" }, 7, NOW);
 const BASE: StoredDeployment = {
   ...EMPTY,
-  components: { a: { version: "1.0.0" }, b: { version: "2.0.0", reset: [""] } },
+  components: { a: { version: "1.0.0", catalogue: 4 }, b: { version: "2.0.0", reset: [""], catalogue: 7 } },
 };
 
 describe("a patch", () => {
@@ -25,24 +29,34 @@ describe("a patch", () => {
     {
       note: "adds a component",
       patch: { components: { c: { version: "^3.0.0" } } },
-      components: { ...BASE.components, c: { version: "^3.0.0" } },
+      components: { ...BASE.components, c: { version: "^3.0.0", catalogue: 9 } },
     },
     {
       note: "removes one by null",
       patch: { components: { a: null } },
-      components: { b: { version: "2.0.0", reset: [""] } },
+      components: { b: { version: "2.0.0", reset: [""], catalogue: 7 } },
     },
     {
       note: "replaces one as a whole",
       patch: { components: { b: { version: "2.1.0" } } },
-      components: { a: { version: "1.0.0" }, b: { version: "2.1.0" } },
+      components: { a: { version: "1.0.0", catalogue: 4 }, b: { version: "2.1.0", catalogue: 9 } },
+    },
+    {
+      note: "that says the same again lets one see what was published since",
+      patch: { components: { a: { version: "1.0.0" } } },
+      components: { ...BASE.components, a: { version: "1.0.0", catalogue: 9 } },
+    },
+    {
+      note: "removes one and changes another",
+      patch: { components: { a: null, b: { version: "^2.0.0" } }, priority: 2 },
+      components: { b: { version: "^2.0.0", catalogue: 9 } },
     },
     { note: "removes what is not there", patch: { components: { z: null } }, components: BASE.components },
     { note: "changes the priority alone", patch: { priority: 5 }, components: BASE.components },
     {
       note: "takes a component of any lawful name",
       patch: { components: { constructor: { version: "1.0.0" } } },
-      components: { ...BASE.components, constructor: { version: "1.0.0" } },
+      components: { ...BASE.components, constructor: { version: "1.0.0", catalogue: 9 } },
     },
   ])("$note", ({ patch, components }) => {
     const next = patched(BASE, patch, 9, LATER);
@@ -63,18 +77,29 @@ describe("a patch", () => {
       { version: "1.0.0" },
       { version: "^2.0.0", reset: [""] },
     );
-    const wishes = fc.dictionary(fc.constantFrom(...names), wanted);
+    const keptOnes: fc.Arbitrary<KeptComponent> = fc
+      .record({ wanted, catalogue: fc.nat(7) })
+      .map((one) => ({ ...one.wanted, catalogue: one.catalogue }));
+    const wishes = fc.dictionary(fc.constantFrom(...names), keptOnes);
     const change = fc.dictionary(fc.constantFrom(...names), fc.option(wanted));
     fc.assert(
-      fc.property(wishes, change, (components, patch) => {
-        const next = patched({ ...EMPTY, components }, { components: patch }, 7, LATER).components;
+      fc.property(wishes, change, fc.integer({ min: 7, max: 9 }), (components, patch, catalogue) => {
+        const next = patched({ ...EMPTY, components }, { components: patch }, catalogue, LATER).components;
         for (const name of names) {
           const named = patch[name];
-          expect(next[name]).toEqual(named === undefined ? components[name] : (named ?? undefined));
+          if (named === undefined) expect(next[name]).toEqual(components[name]);
+          else expect(next[name]).toEqual(named === null ? undefined : { ...named, catalogue });
         }
         expect(Object.keys(next)).toEqual(Object.keys(next).sort());
       }),
     );
+  });
+
+  test("by an edit that saw less than a concurrent one takes back nothing that the other could see", () => {
+    const next = patched(BASE, { components: { c: { version: "*" } } }, 5, LATER);
+    expect(next.catalogue).toBe(7);
+    expect(next.components).toMatchObject(BASE.components);
+    expect(patched(BASE, { priority: 1 }, 5, LATER)).toMatchObject({ catalogue: 7, components: BASE.components });
   });
 
   test("is refused where it changes nothing or holds what a deployment has not", () => {
@@ -82,8 +107,103 @@ describe("a patch", () => {
     expect(PatchDeployment.safeParse({ components: {} }).success).toBe(true);
     expect(PatchDeployment.safeParse({ priority: 1001 }).success).toBe(false);
     expect(PatchDeployment.safeParse({ priority: 1, catalogue: 3 }).success).toBe(false);
+    expect(PatchDeployment.safeParse({ components: { a: { version: "1.0.0", catalogue: 3 } } }).success).toBe(false);
     expect(PatchDeployment.safeParse({ components: { "a b": { version: "1.0.0" } } }).success).toBe(false);
     expect(PatchDeployment.safeParse({ components: { a: { versions: "1.0.0" } } }).success).toBe(false);
+  });
+});
+
+describe("in any history of publications and patches", () => {
+  const NAMES = ["a", "b"] as const;
+  type Name = (typeof NAMES)[number];
+  const wanted: fc.Arbitrary<WantedComponent> = fc.record({
+    version: fc.constantFrom("*", "^1.0.0", "<1.2.0", "1.1.0"),
+  });
+  const wishes = fc.record({ a: fc.option(wanted), b: fc.option(wanted) }, { requiredKeys: [] });
+  const publication = fc.record({
+    publish: fc.constantFrom(...NAMES),
+    version: fc.constantFrom("1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0"),
+  });
+  const patch: fc.Arbitrary<PatchDeployment> = fc.oneof(
+    { weight: 3, arbitrary: wishes.map((components): PatchDeployment => ({ components })) },
+    { weight: 1, arbitrary: fc.nat(3).map((priority): PatchDeployment => ({ priority })) },
+  );
+  const history = fc.array(
+    fc.oneof(
+      publication,
+      patch.map((edit) => ({ edit })),
+    ),
+    { maxLength: 16, size: "max" },
+  );
+
+  /** What happens at each patch: the versions before and after it, and all that is published. */
+  const atEachPatch = (
+    check: (facts: {
+      name: Name;
+      edit: PatchDeployment;
+      before: string | undefined;
+      after: string | undefined;
+      published: readonly PublishedVersion[];
+    }) => void,
+  ) =>
+    fc.assert(
+      fc.property(history, (steps) => {
+        let deployment = emptyDeployment("ws_1", EMPTY.target, 0, NOW);
+        let published: Record<Name, readonly PublishedVersion[]> = { a: [], b: [] };
+        let count = 0;
+        const versionOf = (name: Name) => resolve([layerOf(deployment)], published).components[name]?.version;
+        for (const step of steps) {
+          const before = { a: versionOf("a"), b: versionOf("b") };
+          if ("publish" in step) {
+            const { publish: name, version } = step;
+            if (published[name].some((one) => one.version === version)) continue;
+            count += 1;
+            published = { ...published, [name]: [...published[name], { version, catalogueNumber: count }] };
+            expect({ a: versionOf("a"), b: versionOf("b") }).toEqual(before);
+          } else {
+            const { edit } = step;
+            deployment = patched(deployment, edit, count, LATER);
+            expect(deployment.catalogue).toBe(count);
+            for (const name of NAMES) {
+              check({ name, edit, before: before[name], after: versionOf(name), published: published[name] });
+            }
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+
+  test("a patch that does not name a component does not move it to another version", () => {
+    atEachPatch(({ name, edit, before, after }) => {
+      if (edit.components?.[name] === undefined) expect(after).toBe(before);
+    });
+  });
+
+  test("one that names it moves it to the highest version that is published and satisfies", () => {
+    atEachPatch(({ name, edit, after, published }) => {
+      const wish = edit.components?.[name];
+      if (wish === undefined) return;
+      const fitting = published.flatMap(({ version }) =>
+        wish !== null && semver.satisfies(version, wish.version) ? [version] : [],
+      );
+      expect(after).toBe(semver.maxSatisfying(fitting, "*") ?? undefined);
+    });
+  });
+
+  test("no component sees more than its deployment's own number, which never falls, whatever an edit has seen", () => {
+    const edits = fc.array(fc.record({ edit: patch, catalogue: fc.nat(9) }), { maxLength: 10 });
+    fc.assert(
+      fc.property(edits, (steps) => {
+        let deployment = emptyDeployment("ws_1", EMPTY.target, 3, NOW);
+        for (const { edit, catalogue } of steps) {
+          const next = patched(deployment, edit, catalogue, LATER);
+          expect(next.catalogue).toBe(Math.max(deployment.catalogue, catalogue));
+          expect(next.revision).toBe(deployment.revision + 1);
+          for (const one of Object.values(next.components)) expect(one.catalogue).toBeLessThanOrEqual(next.catalogue);
+          deployment = next;
+        }
+      }),
+    );
   });
 });
 
@@ -125,6 +245,13 @@ describe("a revision", () => {
       do: "create",
       item: { pk: "grp_1#revision", sk: "0000000002", requestedBy: "ann", priority: 3, components: next.components },
     });
+  });
+
+  test("is shown and kept with the number up to which each component sees versions", () => {
+    expect(Deployment.parse(next).components).toEqual(BASE.components);
+    expect(keep).toMatchObject({ item: { catalogue: 9, components: BASE.components } });
+    const { catalogue: _, ...numberless } = BASE.components.a ?? {};
+    expect(Deployment.safeParse({ ...next, components: { a: numberless } }).success).toBe(false);
   });
 
   test("is made only while its node group is active", () => {

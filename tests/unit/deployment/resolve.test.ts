@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import semver from "semver";
 import { describe, expect, test } from "vitest";
-import type { WantedComponent } from "../../../shared/deployment/deployment.ts";
+import { emptyDeployment, type KeptComponent, type WantedComponent } from "../../../shared/deployment/deployment.ts";
 import {
   contentHash,
   deploymentContent,
   type EffectiveSet,
   type Layer,
+  layerOf,
   type PublishedVersion,
   resolve,
 } from "../../../shared/deployment/resolve.ts";
@@ -17,12 +18,18 @@ const OLD = "grp_1";
 const YOUNG = "grp_2";
 const NODE = "nod_1";
 
-const layer = (target: string, version: string, more: Partial<Layer> = {}): Layer => ({
+/** Sees all that is published, unless a number says up to where. */
+const kept = (wanted: WantedComponent, catalogue = 100): KeptComponent => ({ ...wanted, catalogue });
+
+const layer = (
+  target: string,
+  version: string,
+  { catalogue, ...more }: Partial<Layer> & { readonly catalogue?: number } = {},
+): Layer => ({
   target,
   kind: target.startsWith("nod_") ? "node" : "node-group",
   priority: 0,
-  catalogue: 100,
-  components: { a: { version } },
+  components: { a: kept({ version }, catalogue) },
   ...more,
 });
 
@@ -59,7 +66,7 @@ describe("the version of a component", () => {
       version: "1.0.0",
     },
     {
-      note: "nothing published after the deployment's catalogue number",
+      note: "nothing published after the component's catalogue number",
       layers: [layer(OLD, "*", { catalogue: 2 })],
       version: "1.1.0",
     },
@@ -80,6 +87,22 @@ describe("the version of a component", () => {
     expect(versionOf([...layers].reverse())).toBe(version);
   });
 
+  test("has its own sight: that of another component of the same deployment neither widens nor narrows it", () => {
+    const versions = { a: published("1.0.0", "1.1.0", "1.2.0"), b: published("1.0.0", "1.1.0", "1.2.0") };
+    const components = { a: kept({ version: "^1.0.0" }, 1), b: kept({ version: "^1.0.0" }, 2) };
+    const { components: chosen, unresolved } = resolve([layer(OLD, "", { components })], versions);
+    expect(unresolved).toEqual([]);
+    expect([chosen.a?.version, chosen.b?.version]).toEqual(["1.0.0", "1.1.0"]);
+  });
+
+  test("that was all published after the component's catalogue number is none", () => {
+    expect(resolve([layer(OLD, "2.0.0", { catalogue: 2 })], ALL)).toEqual({
+      components: {},
+      ambiguous: [],
+      unresolved: [{ component: "a", requirement: "2.0.0", target: OLD }],
+    });
+  });
+
   test("that is a prerelease is taken only where it is asked for", () => {
     const versions = { a: published("1.0.0", "2.0.0-rc.1") };
     expect(versionOf([layer(OLD, "*")], versions)).toBe("1.0.0");
@@ -95,7 +118,7 @@ describe("the version of a component", () => {
   });
 
   test.each(["constructor", "toString", "hasOwnProperty"])("of a component named %s is like any other", (name) => {
-    const wants = layer(OLD, "1.0.0", { components: Object.fromEntries([[name, { version: "1.0.0" }]]) });
+    const wants = layer(OLD, "1.0.0", { components: Object.fromEntries([[name, kept({ version: "1.0.0" })]]) });
     const bystander = layer(NODE, "1.1.0");
     const versions: Published = Object.fromEntries([...Object.entries(ALL), [name, published("1.0.0")]]);
     const set = resolve([wants, bystander], versions);
@@ -113,7 +136,7 @@ describe("the version of a component", () => {
   });
 
   test.each(["constructor", "toString"])("of a component named %s that was never published is none", (name) => {
-    const components = Object.fromEntries([[name, { version: "*" }]]);
+    const components = Object.fromEntries([[name, kept({ version: "*" })]]);
     expect(resolve([layer(OLD, "*", { components })], {}).unresolved).toEqual([
       { component: name, requirement: "*", target: OLD },
     ]);
@@ -166,7 +189,7 @@ describe("configuration", () => {
       merges.map((merge, index) =>
         layer(`grp_${index}`, "*", {
           priority: index,
-          components: { a: { version: "*", ...(merge !== undefined && { merge }) } },
+          components: { a: kept({ version: "*", ...(merge !== undefined && { merge }) }) },
         }),
       ),
       ALL,
@@ -210,7 +233,7 @@ describe("configuration", () => {
   });
 
   test("is reset where any of them says so, each path once", () => {
-    const reset = (...paths: string[]) => ({ components: { a: { version: "*", reset: paths } } });
+    const reset = (...paths: string[]) => ({ components: { a: kept({ version: "*", reset: paths }) } });
     const set = resolve(
       [layer(OLD, "*", reset("/b", "/a")), layer(YOUNG, "*", reset("/a", "")), layer(NODE, "*")],
       ALL,
@@ -235,13 +258,14 @@ const merge = fc.record(
   { requiredKeys: [] },
 );
 
-const wanted: fc.Arbitrary<WantedComponent> = fc.record(
+const wanted: fc.Arbitrary<KeptComponent> = fc.record(
   {
     version: fc.constantFrom(...REQUIREMENTS),
+    catalogue: fc.constantFrom(2, 4, 6, 6),
     merge,
     reset: fc.subarray(["", "/p", "/o/q"]),
   },
-  { requiredKeys: ["version"] },
+  { requiredKeys: ["version", "catalogue"] },
 );
 
 const layersOf = fc.uniqueArray(
@@ -249,7 +273,6 @@ const layersOf = fc.uniqueArray(
     .record({
       target: fc.constantFrom("grp_1", "grp_2", "grp_3", "nod_1"),
       priority: fc.nat(1),
-      catalogue: fc.constantFrom(2, 4, 6, 6),
       components: fc.record({ a: wanted, b: wanted }, { requiredKeys: ["a"] }),
     })
     .map((made): Layer => ({ ...made, kind: made.target.startsWith("nod_") ? "node" : "node-group" })),
@@ -277,7 +300,7 @@ const askers = (layers: readonly Layer[], component: string) =>
 type Asker = ReturnType<typeof askers>[number];
 
 const accepts = (asker: Asker, { version, catalogueNumber }: PublishedVersion) =>
-  catalogueNumber <= asker.catalogue && semver.satisfies(version, asker.wish.version);
+  catalogueNumber <= asker.wish.catalogue && semver.satisfies(version, asker.wish.version);
 const top = (versions: readonly PublishedVersion[]) =>
   versions.reduce<string | undefined>(
     (best, { version }) => (best === undefined || semver.gt(version, best) ? version : best),
@@ -395,12 +418,51 @@ describe("for any deployments and any published versions", () => {
     });
   });
 
-  test("a version published later changes nothing", () => {
+  test("nothing published after a component's catalogue number is chosen for its target", () => {
+    forEachComponent(({ component, asking, known, set }) => {
+      const [first, ...others] = asking;
+      const chosen = known.find(({ version }) => version === set.components[component]?.version);
+      if (first === undefined || chosen === undefined) return;
+      expect(chosen.catalogueNumber).toBeLessThanOrEqual(first.wish.catalogue);
+      if (others.length === 0) expect(chosen.version).toBe(top(known.filter((one) => accepts(first, one))));
+    });
+  });
+
+  test("a version published later than all of a component's numbers changes nothing, whatever other components see", () => {
+    const later = fc.record({
+      version: fc.constantFrom("1.3.0", "2.1.0", "9.0.0"),
+      after: fc.integer({ min: 1, max: 5 }),
+    });
     fc.assert(
-      fc.property(situation, fc.constantFrom("1.3.0", "2.1.0", "9.0.0"), ({ layers, versions }, version) => {
-        const later = [{ version, catalogueNumber: 7 }];
-        const after = { a: [...(versions.a ?? []), ...later], b: [...(versions.b ?? []), ...later] };
-        expect(resolve(layers, after)).toEqual(resolve(layers, versions));
+      fc.property(situation, later, ({ layers, versions }, { version, after }) => {
+        const withLater = (component: "a" | "b") => {
+          const seen = askers(layers, component).map(({ wish }) => wish.catalogue);
+          return [...(versions[component] ?? []), { version, catalogueNumber: Math.max(0, ...seen) + after }];
+        };
+        const set = resolve(layers, versions);
+        expect(resolve(layers, { a: withLater("a"), b: withLater("b") })).toEqual(set);
+        const both = [{ version, catalogueNumber: 6 + after }];
+        const everywhere = { a: [...(versions.a ?? []), ...both], b: [...(versions.b ?? []), ...both] };
+        expect(resolve(layers, everywhere)).toEqual(set);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("what one component's number is changes no other component", () => {
+    fc.assert(
+      fc.property(situation, fc.constantFrom(0, 2, 4, 100), ({ layers, versions }, catalogue) => {
+        const changed = layers.map((one) => {
+          const a = one.components.a;
+          return a === undefined ? one : { ...one, components: { ...one.components, a: { ...a, catalogue } } };
+        });
+        const [before, after] = [resolve(layers, versions), resolve(changed, versions)];
+        const toldOfB = (set: EffectiveSet) => ({
+          chosen: set.components.b,
+          ambiguous: set.ambiguous.includes("b"),
+          unresolved: set.unresolved.filter(({ component }) => component === "b"),
+        });
+        expect(toldOfB(after)).toEqual(toldOfB(before));
       }),
     );
   });
@@ -484,6 +546,14 @@ describe("a deployment's content", () => {
     );
   });
 
+  test("does not depend on the catalogue number, only on what is chosen", () => {
+    const contents = [2, 3, 100].map((catalogue) =>
+      deploymentContent(resolve([layer(OLD, "<1.2.0", { catalogue })], ALL)),
+    );
+    expect(contents[0]).toEqual({ a: { componentVersion: "1.1.0" } });
+    expect(new Set(contents.map(contentHash)).size).toBe(1);
+  });
+
   test("does not depend on who asked, only on what is delivered", () => {
     const [one, two] = [layer(OLD, "1.0.0"), layer(NODE, "<1.1.0")].map((only) =>
       contentHash(deploymentContent(resolve([only], ALL))),
@@ -502,7 +572,19 @@ describe("a deployment's content", () => {
       { version: "1.0.0", reset: [""] },
       { version: "1.0.0", reset: ["/x"] },
       { version: "1.0.0", merge: { x: 1 }, reset: ["/x"] },
-    ].map((a) => deploymentContent(resolve([layer(OLD, "", { components: { a } })], ALL)));
+    ].map((a) => deploymentContent(resolve([layer(OLD, "", { components: { a: kept(a) } })], ALL)));
     expect(new Set(contents.map(contentHash)).size).toBe(contents.length);
   });
+});
+
+describe("a stored deployment as a layer", () => {
+  test.each(["node-group", "node"] as const)(
+    "has the precedence of its %s, and each component's own number",
+    (type) => {
+      const components = { a: kept({ version: "^1.0.0", reset: [""] }, 3), b: kept({ version: "*" }, 5) };
+      const target = { type, id: "id_1", name: "press" };
+      const stored = { ...emptyDeployment("ws_1", target, 9, new Date(0)), priority: 4, components };
+      expect(layerOf(stored)).toEqual({ target: "id_1", kind: type, priority: 4, components });
+    },
+  );
 });

@@ -8,7 +8,9 @@ const deployment = (
   type: "node-group" | "node" = "node-group",
 ) => ({
   ...emptyDeployment("ws_1", { type, id: `id-of-${name}`, name }, 0, new Date(0)),
-  components,
+  components: Object.fromEntries(
+    Object.entries(components).map(([component, wanted]) => [component, { ...wanted, catalogue: 100 }]),
+  ),
 });
 const version = { component: "a", version: "1.2.0" };
 
