@@ -216,15 +216,7 @@ export const eachCell = <const Name extends string = never>(
 ): State<Name | typeof FAILED> => ({
   Type: "Map",
   ItemsPath: "$.cells.value",
-  ItemSelector: {
-    "intentId.$": "$.intentId",
-    "attempt.$": "$.attempt",
-    "kind.$": "$.kind",
-    "workspaceId.$": "$.workspaceId",
-    "subjectId.$": "$.subjectId",
-    "parentId.$": "$.parentId",
-    "cell.$": "$$.Map.Item.Value",
-  },
+  ItemSelector: { ...IDS, "cell.$": "$$.Map.Item.Value" },
   MaxConcurrency: 5,
   ItemProcessor: processor,
   ResultPath: null,

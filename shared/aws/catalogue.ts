@@ -13,6 +13,7 @@ const AT_A_TIME = 8;
 export const publishedVersions = async (
   workspaceId: string,
   components: readonly string[],
+  statuses: readonly StoredVersion["status"][] = ["published"],
 ): Promise<Record<string, PublishedVersion[]>> => {
   const published = new Map<string, PublishedVersion[]>();
   for (let at = 0; at < components.length; at += AT_A_TIME) {
@@ -22,17 +23,20 @@ export const publishedVersions = async (
       names.map(async (name) => {
         const claim = claims.find(({ pk }) => pk === keys.componentName(name).pk);
         const own = claim !== undefined && claim.workspaceId === workspaceId;
-        published.set(name, own ? await versionsOf(claim.id) : []);
+        published.set(name, own ? await versionsOf(claim.id, statuses) : []);
       }),
     );
   }
   return Object.fromEntries(published);
 };
 
-const versionsOf = async (componentId: string): Promise<PublishedVersion[]> => {
+const versionsOf = async (
+  componentId: string,
+  statuses: readonly StoredVersion["status"][],
+): Promise<PublishedVersion[]> => {
   const versions = await allItems<StoredVersion>(partitions.versions(componentId));
   return versions.flatMap(({ version, status, catalogueNumber }) =>
-    status === "published" && catalogueNumber !== undefined ? [{ version, catalogueNumber }] : [],
+    statuses.includes(status) && catalogueNumber !== undefined ? [{ version, catalogueNumber }] : [],
   );
 };
 
@@ -46,5 +50,8 @@ export const effectiveSetOf = async (
   deployments: readonly StoredDeployment[],
 ): Promise<EffectiveSet> => {
   const names = [...new Set(deployments.flatMap(({ components }) => Object.keys(components)))];
-  return resolve(deployments.map(layerOf), await publishedVersions(cell.workspaceId, names));
+  // A version whose deletion was asked for counts until it is gone: a deployment that wants it stops the deletion, and what
+  // a revision resolves to must not change with time.
+  const published = await publishedVersions(cell.workspaceId, names, ["published", "deleting"]);
+  return resolve(deployments.map(layerOf), published);
 };

@@ -122,17 +122,18 @@ export const patched = (
   catalogue: number,
   now: Date,
 ): StoredDeployment => {
+  const sight = Math.max(deployment.catalogue, catalogue); // a concurrent edit may have seen more
   const components = new Map(Object.entries(deployment.components));
   for (const [name, wanted] of Object.entries(patch.components ?? {})) {
     if (wanted === null) components.delete(name);
-    else components.set(name, { ...wanted, catalogue });
+    else components.set(name, { ...wanted, catalogue: sight });
   }
   return {
     ...deployment,
     components: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
     priority: patch.priority ?? deployment.priority,
     revision: deployment.revision + 1,
-    catalogue: Math.max(deployment.catalogue, catalogue), // a concurrent edit may have seen more
+    catalogue: sight,
     updatedAt: now.toISOString(),
   };
 };

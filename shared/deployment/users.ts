@@ -3,16 +3,20 @@ import { ownMember } from "../json.ts";
 import type { StoredDeployment } from "./deployment.ts";
 
 /**
- * Names of the deployments that want this version: exactly, or by a range that it satisfies and that resolution may
- * have chosen it for.
+ * Names of the deployments for which resolution may have chosen this version: it satisfies their requirement, and was
+ * published when they last named the component. A version that was never published has no users.
  */
 export const usersOfVersion = (
-  version: { readonly component: string; readonly version: string },
+  version: { readonly component: string; readonly version: string; readonly catalogueNumber?: number | undefined },
   deployments: readonly Pick<StoredDeployment, "target" | "components">[],
-): string[] =>
-  deployments
+): string[] => {
+  const { catalogueNumber } = version;
+  if (catalogueNumber === undefined) return [];
+  return deployments
     .filter(({ components }) => {
       const wanted = ownMember(components, version.component);
-      return wanted !== undefined && semver.satisfies(version.version, wanted.version);
+      if (wanted === undefined || catalogueNumber > wanted.catalogue) return false;
+      return semver.satisfies(version.version, wanted.version);
     })
     .map(({ target }) => `${target.type} ${target.name}`);
+};

@@ -156,7 +156,8 @@ const compareCandidates = (a: CurrentRelease, b: CurrentRelease): number => {
     Number(a.cpuArch === undefined) - Number(b.cpuArch === undefined) ||
     compareText(a.app, b.app) ||
     compareText(a.version, b.version) ||
-    compareText(a.sha256, b.sha256)
+    compareText(a.sha256, b.sha256) ||
+    compareText(JSON.stringify(a.attributes), JSON.stringify(b.attributes))
   );
 };
 

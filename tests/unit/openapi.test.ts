@@ -180,12 +180,13 @@ describe.each(operations)("$name", ({ name, route }) => {
     expect(operation.security).toEqual(route.access === "anyone" ? [] : undefined);
   });
 
-  test("answers its status, with the headers of an intent and of a revision", () => {
+  test("answers its status, with the headers of an intent, of a creation, of a revision and of a replay", () => {
     const answer = operation.responses[String(route.status)];
     expect(answer?.description).toMatch(/\w/);
     expect(Object.keys(answer?.headers ?? {}).sort()).toEqual([
       ...(route.tagged ? ["ETag"] : []),
-      ...(route.status === 202 ? ["Location"] : []),
+      ...(route.method === "POST" ? ["Idempotent-Replayed"] : []),
+      ...(route.status === 202 || route.located ? ["Location"] : []),
     ]);
     expect(Object.keys(answer?.content ?? {})).toEqual(route.answer === undefined ? [] : ["application/json"]);
   });

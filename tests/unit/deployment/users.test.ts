@@ -12,7 +12,7 @@ const deployment = (
     Object.entries(components).map(([component, wanted]) => [component, { ...wanted, catalogue: 100 }]),
   ),
 });
-const version = { component: "a", version: "1.2.0" };
+const version = { component: "a", version: "1.2.0", catalogueNumber: 100 };
 
 describe("a version is in use", () => {
   test.each([
@@ -28,6 +28,12 @@ describe("a version is in use", () => {
     );
   });
 
+  test("by no deployment that last named the component before it was published, or when it never was", () => {
+    const wishes = [deployment("press", { a: { version: "*" } })];
+    expect(usersOfVersion({ ...version, catalogueNumber: 101 }, wishes)).toEqual([]);
+    expect(usersOfVersion({ component: "a", version: "1.2.0" }, wishes)).toEqual([]);
+  });
+
   test("by each deployment that wants it, named for people", () => {
     const users = usersOfVersion(version, [
       deployment("press", { a: { version: "1.2.0" } }),
@@ -39,7 +45,7 @@ describe("a version is in use", () => {
   });
 
   test("as a prerelease, only by who names one", () => {
-    const candidate = { component: "a", version: "2.0.0-rc.1" };
+    const candidate = { component: "a", version: "2.0.0-rc.1", catalogueNumber: 7 };
     expect(usersOfVersion(candidate, [deployment("all", { a: { version: "*" } })])).toEqual([]);
     expect(usersOfVersion(candidate, [deployment("next", { a: { version: ">=2.0.0-rc.0" } })])).toEqual([
       "node-group next",
