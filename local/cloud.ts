@@ -46,6 +46,8 @@ export interface Cloud {
   readonly close: () => Promise<void>;
 }
 
+export class DataTaken extends Error {}
+
 /** One supervisor a data folder: the lock goes with the process, however that ends. */
 const lock = (dir: string): DatabaseSync => {
   const database = new DatabaseSync(join(dir, "supervisor.lock"));
@@ -53,7 +55,7 @@ const lock = (dir: string): DatabaseSync => {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
-    throw new Error(`another embedded cloud runs on ${dir}`, { cause: error });
+    throw new DataTaken(`another embedded cloud runs on ${dir}`, { cause: error });
   }
   return database;
 };
@@ -281,7 +283,7 @@ const start = async (
   await deployStage(
     { stage: STAGE, ...place },
     { iot: iotClient, s3 },
-    { dir: state("iam"), otaBucket: variables.OTA_BUCKET },
+    { dir: state("iam"), otaBucket: variables.OTA_BUCKET, origins: variables.UPLOAD_ORIGINS.split(",") },
   );
   iotClient.close();
   later(

@@ -79,7 +79,11 @@ export const startGateway = async (options: GatewayOptions) => {
     const token = /^Bearer (\S+)$/i.exec(header ?? "")?.[1];
     if (token === undefined) throw new Refused(401, "there is no bearer token");
     try {
-      const { payload } = await jwtVerify(token, keySet, { issuer: options.issuer, audience: options.audience });
+      const { payload } = await jwtVerify(token, keySet, {
+        issuer: options.issuer,
+        audience: options.audience,
+        algorithms: ["RS256", "RS384", "RS512"], // what the authoriser takes
+      });
       return payload;
     } catch (error) {
       if (error instanceof errors.JOSEError) throw new Refused(401, `the token was refused: ${error.message}`);

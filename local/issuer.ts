@@ -30,8 +30,9 @@ export const clientSecretOf = (dir: string): string =>
 const loadSecrets = async (dir: string): Promise<Secrets> => {
   const file = secretsFile(dir);
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Secrets;
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-  const key = { ...(await exportJWK(privateKey)), kid: randomBytes(8).toString("hex"), use: "sig", alg: "ES256" };
+  // RSA: an HTTP API's JWT authoriser takes nothing else.
+  const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+  const key = { ...(await exportJWK(privateKey)), kid: randomBytes(8).toString("hex"), use: "sig", alg: "RS256" };
   const secrets: Secrets = {
     jwks: { keys: [key] },
     clientSecret: randomBytes(24).toString("base64url"),
@@ -71,7 +72,7 @@ const resourceServer = {
   audience: AUDIENCE,
   accessTokenFormat: "jwt" as const,
   accessTokenTTL: TOKEN_SECONDS,
-  jwt: { sign: { alg: "ES256" as const } },
+  jwt: { sign: { alg: "RS256" as const } },
 };
 
 /** Tokens are JWTs, and the one grant leaves nothing behind: there is nothing to store. */
@@ -105,7 +106,7 @@ export const startIssuer = async (options: { dir: string; port: number; url: str
         grant_types: [SUBJECT_GRANT],
         redirect_uris: [],
         response_types: [],
-        id_token_signed_response_alg: "ES256",
+        id_token_signed_response_alg: "RS256",
       },
     ],
     jwks,

@@ -92,14 +92,18 @@ const lambdaError = (error: unknown): LambdaError =>
 
 /** The global that Lambda's Node.js runtime gives to functions that stream. */
 const installStreaming = () => {
-  const metadataOf = new WeakMap<Writable, Record<string, unknown>>();
   Object.assign(globalThis, {
     awslambda: {
       streamifyResponse: (handler: StreamingHandler) => handler,
       HttpResponseStream: {
         from: (stream: Writable, metadata: Record<string, unknown>) => {
-          metadataOf.set(stream, metadata);
-          stream.emit("metadata", metadata);
+          // As in the runtime: the head goes out before the first write. Without one, it never does.
+          const write = stream.write.bind(stream);
+          stream.write = ((...chunk: [string]) => {
+            stream.write = write;
+            stream.emit("metadata", metadata);
+            return write(...chunk);
+          }) as typeof stream.write;
           return stream;
         },
       },
@@ -204,13 +208,14 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     const declared = find(functionName);
     const stream = new PassThrough();
     const metadata = new Promise<Record<string, unknown>>((resolve) => stream.once("metadata", resolve));
+    const unsaid = { statusCode: 200, headers: { "content-type": "application/octet-stream" } };
     const finished = running.run({ variables: { ...declared.variables } }, async () => {
       const handler = (await handlerOf(declared)) as StreamingHandler;
       await handler(JSON.parse(JSON.stringify(event)), stream, contextOf(declared));
     });
     // After the head is sent, a failure can only break the body off.
     finished.catch((error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))));
-    const head = await Promise.race([metadata, finished.then(() => metadata)]);
+    const head = await Promise.race([metadata, finished.then(() => Promise.race([metadata, unsaid]))]);
     return {
       status: Number(head.statusCode),
       headers: head.headers as Record<string, string>,

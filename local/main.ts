@@ -1,5 +1,5 @@
 import { HelpWanted, startOptions, USAGE, UsageError } from "./arguments.ts";
-import { startCloud } from "./cloud.ts";
+import { DataTaken, startCloud } from "./cloud.ts";
 import { PortTaken } from "./listen.ts";
 
 /** `npm start`: runs the embedded cloud until Ctrl-C. Exit codes: 0 stopped, 1 failed, 2 wrong options. */
@@ -39,7 +39,12 @@ main().then(
       process.stderr.write(`${error.message}\n\n${USAGE}\n`);
       process.exit(2);
     }
-    const told = error instanceof PortTaken ? error.message : error instanceof Error ? error.stack : String(error);
+    const told =
+      error instanceof PortTaken || error instanceof DataTaken
+        ? error.message
+        : error instanceof Error
+          ? error.stack
+          : String(error);
     process.stderr.write(`${told}\n`);
     process.exit(1);
   },

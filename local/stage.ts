@@ -9,6 +9,8 @@ import {
 import {
   BucketAlreadyOwnedByYou,
   CreateBucketCommand,
+  PutBucketCorsCommand,
+  PutBucketEncryptionCommand,
   PutPublicAccessBlockCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -29,6 +31,45 @@ const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...a
   }
 };
 
+/** Closed to the public, encrypted, and open to uploads with a presigned URL from browsers. */
+const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origins: readonly string[] }) => {
+  const Bucket = options.otaBucket;
+  await s3.send(
+    new PutPublicAccessBlockCommand({
+      Bucket,
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketEncryptionCommand({
+      Bucket,
+      ServerSideEncryptionConfiguration: {
+        Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketCorsCommand({
+      Bucket,
+      CORSConfiguration: {
+        CORSRules: [
+          {
+            AllowedOrigins: [...options.origins],
+            AllowedMethods: ["PUT"],
+            AllowedHeaders: ["content-type", "x-amz-checksum-sha256"],
+            ExposeHeaders: ["etag"],
+          },
+        ],
+      },
+    }),
+  );
+};
+
 /**
  * What the stacks make on AWS and no workflow does: the OTA bucket, the device and provisioning roles, the role alias,
  * the provisioning template. IAM itself is not emulated: the roles are kept as documents in `roles.json`.
@@ -36,7 +77,7 @@ const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...a
 export const deployStage = async (
   place: Place,
   clients: { iot: IoTClient; s3: S3Client },
-  options: { dir: string; otaBucket: string },
+  options: { dir: string; otaBucket: string; origins: readonly string[] },
 ): Promise<void> => {
   const roles = [deviceRole(place), provisioningRole(place)];
   mkdirSync(options.dir, { recursive: true });
@@ -66,18 +107,7 @@ export const deployStage = async (
       ResourceAlreadyExistsException,
     ),
     unlessThere(clients.s3.send(new CreateBucketCommand({ Bucket: options.otaBucket })), BucketAlreadyOwnedByYou).then(
-      () =>
-        clients.s3.send(
-          new PutPublicAccessBlockCommand({
-            Bucket: options.otaBucket,
-            PublicAccessBlockConfiguration: {
-              BlockPublicAcls: true,
-              BlockPublicPolicy: true,
-              IgnorePublicAcls: true,
-              RestrictPublicBuckets: true,
-            },
-          }),
-        ),
+      () => secureOtaBucket(clients.s3, options),
     ),
   ]);
 };

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   conflict: { status: 409, title: "Something else changed this at the same time" },
   "precondition-failed": { status: 412, title: "The resource has changed since it was read" },
   "body-too-large": { status: 413, title: "The body is too large" },
+  "package-too-large": { status: 413, title: "The package is larger than one answer can be" },
   "unsupported-media-type": { status: 415, title: "The body's media type is not supported" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   unresolvable: { status: 422, title: "No published version satisfies the requirement" },

@@ -5,7 +5,7 @@ import type { Key } from "./writes.ts";
 export const ResourceStatus = z.enum(["creating", "active", "deleting", "failed"]);
 export type ResourceStatus = z.infer<typeof ResourceStatus>;
 
-/** What every stored thing carries: `revision` rises with each edit by a client and is its ETag. */
+/** What every stored thing carries: `revision` rises with each change that its view shows, and is its ETag. */
 export interface Stored extends Key {
   readonly type: string;
   readonly id: string;

@@ -111,6 +111,13 @@ const RETRY: readonly Retrier[] = [
     MaxDelaySeconds: 10,
     JitterStrategy: "FULL",
   },
+  // A function that was cut off may have had bad luck; every task may be repeated.
+  {
+    ErrorEquals: ["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"],
+    IntervalSeconds: 2,
+    MaxAttempts: 2,
+    BackoffRate: 2,
+  },
 ];
 
 /** The state to which a workflow's states go when they fail, where the intent is told why. */

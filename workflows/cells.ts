@@ -42,7 +42,7 @@ export const removeCell = (functionArn: FunctionArn): Definition =>
         functionArn("delete-cell-deployments"),
         "delete-cell-deployments",
         { Next: "Delete the cell" },
-        cellPayload,
+        { ...cellPayload, retry: RETRY_TAKING_TURNS },
       ),
       "Delete the cell": invoke(functionArn("delete-cell"), "delete-cell", { End: true }, cellPayload),
     },

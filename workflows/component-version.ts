@@ -8,7 +8,7 @@ export const componentVersionPublish: Workflow = {
       functionArn,
       {
         comment: "Checks a draft's files, makes it a Greengrass component version, waits until that is deployable",
-        timeoutSeconds: 3_600,
+        timeoutSeconds: 1_800, // each look is nine events of the 25,000 that an execution may have
         first: "Check the artifacts",
       },
       {

@@ -69,7 +69,7 @@ export const tasks = {
   "finish-deployment": quick("CONTROL_TABLE"),
 
   "hash-release": patient("OTA_TABLE", "OTA_BUCKET"),
-  "store-release": quick("OTA_TABLE", "OTA_BUCKET"),
+  "store-release": patient("OTA_TABLE", "OTA_BUCKET"),
   "compress-release": patient("OTA_TABLE", "OTA_BUCKET"),
   "finish-release": quick("CONTROL_TABLE", "OTA_TABLE", "OTA_BUCKET"),
   "withdraw-release": quick("OTA_TABLE"),

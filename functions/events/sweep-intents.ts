@@ -11,30 +11,40 @@ import { settle } from "./settle.ts";
 
 /** An intent that has not moved for this long is looked at. */
 const STILL_SECONDS = 60;
-/** One sweep looks at so many; the next one goes on with those that are left, the longest still first. */
-const MAX_LOOKED_AT = 500;
+/** A sweep goes on until it has seen every open intent, or for so long: the function has a minute. */
+const BUDGET_MS = 45_000;
+const AT_A_TIME = 10;
 
 /**
  * Finds open intents that stand still. A workflow that ended without saying so fails its intent; one that was never
  * started (its stream record went to the dead letters) is started again as a new attempt, a few times; one that runs is
- * left alone.
+ * left alone. What goes wrong with one intent is logged and does not keep the others waiting.
  */
 export const handler = middy<EventBridgeEvent<string, unknown>, { looked: number }>().handler(async (_, context) => {
   const log = loggerOf(context);
+  const deadline = Date.now() + BUDGET_MS;
   const below = new Date(Date.now() - STILL_SECONDS * 1_000).toISOString();
   let looked = 0;
   let after: Record<string, unknown> | undefined;
   do {
     const page = await listIndex<StoredIntent>(indexes.openIntents, "open", {
-      limit: 100,
+      limit: AT_A_TIME,
       oldestFirst: true,
       below,
       after,
     });
-    for (const intent of page.items) await sweep(intent, log);
+    await Promise.all(
+      page.items.map(async (intent) => {
+        try {
+          await sweep(intent, log);
+        } catch (error) {
+          log.error("an intent could not be swept", error instanceof Error ? error : new Error(String(error)));
+        }
+      }),
+    );
     looked += page.items.length;
     after = page.next;
-  } while (after !== undefined && looked < MAX_LOOKED_AT);
+  } while (after !== undefined && Date.now() < deadline);
   return { looked };
 });
 

@@ -65,7 +65,7 @@ export const claimIdempotencyKey = async (
       otherwise: { code: "idempotency-in-progress", detail: "another request took this Idempotency-Key over" },
     }),
     release: async () => {
-      await holds({ do: "delete", key: at, when: { owner: claimed.owner } });
+      await holds({ do: "delete", key: at, when: { owner: claimed.owner, answer: { exists: false } } });
     },
   };
   if (await holds({ do: "create", item: claimed })) return claim;

@@ -81,6 +81,7 @@ export const problems = (): ApiMiddleware => ({
     const { log } = request.event.work;
     if (error instanceof AppError) {
       log.info("refused", { status: PROBLEMS[error.code].status, code: error.code, detail: error.message });
+      if (error.cause instanceof Error && PROBLEMS[error.code].status >= 429) log.warn("because", error.cause);
       const retry = "retry" in PROBLEMS[error.code] ? { "retry-after": "1" } : {};
       request.response = problemResult(problem(error.code, error.message, error.findings), retry);
       return;
@@ -111,8 +112,15 @@ export const parse = (route: Route): ApiMiddleware => ({
   },
 });
 
-const rawBody = (event: ApiEvent): string =>
-  event.isBase64Encoded === true ? Buffer.from(event.body ?? "", "base64").toString("utf8") : (event.body ?? "");
+/** @throws AppError `malformed-json` when the bytes are not UTF-8 (RFC 8259 §8.1) */
+const rawBody = (event: ApiEvent): string => {
+  if (event.isBase64Encoded !== true) return event.body ?? "";
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(event.body ?? "", "base64"));
+  } catch (error) {
+    throw new AppError("malformed-json", "the body is not UTF-8", { cause: error });
+  }
+};
 
 const noBody = (event: ApiEvent): undefined => {
   const body = rawBody(event).trim();
@@ -133,7 +141,7 @@ const parsedBody = (event: ApiEvent, schema: z.ZodType): unknown => {
   try {
     json = JSON.parse(raw);
   } catch (error) {
-    throw new AppError("malformed-json", `the body is not JSON: ${(error as SyntaxError).message}`, { cause: error });
+    throw new AppError("malformed-json", "the body is not JSON", { cause: error });
   }
   checkShape(json);
   return validated(schema, json, ({ path }) => ({ pointer: pointerOf(path) }), "the body is not valid");
@@ -239,7 +247,15 @@ export const idempotency = (route: Route): ApiMiddleware => ({
     else return replayed(claim);
   },
   onError: async ({ event }) => {
-    await event.work.claim?.release();
+    try {
+      await event.work.claim?.release();
+    } catch (error) {
+      // The claim runs out by itself; what matters is the error that is on its way to the caller.
+      event.work.log.warn(
+        "an idempotency key was not given back",
+        error instanceof Error ? error : new Error(String(error)),
+      );
+    }
   },
 });
 

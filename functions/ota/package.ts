@@ -16,6 +16,9 @@ import { loggerOf } from "../logger.ts";
 const CACHE = "public, max-age=100";
 const CACHE_ERRORS = "public, max-age=10";
 
+/** A function that streams its answer can send 200 MB. */
+const MAX_ARCHIVE_BYTES = 200 * 1_000_000;
+
 type StoredCurrent = CurrentRelease & { readonly path: string };
 
 interface Answer {
@@ -41,6 +44,8 @@ export const handler = awslambda.streamifyResponse(async (event: APIGatewayProxy
   }
   log.info("answered", { status: answer.status });
   const body = awslambda.HttpResponseStream.from(stream, { statusCode: answer.status, headers: answer.headers });
+  // Lambda sends status and headers with the first write, and an empty 200 if there is none.
+  if (answer.parts.length === 0) body.write("");
   await pipeline(Readable.from(bytesOf(answer.parts)), body);
 });
 
@@ -98,6 +103,9 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
         parts: method === "HEAD" ? [] : [{ kind: "bytes", bytes: answer.body }],
       };
     case "archive":
+      if (answer.contentLength > MAX_ARCHIVE_BYTES) {
+        throw new AppError("package-too-large", "ask with payloadType=metadataOnly and fetch each binary by its URL");
+      }
       await checkSegments(answer.parts);
       return {
         status: 200,

@@ -17,6 +17,7 @@ export const activate = (input: TaskInput, key: Key): Promise<void> => {
         do: "update",
         key,
         set: { status: "active", updatedAt: now.toISOString() },
+        add: { revision: 1 },
         when: { status: { in: ["creating", "active"] } },
       },
     ],

@@ -10,7 +10,7 @@ import { task } from "./task.ts";
 /** Bucket names are the world's: one that is taken is drawn again, and the draw recorded before it is tried. */
 export const handler = task("create-bucket", async (input) => {
   const { bucket, name } = await desiredWorkspace(input);
-  if (await createBucket(bucket)) return;
+  if (await createBucket(bucket, input.workspaceId)) return;
   await transact([
     {
       do: "update",

@@ -1,8 +1,20 @@
 import { deleteComponent } from "../../shared/aws/greengrass.ts";
+import { transact } from "../../shared/aws/table.ts";
+import { keys } from "../../shared/keys.ts";
 import { desiredVersion } from "./desired.ts";
 import { task } from "./task.ts";
 
+/** Once Greengrass has it no more, its number is given up: it can never be taken for a published version again. */
 export const handler = task("delete-component-version", async (input) => {
-  const { arn } = await desiredVersion(input);
-  if (arn !== undefined) await deleteComponent(arn);
+  const version = await desiredVersion(input);
+  if (version.arn === undefined) return;
+  await deleteComponent(version.arn);
+  await transact([
+    {
+      do: "update",
+      key: keys.version(version.componentId, version.id),
+      remove: ["arn", "catalogueNumber"],
+      when: { status: "deleting" },
+    },
+  ]);
 });

@@ -52,6 +52,7 @@ export const handler = cellTask("deliver-cell", async (input) => {
 });
 
 const deliver = async (cell: StoredCell, holder: string): Promise<void> => {
+  if (cell.removing) throw new AppError("not-ready", "what this delivers to is being deleted");
   if (cell.arn === undefined) throw new AppError("conflict", `the cell ${cell.key} has no thing group`);
   const deployments = await deploymentsOf(cell);
   const content = await contentOf(cell, deployments);

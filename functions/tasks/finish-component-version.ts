@@ -40,6 +40,7 @@ const publish = async (input: TaskInput): Promise<void> => {
         do: "update",
         key: keys.version(version.componentId, version.id),
         set: { status: "published", catalogueNumber: number, updatedAt: now.toISOString() },
+        add: { revision: 1 },
         when: { status: "publishing" },
       },
     ],

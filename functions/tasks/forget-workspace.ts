@@ -1,20 +1,31 @@
 import { eachItem, transact } from "../../shared/aws/table.ts";
 import { keys, otaKeys, partitions } from "../../shared/keys.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
+import type { Write } from "../../shared/writes.ts";
 import { succeed } from "./activate.ts";
 import { desiredWorkspace } from "./desired.ts";
 import { task } from "./task.ts";
 
-/** Memberships first, one by one: there may be more of them than one transaction takes. */
+/** A transaction takes 100 writes, two for each owner. */
+const MOST_OWNERS_AT_ONCE = 40;
+
+/**
+ * Memberships first, one by one, since there may be more of them than one transaction takes; the owners' last of all, with
+ * the workspace, so that one that could not be forgotten still has someone to see it.
+ */
 export const handler = task("forget-workspace", async (input) => {
   const workspace = await desiredWorkspace(input);
-  for await (const { subject } of eachItem<Membership>(partitions.members(workspace.id))) {
-    await transact([
-      { do: "delete", key: keys.membership(subject, workspace.id) },
-      { do: "delete", key: keys.member(workspace.id, subject) },
-    ]);
+  const membershipOf = (subject: string): Write[] => [
+    { do: "delete", key: keys.membership(subject, workspace.id) },
+    { do: "delete", key: keys.member(workspace.id, subject) },
+  ];
+  const owners: string[] = [];
+  for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {
+    if (role === "owner" && owners.length < MOST_OWNERS_AT_ONCE) owners.push(subject);
+    else await transact(membershipOf(subject));
   }
   await succeed(input, [
+    ...owners.flatMap(membershipOf),
     { do: "delete", key: keys.workspace(workspace.id), when: { status: "deleting" } },
     { do: "delete", key: keys.workspaceName(workspace.name) },
     { do: "delete", table: "ota", key: otaKeys.workspaceName(workspace.name) },

@@ -25,18 +25,19 @@ export const isAwsError = (error: unknown, ...names: readonly string[]): boolean
 
 /**
  * An SDK error in our terms: `throttled` and `unavailable` may pass by themselves, `aws-refused` will not. Our own
- * errors and what is not an SDK error come back as they are.
+ * errors and what is not an SDK error come back as they are. AWS's message stays in `cause`, for the log: it may name roles,
+ * accounts and buckets, which are no client's business.
  */
 export const translated = (error: unknown): unknown => {
   if (error instanceof AppError || !isSdkError(error)) return error;
   const status = error.$metadata?.httpStatusCode;
   if (THROTTLING.has(error.name) || status === 429) {
-    return new AppError("throttled", `AWS answered ${error.name}: ${error.message}`, { cause: error });
+    return new AppError("throttled", `AWS answered ${error.name}`, { cause: error });
   }
   const unreachable = error.name === "TimeoutError" || (error.code !== undefined && NETWORK.has(error.code));
   if (unreachable || (status !== undefined && status >= 500)) {
-    return new AppError("unavailable", `AWS answered ${error.name}: ${error.message}`, { cause: error });
+    return new AppError("unavailable", `AWS answered ${error.name}`, { cause: error });
   }
   if (status === undefined) return error;
-  return new AppError("aws-refused", `AWS answered ${error.name}: ${error.message}`, { cause: error });
+  return new AppError("aws-refused", `AWS answered ${error.name}`, { cause: error });
 };

@@ -5,12 +5,14 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  GetBucketTaggingCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutBucketCorsCommand,
   PutBucketEncryptionCommand,
   PutBucketNotificationConfigurationCommand,
+  PutBucketTaggingCommand,
   PutObjectCommand,
   PutPublicAccessBlockCommand,
   S3Client,
@@ -22,7 +24,15 @@ import { isAwsError } from "./aws-errors.ts";
 import { clientSettings, once } from "./settings.ts";
 
 // Checksums only where we ask for one: the default would put the CRC of an empty body into presigned URLs.
-const client = once(() => new S3Client({ ...clientSettings, requestChecksumCalculation: "WHEN_REQUIRED" }));
+// A copy of gigabytes is answered late.
+const client = once(
+  () =>
+    new S3Client({
+      ...clientSettings,
+      requestHandler: { ...clientSettings.requestHandler, requestTimeout: 300_000 },
+      requestChecksumCalculation: "WHEN_REQUIRED",
+    }),
+);
 
 /** How long an upload's URL is good for. */
 const UPLOAD_SECONDS = 3_600;
@@ -33,6 +43,8 @@ export interface UploadRequest {
   readonly size: number;
   /** Hexadecimal; S3 itself refuses bytes of another hash. */
   readonly sha256: string;
+  /** The upload makes the object and never replaces one: an old URL cannot touch what was published since. */
+  readonly once?: boolean;
 }
 
 /** A presigned PUT that takes just the declared bytes: length and SHA-256 are part of the signature. */
@@ -45,18 +57,23 @@ export const presignUpload = async (request: UploadRequest, now: Date) => {
       Key: request.key,
       ContentLength: request.size,
       ChecksumSHA256: checksum,
+      ...(request.once && { IfNoneMatch: "*" }),
     }),
     {
       expiresIn: UPLOAD_SECONDS,
       signingDate: now,
-      unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
-      signableHeaders: new Set(["host", "content-length", "x-amz-checksum-sha256"]),
+      unhoistableHeaders: new Set(["x-amz-checksum-sha256", "if-none-match"]),
+      signableHeaders: new Set(["host", "content-length", "x-amz-checksum-sha256", "if-none-match"]),
     },
   );
   return {
     method: "PUT" as const,
     url,
-    headers: { "content-length": String(request.size), "x-amz-checksum-sha256": checksum },
+    headers: {
+      "content-length": String(request.size),
+      "x-amz-checksum-sha256": checksum,
+      ...(request.once && { "if-none-match": "*" }),
+    },
     expiresAt: new Date(now.getTime() + UPLOAD_SECONDS * 1_000).toISOString(),
   };
 };
@@ -76,11 +93,14 @@ export const headObject = async (bucket: string, key: string) => {
   }
 };
 
+/** The tag by which a bucket says whose it is. */
+const OWNER_TAG = "slipway:workspace";
+
 /**
- * Makes the bucket, in this region, or finds that it is already ours.
- * @returns false when the name belongs to another account.
+ * Makes the bucket, in this region, for an owner, or finds that it is the owner's already.
+ * @returns false when the name belongs to another account, or to another owner in this one.
  */
-export const createBucket = async (bucket: string): Promise<boolean> => {
+export const createBucket = async (bucket: string, owner: string): Promise<boolean> => {
   const region = await client().config.region();
   try {
     await client().send(
@@ -90,10 +110,27 @@ export const createBucket = async (bucket: string): Promise<boolean> => {
         ...(region !== "us-east-1" && { CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" } }),
       }),
     );
-    return true;
   } catch (error) {
-    if (isAwsError(error, "BucketAlreadyOwnedByYou")) return true;
     if (isAwsError(error, "BucketAlreadyExists")) return false;
+    if (!isAwsError(error, "BucketAlreadyOwnedByYou")) throw error;
+  }
+  // In us-east-1 the account's own bucket is made "again": who it belongs to is asked either way.
+  const current = await ownerOf(bucket);
+  if (current !== undefined) return current === owner;
+  const { Contents = [] } = await client().send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 }));
+  if (Contents.length > 0) return false; // of someone who does not tag
+  await client().send(
+    new PutBucketTaggingCommand({ Bucket: bucket, Tagging: { TagSet: [{ Key: OWNER_TAG, Value: owner }] } }),
+  );
+  return true;
+};
+
+const ownerOf = async (bucket: string): Promise<string | undefined> => {
+  try {
+    const { TagSet = [] } = await client().send(new GetBucketTaggingCommand({ Bucket: bucket }));
+    return TagSet.find(({ Key }) => Key === OWNER_TAG)?.Value;
+  } catch (error) {
+    if (isAwsError(error, "NoSuchTagSet")) return undefined;
     throw error;
   }
 };
@@ -128,7 +165,7 @@ export const secureBucket = async (bucket: string, origins: readonly string[]): 
           {
             AllowedOrigins: [...origins],
             AllowedMethods: ["GET", "PUT"],
-            AllowedHeaders: ["content-type", "x-amz-checksum-sha256"],
+            AllowedHeaders: ["content-type", "if-none-match", "x-amz-checksum-sha256"],
             ExposeHeaders: ["etag"],
             MaxAgeSeconds: 3_600,
           },
@@ -171,10 +208,14 @@ export const emptyBucket = async (bucket: string, prefix: string, deadline: numb
   return false;
 };
 
+/** Idempotent. @throws AppError `busy` when a late upload has put something into it. */
 export const deleteBucket = async (bucket: string): Promise<void> => {
   try {
     await client().send(new DeleteBucketCommand({ Bucket: bucket }));
   } catch (error) {
+    if (isAwsError(error, "BucketNotEmpty")) {
+      throw new AppError("busy", `something was put into ${bucket} after it was emptied`, { cause: error });
+    }
     if (!isAwsError(error, "NoSuchBucket")) throw error;
   }
 };

@@ -3,17 +3,21 @@ import type { StoredCell } from "../deployment/cell.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
 import { type EffectiveSet, layerOf, type PublishedVersion, resolve } from "../deployment/resolve.ts";
 import { keys, partitions } from "../keys.ts";
+import { AppError } from "../problems.ts";
 import type { Key } from "../writes.ts";
 import { allItems, getItems } from "./table.ts";
 
 /** How many components' versions are read at a time: each may hold a connection. */
 const AT_A_TIME = 8;
 
-/** The published versions of each of these components of a workspace; an unknown component has none. */
+/**
+ * The published versions of each of these components of a workspace; an unknown component has none.
+ * @throws AppError `busy`, if `settled` is asked for, while a version's deletion may still be called off
+ */
 export const publishedVersions = async (
   workspaceId: string,
   components: readonly string[],
-  statuses: readonly StoredVersion["status"][] = ["published"],
+  options: { readonly settled: boolean } = { settled: false },
 ): Promise<Record<string, PublishedVersion[]>> => {
   const published = new Map<string, PublishedVersion[]>();
   for (let at = 0; at < components.length; at += AT_A_TIME) {
@@ -23,21 +27,22 @@ export const publishedVersions = async (
       names.map(async (name) => {
         const claim = claims.find(({ pk }) => pk === keys.componentName(name).pk);
         const own = claim !== undefined && claim.workspaceId === workspaceId;
-        published.set(name, own ? await versionsOf(claim.id, statuses) : []);
+        published.set(name, own ? await versionsOf(claim.id, options.settled) : []);
       }),
     );
   }
   return Object.fromEntries(published);
 };
 
-const versionsOf = async (
-  componentId: string,
-  statuses: readonly StoredVersion["status"][],
-): Promise<PublishedVersion[]> => {
+const versionsOf = async (componentId: string, settled: boolean): Promise<PublishedVersion[]> => {
   const versions = await allItems<StoredVersion>(partitions.versions(componentId));
-  return versions.flatMap(({ version, status, catalogueNumber }) =>
-    statuses.includes(status) && catalogueNumber !== undefined ? [{ version, catalogueNumber }] : [],
-  );
+  return versions.flatMap(({ component, version, status, catalogueNumber }) => {
+    if (catalogueNumber === undefined) return [];
+    if (settled && status === "deleting") {
+      throw new AppError("busy", `whether ${component} ${version} is deleted is not settled yet`);
+    }
+    return status === "published" ? [{ version, catalogueNumber }] : [];
+  });
 };
 
 /** The deployments of a cell's targets as they are now. */
@@ -50,8 +55,8 @@ export const effectiveSetOf = async (
   deployments: readonly StoredDeployment[],
 ): Promise<EffectiveSet> => {
   const names = [...new Set(deployments.flatMap(({ components }) => Object.keys(components)))];
-  // A version whose deletion was asked for counts until it is gone: a deployment that wants it stops the deletion, and what
-  // a revision resolves to must not change with time.
-  const published = await publishedVersions(cell.workspaceId, names, ["published", "deleting"]);
+  // What a revision resolves to must not change with time: a version whose deletion was asked for, and which may come back
+  // because a deployment wants it, is waited for.
+  const published = await publishedVersions(cell.workspaceId, names, { settled: true });
   return resolve(deployments.map(layerOf), published);
 };

@@ -46,18 +46,27 @@ export const createDeployment = async (
   return deploymentId;
 };
 
-/** Cancels and deletes every deployment of a target. Idempotent. */
+/** How long one call goes through a target's deployments. */
+const DELETE_FOR_MS = 15_000;
+
+/** Cancels and deletes every deployment of a target. Idempotent. @throws AppError `busy` when there are more */
 export const deleteDeployments = async (targetArn: string): Promise<void> => {
-  for (;;) {
+  const deadline = Date.now() + DELETE_FOR_MS;
+  while (Date.now() < deadline) {
     const { deployments = [] } = await client().send(
       new ListDeploymentsCommand({ targetArn, historyFilter: "ALL", maxResults: 50 }),
     );
     if (deployments.length === 0) return;
     for (const { deploymentId, deploymentStatus } of deployments) {
-      if (deploymentStatus === "ACTIVE") await client().send(new CancelDeploymentCommand({ deploymentId }));
-      await client().send(new DeleteDeploymentCommand({ deploymentId }));
+      try {
+        if (deploymentStatus === "ACTIVE") await client().send(new CancelDeploymentCommand({ deploymentId }));
+        await client().send(new DeleteDeploymentCommand({ deploymentId }));
+      } catch (error) {
+        if (!isAwsError(error, "ResourceNotFoundException")) throw error; // the list may lag behind
+      }
     }
   }
+  throw new AppError("busy", "the target has more deployments than one step deletes");
 };
 
 /** The ARN that a version of one's own has. */

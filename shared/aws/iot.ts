@@ -9,6 +9,7 @@ import {
   DeleteThingGroupCommand,
   DeleteThingTypeCommand,
   DeprecateThingTypeCommand,
+  DescribeThingTypeCommand,
   GetPolicyCommand,
   IoTClient,
   paginateListThingGroupsForThing,
@@ -96,7 +97,10 @@ export const createThingType = async (name: string, description: string): Promis
  */
 export const deleteThingType = async (name: string): Promise<void> => {
   try {
-    await client().send(new DeprecateThingTypeCommand({ thingTypeName: name }));
+    const { thingTypeMetadata } = await client().send(new DescribeThingTypeCommand({ thingTypeName: name }));
+    if (thingTypeMetadata?.deprecated !== true) {
+      await client().send(new DeprecateThingTypeCommand({ thingTypeName: name }));
+    }
     await client().send(new DeleteThingTypeCommand({ thingTypeName: name }));
   } catch (error) {
     if (isAwsError(error, "ResourceNotFoundException")) return;

@@ -19,7 +19,15 @@ export const Version = z
 export const VersionStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
 
 export const CreateVersion = z
-  .strictObject({ version: Version, description: Description.optional(), recipe: ShortRecipe })
+  .strictObject({
+    version: Version,
+    description: Description.optional(),
+    // Greengrass takes recipes of 16,000 bytes; what is built around the short form needs some of them.
+    recipe: ShortRecipe.refine(
+      (recipe) => new TextEncoder().encode(JSON.stringify(recipe)).length <= 15_000,
+      "must have at most 15,000 bytes as JSON",
+    ),
+  })
   .meta({ id: "CreateComponentVersion" });
 export type CreateVersion = z.infer<typeof CreateVersion>;
 
@@ -182,6 +190,7 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
       do: "update",
       key: keys.version(version.componentId, version.id),
       set: { status: "publishing", updatedAt: moment.now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["draft", "failed"] } },
       otherwise: {
         code: "version-immutable",
@@ -207,6 +216,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
       do: "update",
       key: keys.version(version.componentId, version.id),
       set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["draft", "failed", "published"] } },
       otherwise: { code: "not-ready", detail: "the version is being published or deleted" },
     },

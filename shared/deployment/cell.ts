@@ -35,6 +35,8 @@ export interface StoredCell {
   /** Who delivers at the moment, and until when (ms since 1970); 0 when nobody does. */
   readonly lease?: string;
   readonly leaseUntil: number;
+  /** Set once the cell is being taken away: nothing is delivered to it any more. */
+  readonly removing?: true;
   readonly createdAt: string;
 }
 

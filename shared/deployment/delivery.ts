@@ -21,6 +21,14 @@ export const leaseCell = (cell: StoredCell, holder: string, now: number): Write 
   otherwise: { code: "busy", detail: "another change of the same cell is being delivered" },
 });
 
+/** As {@link leaseCell}, for taking the cell away: no delivery is under way from then on, and none begins. */
+export const leaseForRemoval = (cell: StoredCell, holder: string, now: number): Write => ({
+  ...leaseCell(cell, holder, now),
+  do: "update",
+  key: keys.cell(cell.workspaceId, cell.key),
+  set: { lease: holder, leaseUntil: now + LEASE_MS, removing: true },
+});
+
 /** The same number again for a delivery that did not get to its end, else the next one: A → B → A delivers A twice. */
 export const nextDelivery = (cell: StoredCell, hash: string): Delivery => {
   if (cell.pending?.hash === hash) return cell.pending;

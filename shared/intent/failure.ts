@@ -10,7 +10,7 @@ const UNTOUCHED: Partial<Record<ProblemCode, string>> = {
   "version-in-use": "published",
 };
 
-/** What a failed intent leaves of its subject: `failed`, from where it may be tried again or deleted. */
+/** What a failed intent leaves of its subject: `failed`, from where it may be deleted, or published again. */
 export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date): Write | undefined => {
   const status = UNTOUCHED[problem.code] ?? "failed";
   const update = (key: Key, table?: "ota"): Write => ({
@@ -18,6 +18,7 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     ...(table && { table }),
     key,
     set: { status, updatedAt: now.toISOString() },
+    add: { revision: 1 },
     when: { status: { in: ["creating", "publishing", "deleting"] } },
     otherwise: { code: "not-ready", detail: "the subject is in no state that this failure ends" },
   });
@@ -39,6 +40,6 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     case "release.delete":
       return update(otaKeys.release(workspaceId, subjectId), "ota");
     case "deployment.apply":
-      return undefined; // what is wanted stays wanted: the next edit, or the sweep, applies it
+      return undefined; // what is wanted stays wanted: the next edit applies it
   }
 };

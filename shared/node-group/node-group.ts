@@ -89,6 +89,7 @@ export const deleteNodeGroup = (group: StoredNodeGroup, caller: string, moment: 
       do: "update",
       key: keys.nodeGroup(group.workspaceId, group.id),
       set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["active", "failed"] } },
       otherwise: { code: "not-ready", detail: "the node group is being created or deleted" },
     },

@@ -44,7 +44,8 @@ export const devicePolicy = (place: {
       {
         Effect: "Allow",
         Action: ["greengrass:ResolveComponentCandidates", "greengrass:GetComponentVersionArtifact"],
-        Resource: `${greengrass}:components:*`, // a node may ask for any component version; artifacts need the bucket
+        // A node may ask for any component version, AWS's public ones too; our artifacts need the bucket.
+        Resource: [`${greengrass}:components:*`, `arn:aws:greengrass:${place.region}:aws:components:*`],
       },
     ],
   });

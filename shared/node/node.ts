@@ -122,6 +122,7 @@ export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Ac
       do: "update",
       key: keys.node(node.workspaceId, node.id),
       set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["active", "failed"] } },
       otherwise: { code: "not-ready", detail: "the node is being created or deleted" },
     },

@@ -109,6 +109,7 @@ export const createRelease = (
   };
 };
 
+/** Also for one that was published before: it is what devices get once more. */
 export const publishRelease = (release: StoredRelease, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
     { kind: "release.publish", workspaceId: release.workspaceId, subject: subject(release), requestedBy: caller },
@@ -120,8 +121,9 @@ export const publishRelease = (release: StoredRelease, caller: string, moment: M
       table: "ota",
       key: otaKeys.release(release.workspaceId, release.id),
       set: { status: "publishing", updatedAt: moment.now.toISOString() },
-      when: { status: { in: ["draft", "failed"] } },
-      otherwise: { code: "version-immutable", detail: `the release is ${release.status}` },
+      add: { revision: 1 },
+      when: { status: { in: ["draft", "failed", "published"] } },
+      otherwise: { code: "not-ready", detail: `the release is ${release.status}` },
     },
   ],
 });
@@ -137,6 +139,7 @@ export const deleteRelease = (release: StoredRelease, caller: string, moment: Mo
       table: "ota",
       key: otaKeys.release(release.workspaceId, release.id),
       set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["draft", "failed", "published"] } },
       otherwise: { code: "not-ready", detail: "the release is being published or deleted" },
     },
@@ -164,6 +167,7 @@ export const makeCurrent = (release: StoredRelease, hashes: { md5: string; segme
       table: "ota",
       key: otaKeys.release(release.workspaceId, release.id),
       set: { status: "published", ...hashes, updatedAt: now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["publishing", "published"] } },
     },
   ];

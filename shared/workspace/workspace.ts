@@ -100,6 +100,7 @@ export const deleteWorkspace = (workspace: StoredWorkspace, caller: string, mome
       do: "update",
       key: keys.workspace(workspace.id),
       set: { status: "deleting", updatedAt: moment.now.toISOString() },
+      add: { revision: 1 },
       when: { status: { in: ["active", "failed"] } },
       otherwise: { code: "not-ready", detail: "the workspace is being created or deleted" },
     },

@@ -119,6 +119,24 @@ describe("an upload", () => {
     await expect(sendFile(upload, "of another length")).rejects.toThrow(/403/);
   });
 
+  test("by a URL from before the publication cannot touch what was published", async () => {
+    const version = await draft("com.example.Late");
+    const early = await declare(version, "dist/main.sh", "first bytes");
+    await sendFile(await declare(version, "dist/main.sh", "other bytes"), "other bytes");
+    expect(await publish(version)).toMatchObject({ status: "succeeded" });
+    await expect(sendFile(early, "first bytes")).rejects.toThrow(/412/);
+    const Key = "components/com.example.Late/1.0.0/dist/main.sh";
+    const { Body } = await cloud.s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
+    expect(await Body?.transformToString()).toBe("other bytes");
+  });
+
+  test("of other bytes in place of those that were sent before is taken once they are declared", async () => {
+    const version = await draft("com.example.Again");
+    await sendFile(await declare(version, "dist/main.sh", "old"), "old");
+    await sendFile(await declare(version, "dist/main.sh", "new"), "new");
+    expect(await publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
   test("by a URL that was tampered with is refused", async () => {
     const upload = await declare(await draft("com.example.Tampered"), "dist/main.sh", "bytes");
     await expect(sendFile({ ...upload, url: upload.url.replace("main.sh", "evil.sh") }, "bytes")).rejects.toThrow(

@@ -1,7 +1,8 @@
 import { GetDeploymentCommand, ListDeploymentsCommand } from "@aws-sdk/client-greengrassv2";
 import { DescribeThingGroupCommand, ListThingGroupsForThingCommand } from "@aws-sdk/client-iot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ApiClient } from "../../local/api-client.ts";
+import type { ApiClient, IntentBody } from "../../local/api-client.ts";
+import { cellKey, DEFAULT_RUNTIME } from "../../shared/deployment/cell.ts";
 import { aPublishedComponent, aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
 
 let cloud: TestCloud;
@@ -67,6 +68,29 @@ describe("a node", () => {
     await api.done("PATCH", `${path}/node-groups/one/deployment`, { priority: 9 });
     expect((await reaching("of-both")).map(({ versions }) => versions["com.example.A"])).toEqual(["1.0.0"]);
     expect((await reaching("of-one")).map(({ versions }) => versions["com.example.A"])).toEqual(["1.0.0"]);
+  });
+});
+
+describe("a group that is deleted while it deploys", () => {
+  test("leaves no deployment behind, and every intent ends", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const group = await api.done("POST", `${path}/node-groups`, { name: `fleeting-${round}` });
+      const edits = Array.from({ length: 4 }, (_, priority) =>
+        api.call<IntentBody>("PATCH", `${group.subject.href}/deployment`, {
+          body: { priority, components: { "com.example.A": { version: priority % 2 === 0 ? "1.0.0" : "2.0.0" } } },
+        }),
+      );
+      await Promise.race(edits);
+      const deletion = await api.call<IntentBody>("DELETE", group.subject.href);
+      expect(deletion.status).toBe(202);
+      for (const { status, body } of await Promise.all(edits)) if (status === 202) await api.ended(body.id);
+      expect(await api.ended(deletion.body.id)).toMatchObject({ status: "succeeded" });
+      const cell = cellKey([group.subject.id], DEFAULT_RUNTIME);
+      const { deployments = [] } = await cloud.greengrass.send(
+        new ListDeploymentsCommand({ historyFilter: "ALL", maxResults: 100 }),
+      );
+      expect(deployments.filter(({ targetArn }) => targetArn?.includes(cell))).toEqual([]);
+    }
   });
 });
 

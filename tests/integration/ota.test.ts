@@ -77,6 +77,16 @@ describe("a release", () => {
     expect(binary.headers.get("cache-control")).toContain("immutable");
   });
 
+  test("comes back when an older one is published again", async () => {
+    const first = await release("os_arm7", "1.0.0", "older");
+    const second = await release("os_arm7", "2.0.0", "newer");
+    expect((await metadata("cpuArch=arm7")).os_arm7?.latestVersion).toBe("2.0.0");
+    expect(await publish(first)).toMatchObject({ status: "succeeded" });
+    expect((await metadata("cpuArch=arm7")).os_arm7?.latestVersion).toBe("1.0.0");
+    await api.done("DELETE", `${path}/releases/${second}`);
+    expect((await metadata("cpuArch=arm7")).os_arm7?.latestVersion).toBe("1.0.0");
+  });
+
   test("is withdrawn when it is deleted, and its objects are gone", async () => {
     const id = await release("os_arm2", "1.0.0", "soon gone");
     expect((await poll("cpuArch=arm2")).status).toBe(200);
@@ -105,6 +115,9 @@ describe("a poll", () => {
     const system = sha256("system");
     const one = (await (await poll(`${query}&payloadType=metadataOnly`, system.toUpperCase())).json()) as object;
     expect(one).toMatchObject({ os_arm4: { status_code: 304 }, game: { status_code: 200 } });
+    const head = await fetch(`${cloud.endpoints.ota}/air/package?${query}&attrHead=prod`, { method: "HEAD" });
+    expect(head.status).toBe(200);
+    expect(head.headers.get("content-type")).toBe("application/gzip");
     for (const have of [`"${system}", W/"${sha256("play")}"`, `${sha256("play")},,${system},`, "*"]) {
       expect((await poll(query, have)).status).toBe(304);
       expect((await poll(`${query}&payloadType=metadataOnly`, have)).status).toBe(304);

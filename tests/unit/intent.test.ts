@@ -243,6 +243,7 @@ describe("what a failed intent leaves of its subject", () => {
         do: "update",
         ...subject,
         set: { status: "failed", updatedAt: LATER.toISOString() },
+        add: { revision: 1 },
         when: { status: { in: ["creating", "publishing", "deleting"] } },
         otherwise: { code: "not-ready", detail: expect.any(String) },
       });

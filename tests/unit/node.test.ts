@@ -53,7 +53,9 @@ describe.each(places)("the device policy of stage $stage in $region", (place) =>
   test("names the account, the region and the kind of every resource", () => {
     for (const { resource } of grants) {
       expect(resource).toMatch(
-        new RegExp(`^arn:aws:(iot|greengrass):${place.region}:${place.accountId}:[a-zA-Z]+[/:].`),
+        new RegExp(
+          `^arn:aws:((iot|greengrass):${place.region}:${place.accountId}:[a-zA-Z]+[/:].|greengrass:${place.region}:aws:components:\\*$)`,
+        ),
       );
       expect(resource).not.toMatch(/^\*|:\*$(?<!:components:\*)/);
     }

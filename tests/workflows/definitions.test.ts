@@ -106,9 +106,10 @@ describe.each(tasksIn)("the task $where", ({ workflow, name, state, withinMap })
       expect.arrayContaining([...RETRYABLE_ERRORS, "Lambda.ServiceException", "Lambda.TooManyRequestsException"]),
     );
     expect(retried).not.toContain("States.ALL");
-    for (const { IntervalSeconds, MaxAttempts, BackoffRate } of state.Retry) {
+    expect(retried).toEqual(expect.arrayContaining(["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"]));
+    for (const { ErrorEquals, IntervalSeconds, MaxAttempts, BackoffRate } of state.Retry) {
       expect(IntervalSeconds).toBeGreaterThanOrEqual(1);
-      expect(MaxAttempts).toBeGreaterThan(2);
+      expect(MaxAttempts).toBeGreaterThanOrEqual(ErrorEquals.includes("Sandbox.Timedout") ? 2 : 3);
       expect(BackoffRate).toBeGreaterThanOrEqual(1);
     }
     const pauses = state.Retry.flatMap(({ IntervalSeconds, MaxAttempts, BackoffRate, MaxDelaySeconds }) =>

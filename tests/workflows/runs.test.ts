@@ -121,12 +121,21 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
     },
   );
 
-  test.each(["AwsRefused", "Internal", "TypeError", "Conflict", "States.Timeout"])(
+  test.each(["AwsRefused", "Internal", "TypeError", "Conflict"])(
     "does not repeat a task that failed with %s",
     async (error) => {
       const [first = ""] = IN_ORDER[name] ?? [];
       const { tasks } = await run(workflow, { [first]: fails(error) });
       expect(tasks).toEqual(["start-intent", first, "fail-intent"]);
+    },
+  );
+
+  test.each(["States.Timeout", "Sandbox.Timedout", "Lambda.Unknown"])(
+    "repeats a task that was cut off with %s twice, and no more",
+    async (error) => {
+      const [first = ""] = IN_ORDER[name] ?? [];
+      const { tasks } = await run(workflow, { [first]: fails(error) });
+      expect(tasks).toEqual(["start-intent", first, first, first, "fail-intent"]);
     },
   );
 

@@ -66,8 +66,8 @@ describe("a request without a valid token", () => {
 
   const sign = async (payload: JWTPayload, key: JWK, header: Record<string, string> = {}): Promise<string> =>
     new SignJWT({ sub: "olga", iss: cloud.endpoints.issuer, aud: AUDIENCE, exp: now() + 600, ...payload })
-      .setProtectedHeader({ alg: "ES256", kid: issuersKey.kid, ...header })
-      .sign(await importJWK(key, "ES256"));
+      .setProtectedHeader({ alg: "RS256", kid: issuersKey.kid, ...header })
+      .sign(await importJWK(key, "RS256"));
 
   const tokens: Record<string, () => Promise<string>> = {
     "no token": async () => "",
@@ -78,8 +78,8 @@ describe("a request without a valid token", () => {
     "a token that has expired": () => sign({ exp: now() - 1 }, issuersKey),
     "a token that is not valid yet": () => sign({ nbf: now() + 600 }, issuersKey),
     "a token signed with another key": async () => {
-      const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-      return sign({}, { ...(await exportJWK(privateKey)), alg: "ES256" });
+      const { privateKey } = await generateKeyPair("RS256", { extractable: true });
+      return sign({}, { ...(await exportJWK(privateKey)), alg: "RS256" });
     },
     "a token of a key that nobody knows": () => sign({}, issuersKey, { kid: "unknown" }),
     "a token that is not signed": async () => {

@@ -4,6 +4,7 @@ import { firstCell, type StoredCell } from "../../../shared/deployment/cell.ts";
 import {
   isSettled,
   leaseCell,
+  leaseForRemoval,
   nextDelivery,
   recordDelivery,
   releaseCell,
@@ -258,4 +259,15 @@ describe("a cell is settled", () => {
 test("revisions are told by target", () => {
   expect(revisionsOf([deployment("nod_1", 2), deployment("grp_1", 7)])).toEqual({ grp_1: 7, nod_1: 2 });
   expect(revisionsOf([])).toEqual({});
+});
+
+describe("the lease under which a cell is taken away", () => {
+  test("marks the cell, and is had only when no delivery is under way", () => {
+    const now = 1_000_000;
+    const removing = write(NEW, leaseForRemoval(NEW, "deletion", now));
+    expect(removing).toMatchObject({ removing: true, lease: "deletion" });
+    const busy = write(NEW, leaseCell(NEW, "delivery", now));
+    expect(() => write(busy, leaseForRemoval(busy, "deletion", now + 1))).toThrow("refused");
+    expect(write(busy, leaseForRemoval(busy, "deletion", now + 60_000))).toMatchObject({ removing: true });
+  });
 });
