@@ -24,7 +24,7 @@ export interface IntentBody {
   readonly problem?: { readonly code: string; readonly detail: string };
 }
 
-const POLL_MS = { first: 5, most: 100 };
+const POLL_MS = { first: 5, most: 250 };
 
 /** A small client of the HTTP API for the demo, the benchmarks and the tests. */
 export const apiClient = (api: string, token: string): ApiClient => {
@@ -49,7 +49,7 @@ export const apiClient = (api: string, token: string): ApiClient => {
   };
   const ended: ApiClient["ended"] = async (intentId, withinMs = 30_000) => {
     const deadline = Date.now() + withinMs;
-    for (let pause = POLL_MS.first; ; pause = Math.min(POLL_MS.most, pause * 1.5)) {
+    for (let pause = POLL_MS.first; ; pause = Math.min(POLL_MS.most, pause * 2)) {
       const { status, body } = await call<IntentBody>("GET", `/v1/intents/${intentId}`);
       if (body.status === "succeeded" || body.status === "failed") return body;
       if (status !== 200) throw new Error(`GET /v1/intents/${intentId}: ${status} ${JSON.stringify(body)}`);
