@@ -13,8 +13,15 @@ export interface RunningCloud {
   /** From spawn to the line `slipway ready`. */
   readonly readyMs: number;
   readonly token: (subject?: string, seconds?: number) => Promise<string>;
+  /** The last of what it printed, for a person to look at when something went wrong. */
+  readonly printed: () => string;
   /** Asks it to stop as Ctrl-C does and answers its exit code. */
   readonly stop: () => Promise<number | null>;
+}
+
+export interface RunOptions {
+  readonly portBase?: number;
+  readonly args?: readonly string[];
 }
 
 const READY_WITHIN_MS = 15_000;
@@ -23,11 +30,19 @@ const READY_WITHIN_MS = 15_000;
  * `npm start` as a child process on free ports: for the demo, the benchmarks and the tests.
  * @throws Error with what it printed when it does not become ready
  */
-export const runCloud = async (
-  dir: string,
-  options: { readonly portBase?: number; readonly args?: readonly string[] } = {},
-): Promise<RunningCloud> => {
-  const portBase = options.portBase ?? (await freePortBase());
+export const runCloud = async (dir: string, options: RunOptions = {}): Promise<RunningCloud> => {
+  if (options.portBase !== undefined) return start(dir, options.portBase, options.args);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start(dir, await freePortBase(), options.args);
+    } catch (error) {
+      // Ports that were free a moment ago may have been taken by another run since.
+      if (tries >= 5 || !/port \d+ .* is taken/.test(String(error))) throw error;
+    }
+  }
+};
+
+const start = async (dir: string, portBase: number, args: readonly string[] = []): Promise<RunningCloud> => {
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
@@ -38,7 +53,7 @@ export const runCloud = async (
       dir,
       "--port-base",
       String(portBase),
-      ...(options.args ?? []),
+      ...args,
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
@@ -74,6 +89,7 @@ export const runCloud = async (
     portBase,
     readyMs,
     token: (subject = "developer", seconds) => fetchToken(endpoints.issuer, clientSecretOf(dir), subject, seconds),
+    printed: () => printed,
     stop: () => {
       child.kill("SIGINT");
       return exited;

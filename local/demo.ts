@@ -263,6 +263,9 @@ const main = async (): Promise<void> => {
     process.stdout.write(
       `the main job works: ${steps} steps in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s\n`,
     );
+  } catch (error) {
+    if (cloud !== undefined) process.stderr.write(`the embedded cloud printed:\n${cloud.printed()}`);
+    throw error;
   } finally {
     await cloud?.stop();
     rmSync(dir, { recursive: true, force: true });

@@ -164,7 +164,7 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        const error = new Error(`Task timed out after ${declared.timeoutSeconds}.00 seconds`);
+        const error = new Error(`Task timed out after ${declared.timeoutSeconds.toFixed(2)} seconds`);
         error.name = "Sandbox.Timedout";
         reject(error);
       }, declared.timeoutSeconds * 1_000);
@@ -207,9 +207,16 @@ export const startLambda = (options: LambdaOptions): Lambda => {
   const invokeStreaming: Lambda["invokeStreaming"] = async (functionName, event) => {
     const declared = find(functionName);
     const stream = new PassThrough();
+    const invocation = { variables: { ...declared.variables } };
+    // Whoever reads the answer makes room in the stream, and with that runs the function's code: still in its invocation.
+    const emit = stream.emit.bind(stream);
+    stream.emit = ((name: string, ...rest: unknown[]) =>
+      name === "drain"
+        ? running.run(invocation, () => emit(name, ...rest))
+        : emit(name, ...rest)) as typeof stream.emit;
     const metadata = new Promise<Record<string, unknown>>((resolve) => stream.once("metadata", resolve));
     const unsaid = { statusCode: 200, headers: { "content-type": "application/octet-stream" } };
-    const finished = running.run({ variables: { ...declared.variables } }, async () => {
+    const finished = running.run(invocation, async () => {
       const handler = (await handlerOf(declared)) as StreamingHandler;
       await handler(JSON.parse(JSON.stringify(event)), stream, contextOf(declared));
     });
