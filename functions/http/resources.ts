@@ -64,6 +64,7 @@ export const findNodeGroups = async (
   });
 };
 
+/** A node by its id or name. */
 export const findNode = async ({ id }: StoredWorkspace, reference: string): Promise<StoredNode> => {
   const nodeId = await idOf("node", reference, keys.nodeName(id, reference), "node");
   return found(await getItem<StoredNode>(keys.node(id, nodeId)), "node", reference);
@@ -87,11 +88,13 @@ export const findVersion = async (
   return found(await getItem<StoredVersion>(keys.version(id, versionId)), what, reference);
 };
 
+/** A release by its id; it has no name. */
 export const findRelease = async ({ id }: StoredWorkspace, reference: string): Promise<StoredRelease> => {
   if (!isId(reference, "release")) throw unknown("release", reference);
   return found(await getItem<StoredRelease>(otaKeys.release(id, reference), "ota"), "release", reference);
 };
 
+/** The deployment of a node group, which every group has from its first day. */
 export const deploymentOf = async (group: StoredNodeGroup): Promise<StoredDeployment> =>
   found(
     await getItem<StoredDeployment>(keys.deployment(group.workspaceId, group.id)),

@@ -49,9 +49,11 @@ const parsed = <Input extends TaskInput>(schema: z.ZodType<Input>): TaskMiddlewa
 /** The handler of a workflow's step: one side effect, safe to repeat, done or failed within the task's timeout. */
 export const task = <Output>(name: string, run: (input: TaskInput) => Promise<Output>) => taskOf(name, TaskInput, run);
 
+/** A step that works on one cell. */
 export const cellTask = <Output>(name: string, run: (input: z.infer<typeof CellInput>) => Promise<Output>) =>
   taskOf(name, CellInput, run);
 
+/** A step with an input of its own beside the ids. @throws what `run` throws, with AWS's errors in our terms */
 export const taskOf = <Input extends TaskInput, Output>(
   name: string,
   schema: z.ZodType<Input>,

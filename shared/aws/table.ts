@@ -92,6 +92,7 @@ export async function* eachItem<T extends object>(partition: string, table?: Tab
   } while (after !== undefined);
 }
 
+/** All items of a partition at once: for partitions that stay small. */
 export const allItems = async <T extends object>(partition: string, table?: TableName): Promise<T[]> =>
   Array.fromAsync(eachItem<T>(partition, table));
 

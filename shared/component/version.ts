@@ -106,6 +106,7 @@ const subject = (version: StoredVersion): NewIntent["subject"] => ({
   href: `/v1/workspaces/${version.workspaceId}/components/${version.componentId}/versions/${version.id}`,
 });
 
+/** A draft, counted on its component, with its number claimed. */
 export const createVersion = (
   workspace: StoredWorkspace,
   component: StoredComponent,
@@ -174,6 +175,7 @@ export const declareFile = (
   };
 };
 
+/** Freezes a draft, or one whose publication failed, and asks for its publication. */
 export const publishVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
     {
@@ -200,6 +202,7 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
   ],
 });
 
+/** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
 export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
     {

@@ -35,6 +35,7 @@ export const nextDelivery = (cell: StoredCell, hash: string): Delivery => {
   return { hash, sequence: Math.max(cell.delivered?.sequence ?? 0, cell.pending?.sequence ?? 0) + 1 };
 };
 
+/** Writes the delivery down before Greengrass hears of it. */
 export const startDelivery = (cell: StoredCell, delivery: Delivery, holder: string): Write => ({
   do: "update",
   key: keys.cell(cell.workspaceId, cell.key),

@@ -77,6 +77,7 @@ export type StoredDeployment = Deployment & {
   readonly workspaceId: string;
 };
 
+/** The first revision: it wants nothing. */
 export const emptyDeployment = (
   workspaceId: string,
   target: Deployment["target"],

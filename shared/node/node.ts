@@ -59,6 +59,7 @@ const subject = (node: StoredNode): NewIntent["subject"] => ({
 /** Which deployments reach the node. Every node group has a deployment from its first day, so its groups are it. */
 const targetsOf = (groups: readonly StoredNodeGroup[]): string[] => groups.map(({ id }) => id).sort();
 
+/** A new node in its groups, counted in the cell that follows from them. */
 export const createNode = (
   workspace: StoredWorkspace,
   input: Omit<CreateNode, "groups">,
@@ -112,6 +113,7 @@ export const createNode = (
   };
 };
 
+/** Marks the node; the workflow takes it out of AWS and then forgets it. */
 export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
     { kind: "node.delete", workspaceId: node.workspaceId, subject: subject(node), requestedBy: caller },

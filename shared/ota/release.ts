@@ -83,6 +83,7 @@ const subject = (release: StoredRelease): NewIntent["subject"] => ({
   href: `/v1/workspaces/${release.workspaceId}/releases/${release.id}`,
 });
 
+/** A draft that waits for its upload. */
 export const createRelease = (
   workspace: StoredWorkspace,
   input: CreateRelease,
@@ -128,6 +129,7 @@ export const publishRelease = (release: StoredRelease, caller: string, moment: M
   ],
 });
 
+/** Marks the release; the workflow withdraws it before its objects go. */
 export const deleteRelease = (release: StoredRelease, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
     { kind: "release.delete", workspaceId: release.workspaceId, subject: subject(release), requestedBy: caller },
