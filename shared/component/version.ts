@@ -1,7 +1,7 @@
 import semver from "semver";
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
-import { type NewIntent, requestIntent } from "../intent/intent.ts";
+import { type IntentKind, type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
 import { born, Description, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
@@ -175,18 +175,21 @@ export const declareFile = (
   };
 };
 
-/** Freezes a draft, or one whose publication failed, and asks for its publication. */
-export const publishVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
-  intent: requestIntent(
+const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
+  requestIntent(
     {
-      kind: "component-version.publish",
+      kind,
       workspaceId: version.workspaceId,
       subject: subject(version),
       requestedBy: caller,
       parentId: version.componentId,
     },
     moment,
-  ),
+  );
+
+/** Freezes a draft, or one whose publication failed, and asks for its publication. */
+export const publishVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
+  intent: ask("component-version.publish", version, caller, moment),
   writes: [
     {
       do: "update",
@@ -204,16 +207,7 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
 
 /** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
 export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
-  intent: requestIntent(
-    {
-      kind: "component-version.delete",
-      workspaceId: version.workspaceId,
-      subject: subject(version),
-      requestedBy: caller,
-      parentId: version.componentId,
-    },
-    moment,
-  ),
+  intent: ask("component-version.delete", version, caller, moment),
   writes: [
     {
       do: "update",

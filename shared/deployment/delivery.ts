@@ -12,22 +12,20 @@ export interface Delivery {
   readonly sequence: number;
 }
 
-/** Takes the cell's lease, which is free, has run out, or is this holder's own from before a crash. */
-export const leaseCell = (cell: StoredCell, holder: string, now: number): Write => ({
+const lease = (cell: StoredCell, holder: string, now: number, beside: Pick<StoredCell, "removing"> = {}): Write => ({
   do: "update",
   key: keys.cell(cell.workspaceId, cell.key),
-  set: { lease: holder, leaseUntil: now + LEASE_MS },
+  set: { lease: holder, leaseUntil: now + LEASE_MS, ...beside },
   when: cell.lease === holder ? { lease: holder } : { leaseUntil: { below: now } },
   otherwise: { code: "busy", detail: "another change of the same cell is being delivered" },
 });
 
+/** Takes the cell's lease, which is free, has run out, or is this holder's own from before a crash. */
+export const leaseCell = (cell: StoredCell, holder: string, now: number): Write => lease(cell, holder, now);
+
 /** As {@link leaseCell}, for taking the cell away: no delivery is under way from then on, and none begins. */
-export const leaseForRemoval = (cell: StoredCell, holder: string, now: number): Write => ({
-  ...leaseCell(cell, holder, now),
-  do: "update",
-  key: keys.cell(cell.workspaceId, cell.key),
-  set: { lease: holder, leaseUntil: now + LEASE_MS, removing: true },
-});
+export const leaseForRemoval = (cell: StoredCell, holder: string, now: number): Write =>
+  lease(cell, holder, now, { removing: true });
 
 /** The same number again for a delivery that did not get to its end, else the next one: A → B → A delivers A twice. */
 export const nextDelivery = (cell: StoredCell, hash: string): Delivery => {

@@ -1,3 +1,6 @@
+/** AWS IoT's quota for a policy document. */
+export const MAX_POLICY_CHARACTERS = 2_048;
+
 /**
  * The IoT policy of a workspace's nodes, attached to their certificates. It says `T` where the connection's own thing
  * stands, so that one policy serves every node and none can act as another; a node can change no policy, role, thing
@@ -7,6 +10,7 @@
  * workspace's core devices by their names' fixed length (`?` is one character in IoT policies).
  *
  * AWS IoT Greengrass V2 developer guide, "Device authentication and authorization", minimal policy for core devices.
+ * @throws RangeError when the document is longer than IoT takes, which no valid stage and region make it
  */
 export const devicePolicy = (place: {
   readonly region: string;
@@ -25,7 +29,7 @@ export const devicePolicy = (place: {
     `${iot}:${kind}/$aws/things/${thing}/greengrass/health/json`,
   ];
   const coreDevice = `${greengrass}:coreDevices:${place.stage}-${place.workspaceId}-nod_${"?".repeat(20)}`;
-  return JSON.stringify({
+  const document = JSON.stringify({
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Action: "iot:Connect", Resource: `${iot}:client/${thing}*` },
@@ -49,7 +53,8 @@ export const devicePolicy = (place: {
       },
     ],
   });
+  if (document.length > MAX_POLICY_CHARACTERS) {
+    throw new RangeError(`the device policy has ${document.length} characters; IoT takes ${MAX_POLICY_CHARACTERS}`);
+  }
+  return document;
 };
-
-/** AWS IoT's quota for a policy document. */
-export const MAX_POLICY_CHARACTERS = 2_048;

@@ -184,3 +184,8 @@ describe("the provisioning template", () => {
     expect(Object.values(Resources.thing?.OverrideSettings ?? {})).toEqual(["DO_NOTHING", "DO_NOTHING", "DO_NOTHING"]);
   });
 });
+
+test("a device policy that IoT would not take is refused where it is built", () => {
+  const place = { region: "eu-west-1", accountId: "123456789012", workspaceId: "ws_1", roleAlias: "device" };
+  expect(() => devicePolicy({ ...place, stage: "s".repeat(2_000) })).toThrow(/IoT takes 2048/);
+});
