@@ -91,9 +91,13 @@ const startReader = async (
         streamArn,
         shardId,
         functionArn: `arn:aws:lambda:${region}:${accountId}:function:${mapping.functionName}`,
-        invoke: (functionName, payload) => {
+        invoke: async (functionName, payload) => {
           counted();
-          return options.invoke(functionName, payload);
+          try {
+            return await options.invoke(functionName, payload);
+          } finally {
+            counted();
+          }
         },
         deadLetters: options.deadLetters,
         signal,
@@ -208,9 +212,10 @@ export const startEventSourceMappings = async (options: EventSourceMappingsOptio
     closing ??= stop();
     return closing;
   };
-  let invocations = 0;
+  /** How often a function began or ended. */
+  let events = 0;
   const counted = () => {
-    invocations += 1;
+    events += 1;
   };
   try {
     for (const [table, mappings] of Map.groupBy(options.mappings, (mapping) => mapping.table)) {
@@ -222,9 +227,9 @@ export const startEventSourceMappings = async (options: EventSourceMappingsOptio
   }
   return {
     idle: async () => {
-      // A function that ran may have written to a table that was already found quiet.
-      for (let before = -1; before !== invocations && !stopping.signal.aborted; ) {
-        before = invocations;
+      // A function that began or ended meanwhile may have written to a table that was already found quiet.
+      for (let before = -1; before !== events && !stopping.signal.aborted; ) {
+        before = events;
         await Promise.all(readers.map((reader) => reader.quiet()));
       }
     },
