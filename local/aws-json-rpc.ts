@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import * as z from "zod";
-import type { Faults } from "./faults.ts";
+import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
 import type { Log } from "./invoke.ts";
 
 /** An error that the client sees under its AWS code. */
@@ -58,16 +58,15 @@ const operate = async (service: AwsJsonService, request: IncomingMessage): Promi
     throw new ServiceError("UnknownOperationException", `not a request to ${service.target}`, 404);
   }
   const name = target.slice(service.target.length + 1);
-  const fault = service.faults.next(`${service.iamPrefix}:${name}`);
-  if (fault !== undefined) throw new ServiceError(fault.code, "a fault that was asked for", fault.status);
   const operation = service.operations.get(name);
   if (operation === undefined) {
     throw new ServiceError("NotImplementedException", `${service.target} does not do ${name} here`, 501);
   }
-  return operation(parse(body));
+  return service.faults.perform(`${service.iamPrefix}:${name}`, () => operation(parse(body)));
 };
 
 const describe = (error: unknown): { code: string; message: string; status: number } => {
+  if (error instanceof InjectedError) return { code: error.code, message: error.message, status: error.status };
   if (error instanceof ServiceError) return { code: error.name, message: error.message, status: error.status };
   if (error instanceof z.ZodError) {
     const message = error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
@@ -96,6 +95,7 @@ export const createAwsJsonServer = (service: AwsJsonService): Server =>
     operate(service, request).then(
       (answer) => send(service, response, 200, answer),
       (error: unknown) => {
+        if (error instanceof ConnectionReset) return void request.socket.resetAndDestroy();
         const { code, message, status } = describe(error);
         if (code === "InternalFailure") service.log("request failed", { target: service.target, message });
         send(service, response, status, { __type: code, message }, code);

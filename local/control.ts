@@ -1,16 +1,8 @@
 import { createServer, type IncomingMessage } from "node:http";
-import * as z from "zod";
 import type { DeadLetters } from "./dead-letters.ts";
-import type { Faults } from "./faults.ts";
+import { type Faults, parseFault } from "./faults.ts";
 import type { Invoke } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
-
-const FaultBody = z.strictObject({
-  operation: z.string().regex(/^[a-z0-9]+:[A-Za-z0-9-]+$/),
-  code: z.string().min(1),
-  status: z.int().min(400).max(599),
-  times: z.int().positive().nullable(),
-});
 
 const readJson = async (request: IncomingMessage): Promise<unknown> => {
   const chunks: Buffer[] = [];
@@ -32,15 +24,17 @@ export const startControl = async (options: {
 }) => {
   const answer = async (request: IncomingMessage): Promise<unknown> => {
     const path = request.url ?? "/";
-    switch (`${request.method} ${path.split("/")[1]}`) {
+    switch (`${request.method} ${path.split(/[/?]/)[1]}`) {
       case "POST faults": {
-        const fault = FaultBody.parse(await readJson(request));
-        options.faults.arm({ ...fault, times: fault.times ?? Number.POSITIVE_INFINITY });
+        options.faults.arm(parseFault(await readJson(request)));
         return {};
       }
-      case "DELETE faults":
-        options.faults.disarm();
+      case "DELETE faults": {
+        const seed = new URL(path, "http://control").searchParams.get("seed");
+        if (seed === null) options.faults.disarm();
+        else options.faults.restart(Number(seed));
         return {};
+      }
       case "POST invoke":
         return options.invoke(options.functionName(path.split("/")[2] ?? ""), await readJson(request));
       case "GET dead-letters":

@@ -5,8 +5,8 @@ import { dirname } from "node:path";
 import { PassThrough, type Writable } from "node:stream";
 import type { Context } from "aws-lambda";
 import type { FunctionDeclaration } from "../functions/declared.ts";
-import type { Faults } from "./faults.ts";
-import { functionNameOf, type Invoke, type LambdaError } from "./invoke.ts";
+import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
+import { functionNameOf, type Invoke, type InvokeResult, type LambdaError } from "./invoke.ts";
 
 /** A function of the stage as Lambda has it: its code, its limits and the environment that it alone sees. */
 export interface LambdaFunction extends FunctionDeclaration {
@@ -178,8 +178,16 @@ export const startLambda = (options: LambdaOptions): Lambda => {
 
   const invoke: Invoke = async (functionName, payload) => {
     const declared = find(functionName);
-    const fault = options.faults.next(`lambda:${declared.name}`);
-    if (fault !== undefined) return { functionError: { errorType: fault.code, errorMessage: "injected fault" } };
+    try {
+      return await options.faults.perform(`lambda:${declared.name}`, () => run(declared, payload));
+    } catch (error) {
+      if (error instanceof ConnectionReset) throw sdkClientException(error);
+      if (!(error instanceof InjectedError) || error.kind !== "error") throw error;
+      return { functionError: { errorType: error.code, errorMessage: error.message } };
+    }
+  };
+
+  const run = async (declared: LambdaFunction, payload: unknown): Promise<InvokeResult> => {
     const event = JSON.stringify(payload ?? {});
     if (event.length > MAX_PAYLOAD_BYTES) {
       const tooLarge = new Error(
@@ -238,6 +246,13 @@ export const startLambda = (options: LambdaOptions): Lambda => {
       await new Promise((resolve) => log.end(resolve));
     },
   };
+};
+
+/** What a service that calls Lambda sees of a connection that breaks. */
+const sdkClientException = (cause: Error): Error => {
+  const error = new Error(`Unable to execute HTTP request: ${cause.message}`, { cause });
+  error.name = "SdkClientException";
+  return error;
 };
 
 const unsupported = () => {

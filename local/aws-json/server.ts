@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { JsonShapeDeserializer, JsonShapeSerializer } from "@aws-sdk/core/protocols";
 import type { NormalizedSchema } from "@smithy/core/schema";
-import type { Faults } from "../faults.ts";
+import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
 import { type Model, Validator } from "./constraints.ts";
 import { AwsError, serializationError } from "./errors.ts";
 import type { Handlers } from "./operations.ts";
@@ -41,6 +41,12 @@ const SERDE_CONTEXT = {
   utf8Encoder: (bytes: Uint8Array | string) => Buffer.from(bytes).toString("utf8"),
   utf8Decoder: (text: string) => new Uint8Array(Buffer.from(text)),
 } as unknown as SerdeContext;
+
+/** The operation that a request names, and the labels in its path. */
+interface Found {
+  readonly route: Route;
+  readonly labels: ReadonlyMap<string, string>;
+}
 
 type Handler<Context> = (input: Record<string, unknown>, context: Context) => unknown;
 
@@ -113,7 +119,16 @@ class JsonService<Module extends object, Context> {
         response.destroy();
         return;
       }
-      const known = error instanceof AwsError ? error : undefined;
+      if (error instanceof ConnectionReset) {
+        request.socket.resetAndDestroy();
+        return;
+      }
+      const known =
+        error instanceof InjectedError
+          ? new AwsError(error.code, error.status, error.message)
+          : error instanceof AwsError
+            ? error
+            : undefined;
       if (known === undefined) console.error(`${this.#options.prefix}: request ${requestId} failed`, error);
       this.#fail(response, known ?? new AwsError(this.#options.internalErrorCode, 500, String(error)));
     }
@@ -124,12 +139,15 @@ class JsonService<Module extends object, Context> {
     const found = this.#route(request.method ?? "GET", path);
     if (found === undefined)
       throw new AwsError("UnknownOperationException", 404, `${request.method} ${path} is not an operation`);
-    const { route, labels } = found;
+    const { route } = found;
+    const output = await this.#options.faults.perform(`${this.#options.prefix}:${route.name}`, () =>
+      this.#act(found, new URLSearchParams(query), request.headers, body),
+    );
+    return { route, output };
+  }
 
-    const fault = this.#options.faults.next(`${this.#options.prefix}:${route.name}`);
-    if (fault !== undefined) throw new AwsError(fault.code, fault.status, `${fault.code}: asked for by the test mode`);
-
-    const input = this.#input(route, labels, new URLSearchParams(query), request.headers, body);
+  #act({ route, labels }: Found, query: URLSearchParams, headers: IncomingMessage["headers"], body: Buffer): unknown {
+    const input = this.#input(route, labels, query, headers, body);
     const failures = this.#validator.check(route.name, input);
     if (failures.length > 0) {
       const count = `${failures.length} validation error${failures.length > 1 ? "s" : ""} detected`;
@@ -138,10 +156,10 @@ class JsonService<Module extends object, Context> {
     const handler = this.#handlers.get(route.name);
     if (handler === undefined)
       throw new AwsError("NotImplemented", 501, `${this.#options.prefix}:${route.name} is not emulated`);
-    return { route, output: await handler(input, this.#options.context) };
+    return handler(input, this.#options.context);
   }
 
-  #route(method: string, path: string): { route: Route; labels: ReadonlyMap<string, string> } | undefined {
+  #route(method: string, path: string): Found | undefined {
     for (const route of this.#routes) {
       const match = route.method === method ? route.path.exec(path) : null;
       if (match === null) continue;

@@ -1,4 +1,4 @@
-import type { Fault } from "../faults.ts";
+import type { InjectedError } from "../faults.ts";
 
 /** The codes that this engine answers, with S3's status and its usual message. */
 const ERRORS = {
@@ -105,8 +105,8 @@ export class S3Error extends Error {
   }
 
   /** The error that an armed fault asks for. */
-  static ofFault(fault: Fault): S3Error {
-    return new S3Error(fault.code, fault.status, `${fault.operation} was asked to fail`, {}, {});
+  static ofFault(fault: InjectedError): S3Error {
+    return new S3Error(fault.code, fault.status, fault.message, {}, {});
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import type { Faults } from "../faults.ts";
+import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
 import { listen, shut } from "../listen.ts";
 import { Content } from "./content.ts";
 import { type Context, requireBucket, type S3Event, XML_TYPE } from "./context.ts";
@@ -93,10 +93,7 @@ const readRequest = (exchange: Exchange): { request: S3Request; signed: Paramete
   return { request, signed: { method, target, headers: sent } };
 };
 
-const act = async (context: Context, request: S3Request, faults: Faults): Promise<S3Response> => {
-  const operation = operationOf(request);
-  const fault = faults.next(`s3:${operation}`);
-  if (fault !== undefined) throw S3Error.ofFault(fault);
+const act = async (context: Context, request: S3Request, operation: string): Promise<S3Response> => {
   const handler = ROUTES.get(operation);
   if (handler === undefined) throw notImplemented(operation);
   const expectedOwner = request.headers.get("x-amz-expected-bucket-owner");
@@ -104,6 +101,32 @@ const act = async (context: Context, request: S3Request, faults: Faults): Promis
     throw S3Error.of("AccessDenied");
   }
   return handler(context, request);
+};
+
+const discard = async (response: S3Response | undefined): Promise<void> => {
+  if (response?.body !== undefined && typeof response.body !== "string") {
+    await response.body[Symbol.asyncIterator]().return?.();
+  }
+  await response?.release?.();
+};
+
+const actWithFaults = async (context: Context, request: S3Request, faults: Faults): Promise<S3Response> => {
+  const operation = operationOf(request);
+  let response: S3Response | undefined;
+  try {
+    // A body comes only once.
+    return await faults.perform(
+      `s3:${operation}`,
+      async () => {
+        response = await act(context, request, operation);
+        return response;
+      },
+      false,
+    );
+  } catch (error) {
+    await discard(response);
+    throw error instanceof InjectedError ? S3Error.ofFault(error) : error;
+  }
 };
 
 const errorResponse = (error: S3Error, { id, hostId, message }: Exchange, resource: string): S3Response => {
@@ -134,8 +157,9 @@ const answer = async (context: Context, options: S3Options, exchange: Exchange):
     if (request.method === "OPTIONS") return await preflight(context, request);
     const { region, secretOf, faults } = options;
     const { payloadHash } = verifySignature(read.signed, { region, secretOf, now: Date.now() });
-    result = await act(context, { ...request, payloadHash }, faults);
+    result = await actWithFaults(context, { ...request, payloadHash }, faults);
   } catch (error) {
+    if (error instanceof ConnectionReset) throw error;
     if (!(error instanceof S3Error) && !clientLeft(exchange)) report(exchange, error);
     const failure = error instanceof S3Error ? error : S3Error.of("InternalError");
     result = errorResponse(failure, exchange, request?.path ?? exchange.message.url ?? "");
@@ -188,6 +212,7 @@ export const startS3 = async (options: S3Options): Promise<S3Server> => {
     const exchange = { id, hostId: randomBytes(32).toString("base64"), message, response, waiting };
     const run = serve(context, options, exchange)
       .catch((error: unknown) => {
+        if (error instanceof ConnectionReset) return void message.socket.resetAndDestroy();
         report(exchange, error);
         response.destroy();
       })

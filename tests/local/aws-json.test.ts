@@ -257,7 +257,7 @@ describe("the server", () => {
 
   test("an armed fault comes before validation and before the handler, as often as asked", async () => {
     const before = seen.length;
-    faults.arm({ operation: "iot:DescribeThing", code: "ThrottlingException", status: 429, times: 2 });
+    faults.arm({ kind: "error", operation: "iot:DescribeThing", code: "ThrottlingException", status: 429, times: 2 });
     for (const thingName of ["t", "not valid"])
       await expect(iot.describeThing({ thingName })).rejects.toMatchObject({
         name: "ThrottlingException",

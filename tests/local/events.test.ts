@@ -189,7 +189,7 @@ describe("PutEvents", () => {
 
   test("meets an armed fault once", async () => {
     const { put } = await start();
-    faults.arm({ operation: "events:PutEvents", code: "ThrottlingException", status: 400, times: 1 });
+    faults.arm({ kind: "error", operation: "events:PutEvents", code: "ThrottlingException", status: 400, times: 1 });
     await expect(put(entry())).rejects.toMatchObject({ name: "ThrottlingException" });
     await expect(put(entry())).resolves.toMatchObject({ FailedEntryCount: 0 });
   });

@@ -94,7 +94,7 @@ describe("a function", () => {
   });
 
   test("fails by an injected fault as often as was asked for", async () => {
-    faults.arm({ operation: "lambda:second", code: "Busy", status: 500, times: 1 });
+    faults.arm({ kind: "error", operation: "lambda:second", code: "Busy", status: 500, times: 1 });
     expect(await tell("second", {})).toMatchObject({ errorType: "Busy" });
     expect(await tell("second", { echo: 1 })).toBe(1);
   });

@@ -1443,14 +1443,14 @@ describe("what is not implemented", () => {
 
 describe("faults", () => {
   test("meet as many calls of their operation as they ask for, before these act", async () => {
-    faults.arm({ operation: "s3:PutObject", code: "SlowDown", status: 503, times: 2 });
+    faults.arm({ kind: "error", operation: "s3:PutObject", code: "SlowDown", status: 503, times: 2 });
     const outcomes = [];
     for (let n = 0; n < 3; n += 1) outcomes.push(await outcome(put("faulty")));
     expect(outcomes).toEqual(["SlowDown 503", "SlowDown 503", "200"]);
   });
 
   test("do not meet a request that is not authenticated, nor another operation", async () => {
-    faults.arm({ operation: "s3:GetObject", code: "InternalError", status: 500, times: 1 });
+    faults.arm({ kind: "error", operation: "s3:GetObject", code: "InternalError", status: 500, times: 1 });
     await put("faulty");
     await fetch(`${server.url}/bucket/faulty`).then((response) => response.text());
     expect(await outcome(get("faulty"))).toBe("InternalError 500");

@@ -299,7 +299,13 @@ describe("StartExecution", () => {
   });
 
   test("meets an armed fault once", async () => {
-    faults.arm({ operation: "states:StartExecution", code: "ThrottlingException", status: 400, times: 1 });
+    faults.arm({
+      kind: "error",
+      operation: "states:StartExecution",
+      code: "ThrottlingException",
+      status: 400,
+      times: 1,
+    });
     await expect(begin("echo")).rejects.toMatchObject({ name: "ThrottlingException" });
     await expect(begin("echo")).resolves.toBeDefined();
   });

@@ -14,7 +14,7 @@ export const controlOf = ({ control }: Endpoints) => {
   return {
     /** The next `times` calls of an operation fail; all of them until `disarm` without a number. */
     arm: (operation: string, code: string, status: number, times?: number) =>
-      ask("POST", "/faults", { operation, code, status, times: times ?? null }),
+      ask("POST", "/faults", { kind: "error", operation, code, status, times: times ?? null }),
     disarm: () => ask("DELETE", "/faults"),
     invoke: (name: string, event: unknown = {}) => ask("POST", `/invoke/${name}`, event),
     deadLetters: () => ask<{ queue: string; body: Record<string, unknown> }[]>("GET", "/dead-letters"),
