@@ -1,10 +1,15 @@
 import { parseArgs } from "node:util";
+import * as z from "zod";
 import { PORTS } from "./endpoints.ts";
+import { type Fault, parseFaultOption } from "./faults.ts";
 
 export interface StartOptions {
   readonly portBase: number;
   readonly data: string;
   readonly testMode: boolean;
+  /** Armed once everything answers. */
+  readonly faults: readonly Fault[];
+  readonly faultSeed: number;
   readonly retryScale: number;
   readonly thingTypeCooldownSeconds: number;
   /** Seconds after which any workflow times out; undefined for each one's own limit. */
@@ -16,6 +21,10 @@ export const USAGE = `Usage: npm start -- [options]
   --data DIR                  where all state is kept (default .slipway)
   --thing-type-cooldown S     seconds between deprecating and deleting a thing type; AWS has 300 (default 0)
   --test-mode                 open a control port that injects faults and runs functions
+  --fault F                   arm a fault, such as iot:*,kind=throttling,probability=0.1; may be repeated, and
+                              implies --test-mode. Kinds: error (code=, status=), throttling, server-error,
+                              latency (milliseconds=), reset, lost-answer, duplicate. Also times=
+  --fault-seed N              what the probabilities draw from (default 1)
   --retry-scale X             multiplies the pauses of workflows' retries and waits (default 1)
   --workflow-timeout S        seconds after which any workflow times out (default: each one's own limit)`;
 
@@ -31,9 +40,20 @@ const number = (name: string, text: string, min: number, max: number): number =>
   return value;
 };
 
+const faultsOf = (texts: readonly string[]): Fault[] =>
+  texts.map((text) => {
+    try {
+      return parseFaultOption(text);
+    } catch (error) {
+      if (!(error instanceof z.ZodError)) throw error;
+      const issues = error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
+      throw new UsageError(`--fault ${text}: ${issues.join("; ")}`);
+    }
+  });
+
 /** @throws UsageError that names the option and the rule; HelpWanted */
 export const startOptions = (args: readonly string[]): StartOptions => {
-  let values: Record<string, string | boolean | undefined>;
+  let values: Record<string, string | boolean | string[] | undefined>;
   try {
     ({ values } = parseArgs({
       args: [...args],
@@ -44,6 +64,8 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         "retry-scale": { type: "string", default: "1" },
         "workflow-timeout": { type: "string" },
         "test-mode": { type: "boolean", default: false },
+        fault: { type: "string", multiple: true, default: [] },
+        "fault-seed": { type: "string", default: "1" },
         help: { type: "boolean", default: false },
       },
     }));
@@ -53,10 +75,13 @@ export const startOptions = (args: readonly string[]): StartOptions => {
   if (values.help === true) throw new HelpWanted();
   const portBase = number("port-base", String(values["port-base"]), 1, 65_535 - PORTS.length);
   if (!Number.isInteger(portBase)) throw new UsageError(`--port-base must be a whole number, not ${portBase}`);
+  const faults = faultsOf(values.fault as string[]);
   return {
     portBase,
+    faults,
+    faultSeed: number("fault-seed", String(values["fault-seed"]), 0, Number.MAX_SAFE_INTEGER),
     data: String(values.data),
-    testMode: values["test-mode"] === true,
+    testMode: values["test-mode"] === true || faults.length > 0,
     retryScale: number("retry-scale", String(values["retry-scale"]), 0.001, 100),
     workflowTimeoutSeconds:
       values["workflow-timeout"] === undefined

@@ -19,6 +19,7 @@ import { openDeadLetters } from "./dead-letters.ts";
 import { startDevicePorts } from "./device-ports.ts";
 import { behaviours, binaries, packages } from "./distribution.ts";
 import { createTables, startDynamoDB, streamArnOf } from "./dynamodb.ts";
+import { startDynamoDBFaults } from "./dynamodb-faults.ts";
 import { type Endpoints, PORTS, type PortName, removeEndpoints, writeEndpoints } from "./endpoints.ts";
 import { startEventSourceMappings } from "./event-source-mapping.ts";
 import { startEvents } from "./events.ts";
@@ -134,7 +135,7 @@ const start = async (
   const log: Log = (message, details) => {
     cloudLog.write(`${JSON.stringify({ at: new Date().toISOString(), message, ...details })}\n`);
   };
-  const faults = new Faults();
+  const faults = new Faults(options.faultSeed);
   const deadLetters = later(openDeadLetters(dir));
 
   const keys = functionKeys(dir);
@@ -156,12 +157,16 @@ const start = async (
     UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
   };
 
-  const dynamodb = later(await startDynamoDB({ dir: state("dynamodb"), port: port("dynamodb") }));
+  const enginePort = port(options.testMode ? "engine" : "dynamodb");
+  const dynamodb = later(await startDynamoDB({ dir: state("dynamodb"), port: enginePort }));
+  const dynamodbUrl = options.testMode
+    ? later(await startDynamoDBFaults({ port: port("dynamodb"), engine: dynamodb.url, faults })).url
+    : dynamodb.url;
   const runtime = {
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: keys.accessKeyId,
     AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
     AWS_ENDPOINT_URL_S3: url("s3"),
     AWS_ENDPOINT_URL_IOT: url("iot"),
     AWS_ENDPOINT_URL_GREENGRASSV2: url("greengrass"),
@@ -277,7 +282,7 @@ const start = async (
     }),
   );
 
-  const client = later(asClosable(new DynamoDBClient(clientOf(dynamodb.url))));
+  const client = later(asClosable(new DynamoDBClient(clientOf(dynamodbUrl))));
   await createTables(client, nameOf);
   const iotClient = asClosable(new IoTClient(clientOf(url("iot"))));
   await deployStage(
@@ -289,7 +294,7 @@ const start = async (
   later(
     await startEventSourceMappings({
       ...place,
-      streams: later(asClosable(new DynamoDBStreamsClient(clientOf(dynamodb.url)))),
+      streams: later(asClosable(new DynamoDBStreamsClient(clientOf(dynamodbUrl)))),
       describeStreamArn: (table) => streamArnOf(client, table),
       mappings: Object.entries(streams).map(([name, stream]) => ({
         name: nameOf(name),
@@ -348,7 +353,7 @@ const start = async (
     api: url("api"),
     ota: url("ota"),
     issuer: url("issuer"),
-    dynamodb: dynamodb.url,
+    dynamodb: dynamodbUrl,
     s3: url("s3"),
     iot: url("iot"),
     greengrass: url("greengrass"),
@@ -364,6 +369,7 @@ const start = async (
     ...DEVELOPER,
     pid: process.pid,
   };
+  for (const fault of options.faults) faults.arm(fault);
   up.resolve();
   writeEndpoints(dir, endpoints);
   closers.push(() => removeEndpoints(dir));

@@ -16,6 +16,8 @@ export const PORTS = [
   "dataPlane",
   "credentials",
   "control",
+  /** The DynamoDB engine itself, when faults stand before it. */
+  "engine",
 ] as const;
 
 export type PortName = (typeof PORTS)[number];

@@ -120,9 +120,15 @@ export class Faults {
   #seed: number;
   readonly #calls = new Map<string, number>();
 
-  /** @param seed the same one gives the n-th call of an operation the same faults */
-  constructor(seed = 1) {
+  readonly #pause: (milliseconds: number) => Promise<unknown>;
+
+  /**
+   * @param seed the same one gives the n-th call of an operation the same faults
+   * @param wait what a latency waits by
+   */
+  constructor(seed = 1, wait: (milliseconds: number) => Promise<unknown> = pause) {
     this.#seed = seed;
+    this.#pause = wait;
   }
 
   arm(fault: Fault): void {
@@ -168,7 +174,7 @@ export class Faults {
     if (this.#armed.length === 0) return act();
     const struck = this.#strikes(operation).filter(({ kind }) => repeatable || kind !== "duplicate");
     const delay = struck.reduce((sum, fault) => sum + (fault.kind === "latency" ? fault.milliseconds : 0), 0);
-    if (delay > 0) await pause(delay);
+    if (delay > 0) await this.#pause(delay);
     const fault = struck.find(({ kind }) => kind !== "latency");
     if (fault === undefined) return act();
     switch (fault.kind) {
