@@ -12,8 +12,9 @@ const readJson = async (request: IncomingMessage): Promise<unknown> => {
 };
 
 /**
- * The test mode's port: `POST /faults` arms a fault, `DELETE /faults` disarms all; `POST /invoke/{function}` calls a
- * function (a schedule's, without waiting for the clock); `GET /dead-letters`; `GET /memory`.
+ * The test mode's port: `POST /faults` arms a fault, `GET /faults` tells what is armed and how often each struck,
+ * `DELETE /faults` disarms all (`?seed=N`: and begins anew with that seed); `POST /invoke/{function}` calls a function (a
+ * schedule's, without waiting for the clock); `GET /dead-letters`; `GET /memory`.
  */
 export const startControl = async (options: {
   port: number;
@@ -29,6 +30,8 @@ export const startControl = async (options: {
         options.faults.arm(parseFault(await readJson(request)));
         return {};
       }
+      case "GET faults":
+        return options.faults.armed();
       case "DELETE faults": {
         const seed = new URL(path, "http://control").searchParams.get("seed");
         if (seed === null) options.faults.disarm();

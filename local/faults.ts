@@ -107,7 +107,7 @@ interface Armed {
   readonly fault: Fault;
   /** Its place among all that were ever armed: two faults of one operation draw apart. */
   readonly number: number;
-  left: number;
+  struck: number;
 }
 
 /**
@@ -132,13 +132,18 @@ export class Faults {
   }
 
   arm(fault: Fault): void {
-    this.#armed.push({ fault, number: this.#number, left: fault.times ?? Number.POSITIVE_INFINITY });
+    this.#armed.push({ fault, number: this.#number, struck: 0 });
     this.#number += 1;
   }
 
   /** Takes all faults away, or those that were armed for just this operation. */
   disarm(operation?: string): void {
     this.#armed = operation === undefined ? [] : this.#armed.filter(({ fault }) => fault.operation !== operation);
+  }
+
+  /** What is armed, and how many calls each has struck. */
+  armed(): { readonly fault: Fault; readonly struck: number }[] {
+    return this.#armed.map(({ fault, struck }) => ({ fault, struck }));
   }
 
   /** Disarms all and counts calls from 0 again, so that a run can be repeated. */
@@ -157,8 +162,8 @@ export class Faults {
         matches(fault.operation, operation) &&
         (fault.probability === undefined || draw(this.#seed, operation, number, count) < fault.probability),
     );
-    for (const armed of struck) armed.left -= 1;
-    this.#armed = this.#armed.filter(({ left }) => left > 0);
+    for (const armed of struck) armed.struck += 1;
+    this.#armed = this.#armed.filter(({ fault, struck: times }) => fault.times === undefined || times < fault.times);
     return struck.map(({ fault }) => fault);
   }
 

@@ -23,20 +23,27 @@ export interface TestCloud extends RunningCloud {
   readonly greengrass: GreengrassV2Client;
   readonly tables: { readonly control: string; readonly ota: string };
   readonly otaBucket: string;
+  /** Closes the clients, and leaves the cloud alone. */
+  readonly disconnect: () => void;
   /** Every item of both tables but those of idempotency keys, by table and key. */
   readonly items: () => Promise<Record<string, StoredItem>>;
   readonly remove: () => Promise<void>;
 }
 
-export const startTestCloud = async (): Promise<TestCloud> => {
+const TEST_ARGS = ["--test-mode", "--retry-scale", "0.02"];
+
+export const startTestCloud = async (args: readonly string[] = TEST_ARGS): Promise<TestCloud> => {
   const folder = await mkdtemp(join(tmpdir(), "slipway-api-"));
-  let running: RunningCloud;
   try {
-    running = await runCloud(join(folder, "data"), { args: ["--test-mode", "--retry-scale", "0.02"] });
+    return testCloud(await runCloud(join(folder, "data"), { args }), folder);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+};
+
+/** Clients of a running cloud, and what tests ask of it. @param folder what goes with it when it is removed */
+export const testCloud = (running: RunningCloud, folder: string): TestCloud => {
   const { endpoints } = running;
   const { region, accessKeyId, secretAccessKey, stage, accountId } = endpoints;
   const at = (endpoint: string) => ({ region, endpoint, credentials: { accessKeyId, secretAccessKey } });
@@ -59,6 +66,10 @@ export const startTestCloud = async (): Promise<TestCloud> => {
     return items;
   };
 
+  const disconnect = (): void => {
+    for (const client of [documents, s3, iot, greengrass]) client.destroy();
+  };
+
   return {
     ...running,
     client: async (subject) => apiClient(endpoints.api, await running.token(subject)),
@@ -77,8 +88,9 @@ export const startTestCloud = async (): Promise<TestCloud> => {
       }
       return Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1)));
     },
+    disconnect,
     remove: async () => {
-      for (const client of [documents, s3, iot, greengrass]) client.destroy();
+      disconnect();
       await running.stop();
       await rm(folder, { recursive: true, force: true });
     },

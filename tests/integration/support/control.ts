@@ -1,4 +1,5 @@
 import type { Endpoints } from "../../../local/endpoints.ts";
+import type { Fault } from "../../../local/faults.ts";
 
 /** The test mode's port of a running cloud. */
 export const controlOf = ({ control }: Endpoints) => {
@@ -15,6 +16,9 @@ export const controlOf = ({ control }: Endpoints) => {
     /** The next `times` calls of an operation fail; all of them until `disarm` without a number. */
     arm: (operation: string, code: string, status: number, times?: number) =>
       ask("POST", "/faults", { kind: "error", operation, code, status, times: times ?? null }),
+    /** Arms a fault of any kind. */
+    fault: (fault: Fault) => ask("POST", "/faults", fault),
+    faults: () => ask<{ fault: Fault; struck: number }[]>("GET", "/faults"),
     disarm: () => ask("DELETE", "/faults"),
     invoke: (name: string, event: unknown = {}) => ask("POST", `/invoke/${name}`, event),
     deadLetters: () => ask<{ queue: string; body: Record<string, unknown> }[]>("GET", "/dead-letters"),
