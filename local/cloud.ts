@@ -37,6 +37,8 @@ import { startStepFunctions } from "./step-functions.ts";
 const STAGE = "local";
 const REGION = "eu-west-1";
 const ACCOUNT_ID = "123456789012";
+/** Enough for a fleet that polls a few packages, and little beside the rest of the process. */
+const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
 const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
 
@@ -320,6 +322,7 @@ const start = async (
   later(
     await startCdn({
       port: port("ota"),
+      memoryBytes: CDN_CACHE_BYTES,
       behaviours,
       origins: {
         packages: packages((event) => lambda.invokeStreaming(nameOf("ota-package"), event), ACCOUNT_ID),

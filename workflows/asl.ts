@@ -160,7 +160,7 @@ export const RETRY_EACH_MINUTE: readonly Retrier[] = [
 
 /**
  * Retry of a task that takes its turn with others: for some minutes. Whoever comes later finds the work of all done, so
- * few of them ever wait for long.
+ * few of them ever wait for long. A state's retriers count over all of its turns, so that what passes may come more often.
  */
 export const RETRY_TAKING_TURNS: readonly Retrier[] = [
   {
@@ -171,7 +171,7 @@ export const RETRY_TAKING_TURNS: readonly Retrier[] = [
     MaxDelaySeconds: 5,
     JitterStrategy: "FULL",
   },
-  ...RETRY,
+  ...RETRY.map((retrier) => ({ ...retrier, MaxAttempts: retrier.MaxAttempts * 4 })),
 ];
 
 /** The last two states of every workflow: the intent is told why, and the execution is seen to have failed. */

@@ -57,14 +57,18 @@ export const deleteDeployments = async (targetArn: string): Promise<void> => {
       new ListDeploymentsCommand({ targetArn, historyFilter: "ALL", maxResults: 50 }),
     );
     if (deployments.length === 0) return;
+    let deleted = 0;
     for (const { deploymentId, deploymentStatus } of deployments) {
       try {
         if (deploymentStatus === "ACTIVE") await client().send(new CancelDeploymentCommand({ deploymentId }));
         await client().send(new DeleteDeploymentCommand({ deploymentId }));
+        deleted += 1;
       } catch (error) {
-        if (!isAwsError(error, "ResourceNotFoundException")) throw error; // the list may lag behind
+        // The list lags behind, or the answer to the same request before this one was lost: the next list tells.
+        if (!isAwsError(error, "ResourceNotFoundException", "ConflictException")) throw error;
       }
     }
+    if (deleted === 0) throw new AppError("busy", "the target's deployments cannot be deleted yet");
   }
   throw new AppError("busy", "the target has more deployments than one step deletes");
 };

@@ -21,6 +21,7 @@ export const controlOf = ({ control }: Endpoints) => {
     faults: () => ask<{ fault: Fault; struck: number }[]>("GET", "/faults"),
     disarm: () => ask("DELETE", "/faults"),
     invoke: (name: string, event: unknown = {}) => ask("POST", `/invoke/${name}`, event),
+    memory: () => ask<NodeJS.MemoryUsage>("GET", "/memory"),
     deadLetters: () => ask<{ queue: string; body: Record<string, unknown> }[]>("GET", "/dead-letters"),
   };
 };

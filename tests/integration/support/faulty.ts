@@ -20,7 +20,7 @@ const FAULTS: readonly Fault[] = [
  * is late; then every one that was accepted has ended, and AWS holds what the tables want.
  */
 export const faultyRun = async (intents: number, seed: number): Promise<void> => {
-  const cloud = await startTestCloud(["--test-mode", "--fault-seed", String(seed), "--retry-scale", "0.1"]);
+  const cloud = await startTestCloud(["--test-mode", "--fault-seed", String(seed), "--retry-scale", "0.3"]);
   try {
     const api = await cloud.client();
     const control = controlOf(cloud.endpoints);
