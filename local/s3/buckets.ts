@@ -4,7 +4,7 @@ import { notImplemented, S3Error } from "./errors.ts";
 import { readText } from "./payload.ts";
 import type { S3Request } from "./request.ts";
 import { addDefaultSettings } from "./settings.ts";
-import { anyText, expectShape, optional, parseXml, render, textOf } from "./xml.ts";
+import { anyText, expectShape, optional, parseXml, render, renderText, textOf } from "./xml.ts";
 
 const MAX_BUCKETS = 10_000;
 const RESERVED = [/^xn--/, /^sthree-/, /^amzn-s3-demo-/, /-s3alias$/, /--ol-s3$/, /\.mrap$/, /--x-s3$/, /--table-s3$/];
@@ -58,6 +58,16 @@ export const createBucket: Handler = async (context, request) => {
   return { status: 200, headers: { location: `/${name}`, "x-amz-bucket-arn": `arn:aws:s3:::${name}` } };
 };
 
+/** Makes another account's bucket, which no operation can. @throws Error when it is this account's */
+export const addForeignBucket = ({ store, accountId }: Context, name: string, owner: string): void =>
+  store.transaction(() => {
+    const existing = store.findBucket(name);
+    if (owner === accountId || (existing !== undefined && existing.owner !== owner)) {
+      throw new Error(`${name} is no foreign bucket of ${owner}`);
+    }
+    if (existing === undefined) store.addBucket({ name, owner, created: Date.now() });
+  });
+
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html @throws S3Error NoSuchBucket (404 without a body) */
 export const headBucket: Handler = (context, { bucket }) => {
   requireBucket(context, bucket);
@@ -80,6 +90,13 @@ export const deleteBucket: Handler = async (context, { bucket }) => {
   });
   await context.content.remove(files);
   return { status: 204 };
+};
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html @throws S3Error NoSuchBucket */
+export const getBucketLocation: Handler = (context, { bucket }) => {
+  requireBucket(context, bucket);
+  // us-east-1 has no name here.
+  return xmlResponse(renderText("LocationConstraint", context.region === "us-east-1" ? "" : context.region));
 };
 
 /** The account as S3's documents name an owner. */

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { link, mkdir, readdir, rename, rm, unlink } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { type FileHandle, link, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 const CHUNK = 256 * 1024;
+/** What is gathered before it is written: few large writes cost less than many small ones. */
+const BATCH = 1024 ** 2;
 
 /** One file of an object's bytes; objects that were uploaded in parts have several. */
 export interface Segment {
@@ -12,26 +13,53 @@ export interface Segment {
   readonly size: number;
 }
 
+const writeBatch = async (handle: FileHandle, batch: Buffer[], size: number): Promise<void> => {
+  const { bytesWritten } = await handle.writev(batch);
+  // Only a full disk ends a write early, and the next one would fail; but then these bytes would be missing.
+  if (bytesWritten !== size) throw new Error(`wrote ${bytesWritten} of ${size} bytes`);
+};
+
+/** One batch is written while the next one is gathered (and hashed by the source), so that memory stays flat. */
+const writeAll = async (handle: FileHandle, bytes: AsyncIterable<Buffer>): Promise<void> => {
+  let batch: Buffer[] = [];
+  let size = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    await writing;
+    writing = writeBatch(handle, batch, size);
+    // Awaited with the next batch; until then a failure must not count as unhandled.
+    writing.catch(() => undefined);
+    [batch, size] = [[], 0];
+  };
+  try {
+    for await (const chunk of bytes) {
+      batch.push(chunk);
+      size += chunk.length;
+      if (size >= BATCH) await flush();
+    }
+    if (size > 0) await flush();
+  } finally {
+    await writing;
+  }
+};
+
 /**
- * The files that hold objects' bytes. Their names are random, so that no key reaches a path. A file is complete when it is
- * there, never changes, and belongs to whatever the database says; what the database does not know is swept at start.
+ * The files that hold objects' bytes. Their names are random, so that no key reaches a path. A file is whole before the
+ * database knows it, never changes after, and belongs to whatever the database says; what it does not know is swept at
+ * start.
  */
 export class Content {
   readonly #folder: string;
-  readonly #staging: string;
   readonly #readers = new Map<string, number>();
   readonly #doomed = new Set<string>();
 
   private constructor(dir: string) {
     this.#folder = join(dir, "content");
-    this.#staging = join(dir, "staging");
   }
 
-  /** Opens the folder, and removes what a killed process left behind: half-written files, and files nobody owns. */
+  /** Opens the folder, and removes what a killed process left behind: files, whole or not, that nobody owns. */
   static async open(dir: string, owned: ReadonlySet<string>): Promise<Content> {
     const content = new Content(dir);
-    await rm(content.#staging, { recursive: true, force: true });
-    await mkdir(content.#staging, { recursive: true });
     await mkdir(content.#folder, { recursive: true });
     for (const file of await readdir(content.#folder)) {
       if (!owned.has(file)) await unlink(join(content.#folder, file));
@@ -42,12 +70,12 @@ export class Content {
   /** Streams bytes into a new file; leaves nothing behind when the source fails. */
   async write(bytes: AsyncIterable<Buffer>): Promise<string> {
     const file = randomUUID();
-    const staged = join(this.#staging, file);
+    const path = join(this.#folder, file);
+    const handle = await open(path, "wx");
     try {
-      await pipeline(bytes, createWriteStream(staged, { flags: "wx", highWaterMark: CHUNK }));
-      await rename(staged, join(this.#folder, file));
+      await writeAll(handle, bytes).finally(() => handle.close());
     } catch (error) {
-      await rm(staged, { force: true });
+      await unlink(path);
       throw error;
     }
     return file;

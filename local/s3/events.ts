@@ -1,5 +1,4 @@
 import type { Context, S3Event } from "./context.ts";
-import type { S3Request } from "./request.ts";
 import { childrenOf, parseXml } from "./xml.ts";
 
 export type CreateReason = "PutObject" | "CopyObject" | "CompleteMultipartUpload";
@@ -9,24 +8,35 @@ const notifies = ({ store }: Context, bucket: string): boolean => {
   return document !== undefined && childrenOf(parseXml(document), "EventBridgeConfiguration").length > 0;
 };
 
-const record = (context: Context, request: S3Request, type: string, object: object, more: object): void => {
-  if (!notifies(context, request.bucket)) return;
+/** Who changes an object: a request, or S3 itself. */
+export interface Actor {
+  readonly id: string;
+  readonly bucket: string;
+  /** Undefined when S3 itself acts. */
+  readonly sourceIp: string | undefined;
+}
+
+const record = (context: Context, actor: Actor, type: string, object: object, more: object = {}): void => {
+  if (!notifies(context, actor.bucket)) return;
   const event: S3Event = {
     source: "aws.s3",
     "detail-type": type,
-    resources: [`arn:aws:s3:::${request.bucket}`],
+    resources: [`arn:aws:s3:::${actor.bucket}`],
     detail: {
       version: "0",
-      bucket: { name: request.bucket },
-      object: { ...object, sequencer: context.store.nextSequence().toString(16).toUpperCase().padStart(18, "0") },
-      "request-id": request.id,
-      requester: context.accountId,
-      "source-ip-address": request.sourceIp,
+      bucket: { name: actor.bucket },
+      object,
+      "request-id": actor.id,
+      requester: actor.sourceIp === undefined ? "s3.amazonaws.com" : context.accountId,
+      ...(actor.sourceIp === undefined ? {} : { "source-ip-address": actor.sourceIp }),
       ...more,
     },
   };
   context.store.addEvent(event);
 };
+
+/** Tells the order of what was created and deleted, for objects of one key. */
+const sequencer = ({ store }: Context): string => store.nextSequence().toString(16).toUpperCase().padStart(18, "0");
 
 /**
  * Notes `Object Created` in the transaction that creates the object, if the bucket notifies EventBridge.
@@ -35,24 +45,35 @@ const record = (context: Context, request: S3Request, type: string, object: obje
  */
 export const recordCreated = (
   context: Context,
-  request: S3Request,
+  actor: Actor,
   { key, size, etag }: { readonly key: string; readonly size: number; readonly etag: string },
   reason: CreateReason,
-): void => record(context, request, "Object Created", { key, size, etag }, { reason });
+): void => record(context, actor, "Object Created", { key, size, etag, sequencer: sequencer(context) }, { reason });
 
 /** Notes `Object Deleted` in the transaction that deletes the object, if the bucket notifies EventBridge. */
 export const recordDeleted = (
   context: Context,
-  request: S3Request,
+  actor: Actor,
   { key, etag }: { readonly key: string; readonly etag: string },
 ): void =>
   record(
     context,
-    request,
+    actor,
     "Object Deleted",
-    { key, etag },
-    { reason: "DeleteObject", "deletion-type": "Permanently Deleted" },
+    { key, etag, sequencer: sequencer(context) },
+    {
+      reason: actor.sourceIp === undefined ? "Lifecycle Expiration" : "DeleteObject",
+      "deletion-type": "Permanently Deleted",
+    },
   );
+
+/** Notes `Object Tags Added` or `Object Tags Deleted`, if the bucket notifies EventBridge. */
+export const recordTagged = (
+  context: Context,
+  actor: Actor,
+  { key, etag }: { readonly key: string; readonly etag: string },
+  added: boolean,
+): void => record(context, actor, added ? "Object Tags Added" : "Object Tags Deleted", { key, etag });
 
 /**
  * Publishes the events that were noted, in order. One that was published when the process was killed comes again at the

@@ -1,18 +1,23 @@
-import { createHash, randomUUID } from "node:crypto";
-import { ownerOf } from "./buckets.ts";
+import { createHash, randomBytes } from "node:crypto";
 import {
+  ALGORITHMS,
+  type Checksum,
   type ChecksumAlgorithm,
   type ChecksumType,
   checksumElement,
   checksumHeader,
+  checksumTree,
+  DEFAULT_ALGORITHM,
+  isHash,
   joinChecksums,
   parseAlgorithm,
 } from "./checksums.ts";
-import { type Context, type Handler, queryNumber, requireBucket, xmlResponse } from "./context.ts";
+import { type Context, type Handler, requireBucket, xmlResponse } from "./context.ts";
 import { S3Error } from "./errors.ts";
-import { quoted, readAttributes, refuseUnknownHeaders } from "./object-headers.ts";
-import { openPayload, readXml } from "./payload.ts";
-import type { S3Request } from "./request.ts";
+import { abortionHeaders, expirationHeaders, REPEATABLE_MS } from "./lifecycle.ts";
+import { quoted, readAttributes } from "./object-headers.ts";
+import { readXml } from "./payload.ts";
+import type { S3Request, S3Response } from "./request.ts";
 import type { Attributes, Part } from "./store.ts";
 import { expectWrite, writeObject } from "./write-object.ts";
 import {
@@ -26,29 +31,31 @@ import {
   optional,
   render,
   textOf,
+  type XmlTree,
 } from "./xml.ts";
 
-const MAX_PART_NUMBER = 10_000;
+export const MAX_PART_NUMBER = 10_000;
 const MIN_PART_SIZE = 5 * 1024 ** 2;
-const MAX_LISTED = 1000;
 
 /** What an upload remembers from its start. */
-interface Upload {
+export interface UploadAttributes {
   readonly attributes: Attributes;
+  /** What was asked for; none means that S3 computes the default one of the full object. */
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
 }
+type Upload = UploadAttributes & { readonly id: string; readonly created: number };
 
 /** @throws S3Error NoSuchBucket, NoSuchUpload */
-const requireUpload = (context: Context, { bucket, key, query }: S3Request): { id: string } & Upload => {
+export const requireUpload = (context: Context, { bucket, key, query }: S3Request): Upload => {
   requireBucket(context, bucket);
   const id = query.get("uploadId") ?? "";
   const upload = context.store.findUpload(id, bucket, key);
   if (upload === undefined) throw S3Error.of("NoSuchUpload", undefined, { UploadId: id });
-  return { id, ...(upload as Upload) };
+  return { id, created: upload.created, ...(upload.attributes as UploadAttributes) };
 };
 
 /** @throws S3Error InvalidRequest for an unknown algorithm, or a type that the algorithm does not have */
-const readChecksum = (headers: ReadonlyMap<string, string>): Upload["checksum"] => {
+const readChecksum = (headers: ReadonlyMap<string, string>): UploadAttributes["checksum"] => {
   const name = headers.get("x-amz-checksum-algorithm");
   const type = headers.get("x-amz-checksum-type");
   if (name === undefined) {
@@ -60,8 +67,7 @@ const readChecksum = (headers: ReadonlyMap<string, string>): Upload["checksum"] 
   }
   const algorithm = parseAlgorithm(name);
   const chosen = type ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
-  const possible =
-    chosen === "COMPOSITE" ? algorithm !== "CRC64NVME" : chosen === "FULL_OBJECT" && !algorithm.startsWith("SHA");
+  const possible = chosen === "COMPOSITE" ? algorithm !== "CRC64NVME" : chosen === "FULL_OBJECT" && !isHash(algorithm);
   if (!possible) {
     throw S3Error.of(
       "InvalidRequest",
@@ -71,95 +77,59 @@ const readChecksum = (headers: ReadonlyMap<string, string>): Upload["checksum"] 
   return { algorithm, type: chosen === "COMPOSITE" ? "COMPOSITE" : "FULL_OBJECT" };
 };
 
+/** Ids sort by the time of their creation, and so do listings of the uploads of a key. */
+const newUploadId = (now: number): string => now.toString(16).padStart(12, "0") + randomBytes(16).toString("hex");
+
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html @throws S3Error as PutObject, InvalidRequest */
 export const createMultipartUpload: Handler = (context, request) => {
   const { bucket, key, headers } = request;
   expectWrite(context, request);
   const checksum = readChecksum(headers);
-  const upload: Upload = { attributes: readAttributes(headers), ...(checksum === undefined ? {} : { checksum }) };
-  const id = randomUUID().replaceAll("-", "");
-  context.store.addUpload(id, bucket, key, Date.now(), upload);
+  const upload = { attributes: readAttributes(headers), ...(checksum === undefined ? {} : { checksum }) };
+  const created = Date.now();
+  const id = newUploadId(created);
+  context.store.addUpload(id, bucket, key, created, upload satisfies UploadAttributes);
   return xmlResponse(render("InitiateMultipartUploadResult", { Bucket: bucket, Key: key, UploadId: id }), {
     "x-amz-server-side-encryption": "AES256",
+    ...abortionHeaders(context, bucket, { key, created }),
     ...(checksum === undefined
       ? {}
       : { "x-amz-checksum-algorithm": checksum.algorithm, "x-amz-checksum-type": checksum.type }),
   });
 };
 
-/**
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
- * @throws S3Error NoSuchBucket, NoSuchUpload, InvalidArgument, InvalidRequest when the checksum is not of the upload's
- *   algorithm, and those of the payload
- */
-export const uploadPart: Handler = async (context, request) => {
-  const number = queryNumber(request, "partNumber", 0, 1, MAX_PART_NUMBER);
-  if (number === 0)
-    throw S3Error.of("InvalidArgument", "This operation requires partNumber", { ArgumentName: "partNumber" });
-  refuseUnknownHeaders(request.headers);
-  const upload = requireUpload(context, request);
-  const payload = openPayload(request);
-  const file = await context.content.write(payload.bytes);
-  const { size, md5, checksum } = payload.received();
-  const etag = md5.toString("hex");
-  let replaced: string[];
-  try {
-    if (upload.checksum !== undefined && upload.checksum.algorithm !== checksum?.algorithm) {
-      throw S3Error.of(
-        "InvalidRequest",
-        `Checksum Type mismatch occurred, expected checksum Type: ${upload.checksum.algorithm.toLowerCase()}, actual checksum Type: ${checksum?.algorithm.toLowerCase() ?? "null"}`,
-      );
-    }
-    replaced = context.store.transaction(() => {
-      requireUpload(context, request);
-      const part = { number, file, size, etag, modified: Date.now() };
-      return context.store.putPart(upload.id, checksum === undefined ? part : { ...part, checksum });
-    });
-  } catch (error) {
-    await context.content.remove([file]);
-    throw error;
-  }
-  await context.content.remove(replaced);
-  return {
-    status: 200,
-    headers: {
-      etag: quoted(etag),
-      "x-amz-server-side-encryption": "AES256",
-      ...(checksum === undefined ? {} : { [checksumHeader(checksum.algorithm)]: checksum.value }),
-    },
-  };
-};
-
 const PART_SHAPE = {
   PartNumber: once(integer),
   ETag: once(anyText),
-  ...Object.fromEntries(
-    (["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const).map((algorithm) => [
-      checksumElement(algorithm),
-      optional(anyText),
-    ]),
-  ),
+  ...Object.fromEntries(ALGORITHMS.map((algorithm) => [checksumElement(algorithm), optional(anyText)])),
 };
+
+/** Whether every checksum that is listed for a part is what is known of it. */
+const checksumsHold = (entry: Element, part: Part): boolean =>
+  ALGORITHMS.every((algorithm) => {
+    const listed = textOf(entry, checksumElement(algorithm));
+    return listed === undefined || part.checksums.some((own) => own.algorithm === algorithm && own.value === listed);
+  });
 
 /** Finds the parts that a completion lists. @throws S3Error InvalidPart, InvalidPartOrder, EntityTooSmall, InvalidRequest */
 const chooseParts = (document: Element, upload: Upload, stored: readonly Part[]): Part[] => {
   const listed = childrenOf(document, "Part");
+  const byNumber = new Map(stored.map((part) => [part.number, part]));
+  const composite = upload.checksum?.type === "COMPOSITE" ? upload.checksum.algorithm : undefined;
   let previous = 0;
   const chosen = listed.map((entry) => {
     const number = Number(textOf(entry, "PartNumber"));
     if (number <= previous) throw S3Error.of("InvalidPartOrder");
     previous = number;
     const etag = (textOf(entry, "ETag") ?? "").replaceAll('"', "");
-    const part = stored.find((candidate) => candidate.number === number);
-    const algorithm = upload.checksum?.algorithm ?? part?.checksum?.algorithm;
-    const checksum = algorithm === undefined ? undefined : textOf(entry, checksumElement(algorithm));
-    if (part === undefined || part.etag !== etag || (checksum !== undefined && checksum !== part.checksum?.value)) {
+    const part = byNumber.get(number);
+    if (part === undefined || part.etag !== etag || !checksumsHold(entry, part)) {
       throw S3Error.of("InvalidPart", undefined, { PartNumber: String(number), ETag: etag });
     }
-    if (upload.checksum?.type === "COMPOSITE" && checksum === undefined) {
+    if (composite !== undefined && textOf(entry, checksumElement(composite)) === undefined) {
       throw S3Error.of(
         "InvalidRequest",
-        `The upload was created using a ${upload.checksum.algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${number} in the request.`,
+        `The upload was created using a ${composite.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${number} in the request.`,
       );
     }
     return part;
@@ -176,13 +146,30 @@ const chooseParts = (document: Element, upload: Upload, stored: readonly Part[])
   return chosen;
 };
 
-const joinedChecksum = (upload: Upload, parts: readonly Part[], headers: ReadonlyMap<string, string>) => {
-  if (upload.checksum === undefined) return undefined;
-  const { algorithm, type } = upload.checksum;
+/** The upload's algorithm, or the one that S3 takes when none was asked for. */
+export const checksumOf = ({ checksum }: UploadAttributes): NonNullable<UploadAttributes["checksum"]> =>
+  checksum ?? { algorithm: DEFAULT_ALGORITHM, type: "FULL_OBJECT" };
+
+/** @throws S3Error BadDigest when the client claims another checksum or type; InternalError as S3 for gaps in a composite */
+const joinedChecksum = (upload: Upload, parts: readonly Part[], headers: ReadonlyMap<string, string>): Checksum => {
+  const { algorithm, type } = checksumOf(upload);
+  const claimedType = headers.get("x-amz-checksum-type");
+  if (claimedType !== undefined && claimedType !== type) {
+    throw S3Error.of("BadDigest", `The upload was created with the ${type} checksum type, not with ${claimedType}.`);
+  }
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+  if (type === "COMPOSITE" && parts.some(({ number }, index) => number !== index + 1)) {
+    throw S3Error.of("InternalError", "Parts with composite checksums must have consecutive numbers from 1");
+  }
   const checksum = joinChecksums(
     algorithm,
     type,
-    parts.map((part) => ({ checksum: part.checksum?.value ?? "", size: part.size })),
+    parts.map(({ number, checksums, size }) => {
+      const own = checksums.find((checksum) => checksum.algorithm === algorithm);
+      // An older version of this engine kept none for parts that came without: they have to come again.
+      if (own === undefined) throw S3Error.of("InvalidPart", undefined, { PartNumber: String(number) });
+      return { checksum: own.value, size };
+    }),
   );
   const claimed = headers.get(checksumHeader(algorithm));
   if (claimed !== undefined && claimed.replace(/-\d+$/, "") !== checksum.value.replace(/-\d+$/, "")) {
@@ -191,8 +178,21 @@ const joinedChecksum = (upload: Upload, parts: readonly Part[], headers: Readonl
   return checksum;
 };
 
+/** What makes two completions of an upload the same request. */
+const signatureOf = (document: Element): string =>
+  JSON.stringify(
+    childrenOf(document, "Part").map((entry) => [
+      Number(textOf(entry, "PartNumber")),
+      (textOf(entry, "ETag") ?? "").replaceAll('"', ""),
+    ]),
+  );
+
+const completion = (tree: XmlTree, headers: Readonly<Record<string, string>> = {}): S3Response =>
+  xmlResponse(render("CompleteMultipartUploadResult", tree), { "x-amz-server-side-encryption": "AES256", ...headers });
+
 /**
- * Joins parts into an object. Their files become the object's segments as they are, so that nothing is copied.
+ * Joins parts into an object. Their files become the object's segments as they are, so that nothing is copied. Who asks
+ * again for the same, having missed the answer, gets it again.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
  * @throws S3Error NoSuchBucket, NoSuchUpload, MalformedXML, InvalidPart, InvalidPartOrder, EntityTooSmall, InvalidRequest,
@@ -200,9 +200,14 @@ const joinedChecksum = (upload: Upload, parts: readonly Part[], headers: Readonl
  */
 export const completeMultipartUpload: Handler = async (context, request) => {
   const { store } = context;
-  const { bucket, key, headers } = request;
-  requireUpload(context, request);
+  const { bucket, key, headers, query } = request;
+  const completed = () => store.findCompleted(query.get("uploadId") ?? "", bucket, key, Date.now() - REPEATABLE_MS);
+  requireBucket(context, bucket);
+  if (completed() === undefined) requireUpload(context, request);
   const document = await readDocument(request);
+  requireBucket(context, bucket);
+  const earlier = completed();
+  if (earlier?.request === signatureOf(document)) return completion(JSON.parse(earlier.answer) as XmlTree);
   const upload = requireUpload(context, request);
   const stored = store.parts(upload.id);
   const parts = chooseParts(document, upload, stored);
@@ -222,29 +227,40 @@ export const completeMultipartUpload: Handler = async (context, request) => {
     size,
     etag,
     modified: Date.now(),
-    attributes: { ...upload.attributes, ...(checksum === undefined ? {} : { checksum }) },
+    attributes: { ...upload.attributes, checksum },
     segments: parts.map((part) => ({ file: part.file, size: part.size })),
+    parts: parts.map(({ number, size: partSize, checksums }) => {
+      const own = checksums.find(({ algorithm }) => algorithm === checksum.algorithm);
+      return { number, size: partSize, ...(own === undefined ? {} : { checksum: own }) };
+    }),
   };
-  const unused = stored.filter((part) => !parts.includes(part)).map(({ file }) => file);
+  const answer = {
+    Location: `http://${headers.get("host") ?? ""}/${bucket}/${key}`,
+    Bucket: bucket,
+    Key: key,
+    ETag: quoted(etag),
+    ChecksumType: checksum.type,
+    ...checksumTree(checksum),
+  };
+  const used = new Set(parts);
+  const unused = stored.filter((part) => !used.has(part)).map(({ file }) => file);
   // The parts stay the upload's when the write is refused, so that the client may complete or abort it again.
   await writeObject(context, request, object, "CompleteMultipartUpload", {
     ours: false,
     work: () => {
       store.removeUpload(upload.id);
+      store.addCompleted({
+        upload: upload.id,
+        bucket,
+        key,
+        at: object.modified,
+        request: signatureOf(document),
+        answer: JSON.stringify(answer),
+      });
       return unused;
     },
   });
-  return xmlResponse(
-    render("CompleteMultipartUploadResult", {
-      Location: `http://${headers.get("host") ?? ""}/${bucket}/${key}`,
-      Bucket: bucket,
-      Key: key,
-      ETag: quoted(etag),
-      ChecksumType: checksum?.type,
-      ...(checksum === undefined ? {} : { [checksumElement(checksum.algorithm)]: checksum.value }),
-    }),
-    { "x-amz-server-side-encryption": "AES256" },
-  );
+  return completion(answer, expirationHeaders(context, bucket, { ...object, key }));
 };
 
 /** The checksum header of a completion is the object's, not the document's. */
@@ -265,36 +281,4 @@ export const abortMultipartUpload: Handler = async (context, request) => {
   });
   await context.content.remove(files);
   return { status: 204 };
-};
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html @throws S3Error NoSuchBucket, NoSuchUpload, InvalidArgument */
-export const listParts: Handler = (context, request) => {
-  const upload = requireUpload(context, request);
-  const max = Math.min(queryNumber(request, "max-parts", MAX_LISTED, 0, 2 ** 31 - 1), MAX_LISTED);
-  const marker = queryNumber(request, "part-number-marker", 0, 0, 2 ** 31 - 1);
-  const found = context.store.parts(upload.id).filter(({ number }) => number > marker);
-  const page = found.slice(0, max);
-  return xmlResponse(
-    render("ListPartsResult", {
-      Bucket: request.bucket,
-      Key: request.key,
-      UploadId: upload.id,
-      Initiator: ownerOf(context),
-      Owner: ownerOf(context),
-      StorageClass: "STANDARD",
-      PartNumberMarker: marker,
-      NextPartNumberMarker: page.at(-1)?.number,
-      MaxParts: max,
-      IsTruncated: found.length > page.length,
-      ChecksumAlgorithm: upload.checksum?.algorithm,
-      ChecksumType: upload.checksum?.type,
-      Part: page.map(({ number, modified, etag, size, checksum }) => ({
-        PartNumber: number,
-        LastModified: new Date(modified).toISOString(),
-        ETag: quoted(etag),
-        Size: size,
-        ...(checksum === undefined ? {} : { [checksumElement(checksum.algorithm)]: checksum.value }),
-      })),
-    }),
-  );
 };

@@ -1,6 +1,6 @@
-import { checksumHeaders } from "./checksums.ts";
 import { notImplemented, S3Error } from "./errors.ts";
 import type { Attributes, StoredObject } from "./store.ts";
+import { readTagHeader } from "./tags.ts";
 
 const STORED = [
   "cache-control",
@@ -15,7 +15,7 @@ const MAX_METADATA = 2 * 1024;
 
 /** Headers that ask for what this engine does not do; ignoring them would store something else than was asked for. */
 const REFUSED =
-  /^x-amz-(tagging|website-redirect-location|grant-.*|object-lock-.*|server-side-encryption-.*|copy-source-server-side-.*|write-offset-bytes)$/;
+  /^x-amz-(website-redirect-location|grant-.*|object-lock-.*|server-side-encryption-.*|copy-source-server-side-.*|write-offset-bytes)$/;
 const ONLY: Readonly<Record<string, readonly string[]>> = {
   "x-amz-acl": ["private", "bucket-owner-full-control"],
   "x-amz-storage-class": ["STANDARD"],
@@ -42,7 +42,7 @@ const withoutChunking = (encoding: string): string =>
  * Reads what a write stores besides the bytes.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
- * @throws S3Error NotImplemented, MetadataTooLarge
+ * @throws S3Error NotImplemented, MetadataTooLarge, InvalidTag, and others of `x-amz-tagging`
  */
 export const readAttributes = (headers: ReadonlyMap<string, string>): Attributes => {
   refuseUnknownHeaders(headers);
@@ -59,7 +59,8 @@ export const readAttributes = (headers: ReadonlyMap<string, string>): Attributes
   if (size > MAX_METADATA) {
     throw S3Error.of("MetadataTooLarge", undefined, { Size: String(size), MaxSizeAllowed: String(MAX_METADATA) });
   }
-  return { headers: stored, metadata };
+  const tags = readTagHeader(headers) ?? [];
+  return { headers: stored, metadata, ...(tags.length === 0 ? {} : { tags }) };
 };
 
 /** Metadata beyond printable ASCII comes back in RFC 2047's encoding, as from S3. */
@@ -68,13 +69,13 @@ const printable = (value: string): string =>
 
 export const quoted = (etag: string): string => `"${etag}"`;
 
-/** The headers of a read; the checksum only when it was asked for. */
-export const objectHeaders = (object: StoredObject, withChecksum: boolean): Record<string, string> => ({
+/** The headers of a read, without its checksum. */
+export const objectHeaders = (object: StoredObject): Record<string, string> => ({
   ...object.attributes.headers,
   ...Object.fromEntries(
     Object.entries(object.attributes.metadata).map(([name, value]) => [`${META}${name}`, printable(value)]),
   ),
-  ...(withChecksum ? checksumHeaders(object.attributes.checksum) : {}),
+  ...(object.attributes.tags === undefined ? {} : { "x-amz-tagging-count": String(object.attributes.tags.length) }),
   etag: quoted(object.etag),
   "last-modified": new Date(object.modified).toUTCString(),
   "accept-ranges": "bytes",

@@ -11,7 +11,10 @@ const BUCKET_SUBRESOURCES: Readonly<Record<string, string>> = {
   lifecycle: "BucketLifecycleConfiguration",
   location: "BucketLocation",
   logging: "BucketLogging",
+  metadataAnnotationTable: "BucketMetadataAnnotationTableConfiguration",
   metadataConfiguration: "BucketMetadataConfiguration",
+  metadataInventoryTable: "BucketMetadataInventoryTableConfiguration",
+  metadataJournalTable: "BucketMetadataJournalTableConfiguration",
   metadataTable: "BucketMetadataTableConfiguration",
   metrics: "BucketMetricsConfiguration",
   notification: "BucketNotificationConfiguration",
@@ -28,17 +31,24 @@ const BUCKET_SUBRESOURCES: Readonly<Record<string, string>> = {
 };
 const OBJECT_SUBRESOURCES: Readonly<Record<string, string>> = {
   acl: "ObjectAcl",
+  annotation: "ObjectAnnotation",
   attributes: "ObjectAttributes",
+  encryption: "ObjectEncryption",
   "legal-hold": "ObjectLegalHold",
   retention: "ObjectRetention",
   tagging: "ObjectTagging",
   torrent: "ObjectTorrent",
 };
+/** Operations that are not named by verb and noun. */
+const NAMES: Readonly<Record<string, string>> = { DeleteBucketLifecycleConfiguration: "DeleteBucketLifecycle" };
 const VERBS: Readonly<Record<string, string>> = { GET: "Get", PUT: "Put", DELETE: "Delete" };
 
-/** Rows that have a marker (a query parameter, or a header) come before the row that has none. */
+/** Rows that have a marker (a query parameter, with or without its value, or a header) come before the row that has none. */
 type Row = readonly [method: string, operation: string, query?: string | undefined, header?: string];
-const SERVICE: readonly Row[] = [["GET", "ListBuckets"]];
+const SERVICE: readonly Row[] = [
+  ["GET", "ListDirectoryBuckets", "x-id=ListDirectoryBuckets"],
+  ["GET", "ListBuckets"],
+];
 const BUCKET: readonly Row[] = [
   ["GET", "ListMultipartUploads", "uploads"],
   ["GET", "ListObjectVersions", "versions"],
@@ -80,7 +90,14 @@ const subresource = ({ method, key, query }: Addressed): string | undefined => {
   const verb = VERBS[method];
   const nouns = key === "" ? BUCKET_SUBRESOURCES : OBJECT_SUBRESOURCES;
   const name = [...query.keys()].find((parameter) => Object.hasOwn(nouns, parameter));
-  return verb === undefined || name === undefined ? undefined : `${verb}${nouns[name]}`;
+  if (verb === undefined || name === undefined) return undefined;
+  const operation = `${verb}${nouns[name]}`;
+  return NAMES[operation] ?? operation;
+};
+
+const hasParameter = (query: ReadonlyMap<string, string>, parameter: string): boolean => {
+  const [name = "", value] = parameter.split("=");
+  return value === undefined ? query.has(name) : query.get(name) === value;
 };
 
 /** The name of the operation that a request asks for, or its method when S3 has none there. */
@@ -90,7 +107,7 @@ export const operationOf = (request: Addressed): string => {
   const row = rows.find(
     ([rowMethod, , parameter, header]) =>
       rowMethod === method &&
-      (parameter === undefined || query.has(parameter)) &&
+      (parameter === undefined || hasParameter(query, parameter)) &&
       (header === undefined || headers.has(header)),
   );
   return (

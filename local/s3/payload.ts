@@ -1,11 +1,22 @@
-import { createHash } from "node:crypto";
 import { decodeAwsChunked } from "./aws-chunked.ts";
-import { type Checksum, checksumHeader, claimedChecksum, expectChecksumValue, startChecksum } from "./checksums.ts";
-import { notImplemented, S3Error } from "./errors.ts";
+import {
+  type Checksum,
+  type ChecksumAlgorithm,
+  checksumHeader,
+  claimedChecksum,
+  expectChecksumValue,
+  startChecksum,
+} from "./checksums.ts";
+import { S3Error } from "./errors.ts";
 import type { S3Request } from "./request.ts";
 import { type Element, parseXml } from "./xml.ts";
 
-const TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+/** The ways to frame a body in chunks: whether each is signed, and whether a trailer comes after them. */
+const FRAMINGS: Readonly<Record<string, { readonly signed: boolean; readonly trailer: boolean }>> = {
+  "STREAMING-UNSIGNED-PAYLOAD-TRAILER": { signed: false, trailer: true },
+  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": { signed: true, trailer: false },
+  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": { signed: true, trailer: true },
+};
 const MAX_UPLOAD = 5 * 1024 ** 3;
 const MAX_DOCUMENT = 1024 ** 2;
 
@@ -13,7 +24,10 @@ const MAX_DOCUMENT = 1024 ** 2;
 export interface Received {
   readonly size: number;
   readonly md5: Buffer;
-  readonly checksum: Checksum | undefined;
+  /** What the client sent, and what came is true to. */
+  readonly claimed: Checksum | undefined;
+  /** What was asked for besides. */
+  readonly computed: Checksum | undefined;
 }
 
 /** A payload on its way: iterate `bytes` to the end, then ask for `received`. */
@@ -41,71 +55,101 @@ const expectedSize = (request: S3Request, chunked: boolean): number => {
 };
 
 const expectedSha256 = (payloadHash: string): string | undefined => {
-  if (payloadHash === TRAILER || payloadHash === "UNSIGNED-PAYLOAD") return undefined;
-  if (payloadHash.startsWith("STREAMING-")) throw notImplemented(`x-amz-content-sha256: ${payloadHash}`);
+  if (Object.hasOwn(FRAMINGS, payloadHash) || payloadHash === "UNSIGNED-PAYLOAD") return undefined;
   if (/^[0-9a-f]{64}$/.test(payloadHash)) return payloadHash;
   throw S3Error.of(
     "InvalidArgument",
-    `x-amz-content-sha256 must be UNSIGNED-PAYLOAD, ${TRAILER} or a valid sha256 value.`,
+    `x-amz-content-sha256 must be UNSIGNED-PAYLOAD, ${Object.keys(FRAMINGS).join(", ")} or a valid sha256 value.`,
   );
 };
 
+/** Hashes that go over the same bytes, and what each has to come to. */
+const startDigests = (names: readonly ChecksumAlgorithm[]) => {
+  const running = new Map([...new Set(names)].map((name) => [name, startChecksum(name)]));
+  const done = new Map<ChecksumAlgorithm, Buffer>();
+  return {
+    update: (chunk: Buffer): void => {
+      for (const digest of running.values()) digest.update(chunk);
+    },
+    of: (name: ChecksumAlgorithm): Buffer => {
+      const digest = done.get(name) ?? running.get(name)?.digest();
+      if (digest === undefined) throw new Error(`${name} was not asked for`);
+      done.set(name, digest);
+      return digest;
+    },
+  };
+};
+
 /**
- * Opens a request's payload. Every claim (length, Content-MD5, `x-amz-content-sha256`, `x-amz-checksum-*`, trailer) is
- * checked when the last byte is there, and the iteration fails if one does not hold.
+ * Opens a request's payload. Every claim (length, Content-MD5, `x-amz-content-sha256`, `x-amz-checksum-*`, trailer,
+ * signatures of chunks) is checked when the last byte is there, and the iteration fails if one does not hold.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+ * @param also a checksum that is wanted whatever the client claims
  * @throws S3Error MissingContentLength, EntityTooLarge, InvalidDigest, InvalidRequest, InvalidArgument, NotImplemented at
  *   once; BadDigest, XAmzContentSHA256Mismatch, IncompleteBody and those of the framing while iterating
  */
-export const openPayload = (request: S3Request): Payload => {
-  const chunked = request.payloadHash === TRAILER;
-  const size = expectedSize(request, chunked);
+export const openPayload = (request: S3Request, also?: ChecksumAlgorithm): Payload => {
+  const framing = FRAMINGS[request.payloadHash];
+  const size = expectedSize(request, framing !== undefined);
   const md5 = expectedMd5(request.headers);
   const sha256 = expectedSha256(request.payloadHash);
   const claim = claimedChecksum(request.headers);
-  if (claim !== undefined && claim.value === undefined && !chunked) {
-    throw S3Error.of("InvalidRequest", `x-amz-trailer needs x-amz-content-sha256: ${TRAILER}`);
+  if (claim !== undefined && claim.value === undefined && framing?.trailer !== true) {
+    throw S3Error.of("InvalidRequest", "x-amz-trailer needs an x-amz-content-sha256 that ends in -TRAILER");
+  }
+  if (framing?.signed === true && request.seal === undefined) {
+    throw S3Error.of("InvalidRequest", "Signed chunks need a signature in the Authorization header");
   }
   let received: Received | undefined;
 
   const bytes = async function* (): AsyncGenerator<Buffer> {
     const trailers = new Map<string, string>();
-    const [md5Hash, sha256Hash] = [createHash("md5"), sha256 === undefined ? undefined : createHash("sha256")];
-    const checksum = claim === undefined ? undefined : startChecksum(claim.algorithm);
+    const digests = startDigests([
+      "MD5",
+      ...(sha256 === undefined ? [] : ["SHA256" as const]),
+      ...(claim === undefined ? [] : [claim.algorithm]),
+      ...(also === undefined ? [] : [also]),
+    ]);
+    const seal = framing?.signed === true ? request.seal : undefined;
     let count = 0;
-    for await (const chunk of chunked ? decodeAwsChunked(request.body(), trailers) : request.body()) {
+    for await (const chunk of framing === undefined
+      ? request.body()
+      : decodeAwsChunked(request.body(), trailers, seal)) {
       count += chunk.length;
       if (count > size) throw S3Error.of("IncompleteBody", "The request body was longer than announced");
-      md5Hash.update(chunk);
-      sha256Hash?.update(chunk);
-      checksum?.update(chunk);
+      digests.update(chunk);
       yield chunk;
     }
     if (count !== size) throw S3Error.of("IncompleteBody");
-    const computedMd5 = md5Hash.digest();
+    const computedMd5 = digests.of("MD5");
     if (md5 !== undefined && !md5.equals(computedMd5)) {
       throw S3Error.of("BadDigest", undefined, {
         ExpectedDigest: md5.toString("base64"),
         CalculatedDigest: computedMd5.toString("base64"),
       });
     }
-    const computedSha256 = sha256Hash?.digest("hex");
-    if (computedSha256 !== sha256) {
+    if (sha256 !== undefined && digests.of("SHA256").toString("hex") !== sha256) {
       throw S3Error.of("XAmzContentSHA256Mismatch", undefined, {
-        ClientComputedContentSHA256: sha256 ?? "",
-        S3ComputedContentSHA256: computedSha256 ?? "",
+        ClientComputedContentSHA256: sha256,
+        S3ComputedContentSHA256: digests.of("SHA256").toString("hex"),
       });
     }
-    received = { size: count, md5: computedMd5, checksum: undefined };
-    if (claim === undefined || checksum === undefined) return;
-    const value = claim.value ?? trailers.get(checksumHeader(claim.algorithm));
-    if (value === undefined) throw S3Error.of("MalformedTrailerError");
-    expectChecksumValue(claim.algorithm, value);
-    if (checksum.digest().toString("base64") !== value) {
-      throw S3Error.of("BadDigest", `The ${claim.algorithm} you specified did not match the calculated checksum.`);
+    const checksumOf = (algorithm: ChecksumAlgorithm): Checksum => ({
+      algorithm,
+      type: "FULL_OBJECT",
+      value: digests.of(algorithm).toString("base64"),
+    });
+    const claimed = claim && checksumOf(claim.algorithm);
+    if (claim !== undefined) {
+      const value = claim.value ?? trailers.get(checksumHeader(claim.algorithm));
+      if (value === undefined) throw S3Error.of("MalformedTrailerError");
+      expectChecksumValue(claim.algorithm, value);
+      if (value !== claimed?.value) {
+        throw S3Error.of("BadDigest", `The ${claim.algorithm} you specified did not match the calculated checksum.`);
+      }
     }
-    received = { ...received, checksum: { algorithm: claim.algorithm, type: "FULL_OBJECT", value } };
+    received = { size: count, md5: computedMd5, claimed, computed: also && checksumOf(also) };
   };
 
   return {

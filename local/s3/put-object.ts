@@ -1,5 +1,6 @@
-import { checksumHeaders } from "./checksums.ts";
+import { checksumHeaders, claimedChecksum, DEFAULT_ALGORITHM } from "./checksums.ts";
 import type { Handler } from "./context.ts";
+import { expirationHeaders } from "./lifecycle.ts";
 import { quoted, readAttributes } from "./object-headers.ts";
 import { openPayload } from "./payload.ts";
 import { expectWrite, writeObject } from "./write-object.ts";
@@ -12,24 +13,26 @@ import { expectWrite, writeObject } from "./write-object.ts";
 export const putObject: Handler = async (context, request) => {
   expectWrite(context, request);
   const attributes = readAttributes(request.headers);
-  const payload = openPayload(request);
+  const payload = openPayload(request, claimedChecksum(request.headers) === undefined ? DEFAULT_ALGORITHM : undefined);
   const file = await context.content.write(payload.bytes);
-  const { size, md5, checksum } = payload.received();
-  const etag = md5.toString("hex");
-  await writeObject(
-    context,
-    request,
-    {
-      size,
-      etag,
-      modified: Date.now(),
-      attributes: checksum === undefined ? attributes : { ...attributes, checksum },
-      segments: [{ file, size }],
-    },
-    "PutObject",
-  );
+  const { size, md5, claimed, computed } = payload.received();
+  const checksum = claimed ?? computed;
+  const object = {
+    size,
+    etag: md5.toString("hex"),
+    modified: Date.now(),
+    attributes: checksum === undefined ? attributes : { ...attributes, checksum },
+    segments: [{ file, size }],
+    parts: [],
+  };
+  await writeObject(context, request, object, "PutObject");
   return {
     status: 200,
-    headers: { etag: quoted(etag), "x-amz-server-side-encryption": "AES256", ...checksumHeaders(checksum) },
+    headers: {
+      etag: quoted(object.etag),
+      "x-amz-server-side-encryption": "AES256",
+      ...checksumHeaders(checksum),
+      ...expirationHeaders(context, request.bucket, { ...object, key: request.key }),
+    },
   };
 };

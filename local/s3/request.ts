@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { ChunkSeal } from "./aws-chunked.ts";
 import { S3Error } from "./errors.ts";
 
 /** A request as the operations see it. */
@@ -16,6 +17,8 @@ export interface S3Request {
   readonly headers: ReadonlyMap<string, string>;
   /** `x-amz-content-sha256`, or what a presigned URL says in its place. */
   readonly payloadHash: string;
+  /** What signed chunks of the body are verified with, when the signature is in the header. */
+  readonly seal: ChunkSeal | undefined;
   readonly sourceIp: string;
   /** The body as it comes; asks a client that waits for `100 Continue` to go on. */
   body(): AsyncIterable<Buffer>;

@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { pipeline } from "node:stream/promises";
 import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
 import { listen, shut } from "../listen.ts";
+import { addForeignBucket } from "./buckets.ts";
 import { Content } from "./content.ts";
 import { type Context, requireBucket, type S3Event, XML_TYPE } from "./context.ts";
 import { corsHeaders, preflight } from "./cors.ts";
 import { notImplemented, S3Error } from "./errors.ts";
 import { publishPending } from "./events.ts";
+import { sweepLifecycles } from "./lifecycle.ts";
 import { operationOf } from "./operations.ts";
 import { headersOf, parseTarget, type S3Request, type S3Response } from "./request.ts";
 import { ROUTES } from "./routes.ts";
@@ -33,9 +35,18 @@ export interface S3Options {
 export interface S3Server {
   readonly port: number;
   readonly url: string;
+  /**
+   * Makes an empty bucket that belongs to another account: every request for it or into it is AccessDenied. Does nothing
+   * if that account has it already. @throws Error when the bucket is this account's
+   */
+  addForeignBucket(name: string, ownerAccountId: string): void;
+  /** Does what lifecycle rules ask for by this time (milliseconds since 1970), which is also done every hour by the clock. */
+  sweep(now: number): Promise<void>;
   /** Ends open requests and closes the database. */
   close(): Promise<void>;
 }
+
+const SWEEP_EVERY_MS = 3600_000;
 
 /** The parameters that are the signature itself, and so no headers in disguise. */
 const SIGNATURE_PARAMETERS = new Set([
@@ -80,6 +91,7 @@ const readRequest = (exchange: Exchange): { request: S3Request; signed: Paramete
     query: new Map(target.query),
     headers,
     payloadHash: "",
+    seal: undefined,
     sourceIp: message.socket.remoteAddress ?? "",
     body: () => {
       if (exchange.waiting) {
@@ -156,8 +168,8 @@ const answer = async (context: Context, options: S3Options, exchange: Exchange):
     request = read.request;
     if (request.method === "OPTIONS") return await preflight(context, request);
     const { region, secretOf, faults } = options;
-    const { payloadHash } = verifySignature(read.signed, { region, secretOf, now: Date.now() });
-    result = await actWithFaults(context, { ...request, payloadHash }, faults);
+    const verified = verifySignature(read.signed, { region, secretOf, now: Date.now() });
+    result = await actWithFaults(context, { ...request, ...verified }, faults);
   } catch (error) {
     if (error instanceof ConnectionReset) throw error;
     if (!(error instanceof S3Error) && !clientLeft(exchange)) report(exchange, error);
@@ -206,6 +218,16 @@ export const startS3 = async (options: S3Options): Promise<S3Server> => {
   const context: Context = { store, content, region, accountId, publish };
   publishPending(context);
 
+  let sweeping: Promise<void> = Promise.resolve();
+  const sweep = (now: number): Promise<void> => {
+    // One after the other: two at once would delete the same.
+    const run = sweeping.then(() => sweepLifecycles(context, now));
+    sweeping = run.catch(() => undefined);
+    return run;
+  };
+  const sweepByTheClock = () =>
+    void sweep(Date.now()).catch((error: unknown) => console.error("S3 failed to sweep:", error));
+
   const running = new Set<Promise<void>>();
   const take = (waiting: boolean) => (message: IncomingMessage, response: ServerResponse) => {
     const id = randomBytes(8).toString("hex").toUpperCase();
@@ -227,12 +249,18 @@ export const startS3 = async (options: S3Options): Promise<S3Server> => {
     store.close();
     throw error;
   });
+  sweepByTheClock();
+  const timer = setInterval(sweepByTheClock, SWEEP_EVERY_MS).unref();
   return {
     port,
     url: `http://127.0.0.1:${port}`,
+    addForeignBucket: (name, owner) => addForeignBucket(context, name, owner),
+    sweep,
     close: async () => {
+      clearInterval(timer);
       await shut(server);
       await Promise.all(running);
+      await sweeping;
       store.close();
     },
   };

@@ -1,10 +1,13 @@
 import { type Handler, requireBucket, xmlResponse } from "./context.ts";
 import { notImplemented, S3Error, type S3ErrorCode } from "./errors.ts";
-import { readText, readXml } from "./payload.ts";
+import { LIFECYCLE_SHAPE, readLifecycle } from "./lifecycle.ts";
+import { readXml } from "./payload.ts";
 import type { Store } from "./store.ts";
+import { expectBucketTags, TAGGING_SHAPE } from "./tags.ts";
 import {
   anyText,
   boolean,
+  childrenOf,
   type Element,
   expectShape,
   integer,
@@ -16,6 +19,7 @@ import {
   renderElement,
   type Shape,
   textOf,
+  type XmlTree,
 } from "./xml.ts";
 
 /** A configuration of a bucket that is one XML document. */
@@ -25,28 +29,14 @@ interface Setting {
   readonly shape: Shape;
   /** Further rules than the shape's. */
   readonly check?: (document: Element) => void;
+  /** What is stored of a checked document, if it is not all of it as it is. */
+  readonly complete?: (document: Element) => Element;
   /** What reading answers while there is none: an error, or an empty document. */
   readonly missing: S3ErrorCode | "empty";
   readonly putStatus: 200 | 204;
 }
 
 const OWNERSHIP = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"] as const;
-
-const checkTags = (document: Element): void => {
-  const tags = document.children.flatMap(({ children }) => children);
-  const keys = tags.map((tag) => textOf(tag, "Key") ?? "");
-  if (new Set(keys).size < keys.length)
-    throw S3Error.of("InvalidTag", "Cannot provide multiple Tags with the same key");
-  for (const tag of tags) {
-    const [key, value] = [textOf(tag, "Key") ?? "", textOf(tag, "Value") ?? ""];
-    if (key.length > 128) throw S3Error.of("InvalidTag", "The TagKey you have provided is too long", { TagKey: key });
-    if (key === "" || key.startsWith("aws:")) {
-      throw S3Error.of("InvalidTag", "The TagKey you have provided is invalid", { TagKey: key });
-    }
-    if (value.length > 256)
-      throw S3Error.of("InvalidTag", "The TagValue you have provided is too long", { TagKey: key });
-  }
-};
 
 const checkCors = (document: Element): void => {
   for (const value of document.children.flatMap(({ children }) => children)) {
@@ -60,6 +50,20 @@ const checkCors = (document: Element): void => {
 const checkNotification = (document: Element): void => {
   const other = document.children.find(({ name }) => name !== "EventBridgeConfiguration");
   if (other !== undefined) throw notImplemented(`NotificationConfiguration/${other.name}`);
+};
+
+const checkEncryption = (document: Element): void => {
+  const [rule] = childrenOf(document, "Rule");
+  const defaults = rule && childrenOf(rule, "ApplyServerSideEncryptionByDefault")[0];
+  const algorithm = defaults && textOf(defaults, "SSEAlgorithm");
+  if (algorithm !== undefined && algorithm !== "AES256") throw notImplemented(`SSEAlgorithm: ${algorithm}`);
+  if (defaults !== undefined && textOf(defaults, "KMSMasterKeyID") !== undefined) {
+    throw S3Error.of(
+      "InvalidArgument",
+      "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+      { ArgumentName: "ApplyServerSideEncryptionByDefault" },
+    );
+  }
 };
 
 const method = oneOf("GET", "PUT", "HEAD", "POST", "DELETE");
@@ -78,6 +82,7 @@ export const encryption: Setting = {
       BlockedEncryptionTypes: optional({ EncryptionType: many(oneOf("NONE", "SSE-C")) }),
     }),
   },
+  check: checkEncryption,
   missing: "ServerSideEncryptionConfigurationNotFoundError",
   putStatus: 200,
 };
@@ -130,10 +135,18 @@ export const notification: Setting = {
 export const tagging: Setting = {
   name: "tagging",
   root: "Tagging",
-  shape: { TagSet: once({ Tag: many({ Key: once(anyText), Value: once(anyText) }, 0, 50) }) },
-  check: checkTags,
+  shape: TAGGING_SHAPE,
+  check: expectBucketTags,
   missing: "NoSuchTagSet",
   putStatus: 204,
+};
+export const lifecycle: Setting = {
+  name: "lifecycle",
+  root: "LifecycleConfiguration",
+  shape: LIFECYCLE_SHAPE,
+  complete: readLifecycle,
+  missing: "NoSuchLifecycleConfiguration",
+  putStatus: 200,
 };
 export const ownershipControls: Setting = {
   name: "ownershipControls",
@@ -142,6 +155,14 @@ export const ownershipControls: Setting = {
   missing: "OwnershipControlsNotFoundError",
   putStatus: 200,
 };
+
+const putTree = (store: Store, bucket: string, setting: Setting, tree: XmlTree): void =>
+  store.putSetting(bucket, setting.name, render(setting.root, tree));
+
+const putDefaultEncryption = (store: Store, bucket: string): void =>
+  putTree(store, bucket, encryption, {
+    Rule: { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false },
+  });
 
 /**
  * What S3 gives a new bucket: SSE-S3, all public access blocked, no ACLs.
@@ -153,18 +174,14 @@ export const addDefaultSettings = (store: Store, bucket: string, ownership = "Bu
   if (!OWNERSHIP.some((known) => known === ownership)) {
     throw S3Error.of("InvalidArgument", "Invalid x-amz-object-ownership header", { ArgumentValue: ownership });
   }
-  const put = (setting: Setting, tree: Parameters<typeof render>[1]) =>
-    store.putSetting(bucket, setting.name, render(setting.root, tree));
-  put(encryption, {
-    Rule: { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" }, BucketKeyEnabled: false },
-  });
-  put(publicAccessBlock, {
+  putDefaultEncryption(store, bucket);
+  putTree(store, bucket, publicAccessBlock, {
     BlockPublicAcls: true,
     IgnorePublicAcls: true,
     BlockPublicPolicy: true,
     RestrictPublicBuckets: true,
   });
-  put(ownershipControls, { Rule: { ObjectOwnership: ownership } });
+  putTree(store, bucket, ownershipControls, { Rule: { ObjectOwnership: ownership } });
 };
 
 /** The operation that stores a setting. @throws S3Error NoSuchBucket, MalformedXML, and those of the setting's rules */
@@ -175,9 +192,10 @@ export const putSetting =
     const document = await readXml(request);
     expectShape(document, setting.root, setting.shape);
     setting.check?.(document);
+    const stored = setting.complete?.(document) ?? document;
     context.store.transaction(() => {
       requireBucket(context, request.bucket);
-      context.store.putSetting(request.bucket, setting.name, renderElement(document));
+      context.store.putSetting(request.bucket, setting.name, renderElement(stored));
     });
     return { status: setting.putStatus };
   };
@@ -193,47 +211,14 @@ export const getSetting =
     throw S3Error.of(setting.missing, undefined, { BucketName: bucket });
   };
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html @throws S3Error NoSuchBucket, MalformedPolicy */
-export const putBucketPolicy: Handler = async (context, request) => {
-  requireBucket(context, request.bucket);
-  const text = await readText(request);
-  expectPolicy(text);
-  context.store.transaction(() => {
-    requireBucket(context, request.bucket);
-    context.store.putSetting(request.bucket, "policy", text);
-  });
-  return { status: 204 };
-};
-
-const expectPolicy = (text: string): void => {
-  let policy: unknown;
-  try {
-    policy = JSON.parse(text);
-  } catch (cause) {
-    throw Object.assign(S3Error.of("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'"), {
-      cause,
+/** The operation that removes a setting; encryption goes back to what a new bucket has. @throws S3Error NoSuchBucket */
+export const deleteSetting =
+  (setting: Setting): Handler =>
+  (context, { bucket }) => {
+    context.store.transaction(() => {
+      requireBucket(context, bucket);
+      if (setting === encryption) putDefaultEncryption(context.store, bucket);
+      else context.store.removeSetting(bucket, setting.name);
     });
-  }
-  if (typeof policy !== "object" || policy === null || Array.isArray(policy)) {
-    throw S3Error.of("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'");
-  }
-  if (!("Statement" in policy)) throw S3Error.of("MalformedPolicy", "Missing required field Statement");
-  if (!("Version" in policy) || !["2008-10-17", "2012-10-17"].includes(String(policy.Version))) {
-    throw S3Error.of("MalformedPolicy", "The policy must contain a valid version string");
-  }
-};
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html @throws S3Error NoSuchBucket, NoSuchBucketPolicy */
-export const getBucketPolicy: Handler = (context, { bucket }) => {
-  requireBucket(context, bucket);
-  const policy = context.store.setting(bucket, "policy");
-  if (policy === undefined) throw S3Error.of("NoSuchBucketPolicy", undefined, { BucketName: bucket });
-  return { status: 200, headers: { "content-type": "application/json" }, body: policy };
-};
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html @throws S3Error NoSuchBucket */
-export const deleteBucketPolicy: Handler = (context, { bucket }) => {
-  requireBucket(context, bucket);
-  context.store.removeSetting(bucket, "policy");
-  return { status: 204 };
-};
+    return { status: 204 };
+  };

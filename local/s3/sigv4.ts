@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { ChunkSeal } from "./aws-chunked.ts";
 import { S3Error, type S3ErrorCode } from "./errors.ts";
 import type { Target } from "./request.ts";
 
@@ -33,6 +34,20 @@ interface Claim {
 
 const hmac = (key: string | Buffer, data: string): Buffer => createHmac("sha256", key).update(data).digest();
 
+/** The keys that were derived last: clients sign with one for a day. */
+const signingKeys = new Map<string, Buffer>();
+const MAX_SIGNING_KEYS = 100;
+
+const signingKey = (secret: string, day: string, region: string): Buffer => {
+  const name = JSON.stringify([secret, day, region]);
+  const known = signingKeys.get(name);
+  if (known !== undefined) return known;
+  const key = [region, "s3", "aws4_request"].reduce(hmac, hmac(`AWS4${secret}`, day));
+  if (signingKeys.size >= MAX_SIGNING_KEYS) signingKeys.clear();
+  signingKeys.set(name, key);
+  return key;
+};
+
 /** RFC 3986's unreserved characters stay; all others are percent-encoded, `/` too. */
 export const encodeUri = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -42,6 +57,12 @@ const timeOf = (date: string): number => {
   if (match === null) return Number.NaN;
   const [, year, month, day, hour, minute, second] = match;
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+};
+
+/** The `Date` header's time as SigV4 writes it; empty when it is no time. */
+const basicFormOf = (date: string): string => {
+  const time = Date.parse(date);
+  return Number.isNaN(time) ? "" : new Date(time).toISOString().replace(/[-:]|\.\d+/g, "");
 };
 
 const scopeOf = (credential: string, date: string, region: string, code: S3ErrorCode) => {
@@ -82,7 +103,7 @@ const headerClaim = ({ target, headers }: Signed, authorization: string, verifie
   if (payloadHash === undefined) {
     throw S3Error.of("InvalidRequest", "Missing required header for this request: x-amz-content-sha256");
   }
-  const date = headers.get("x-amz-date") ?? "";
+  const date = headers.get("x-amz-date") ?? basicFormOf(headers.get("date") ?? "");
   const time = timeOf(date);
   if (Number.isNaN(time)) {
     throw S3Error.of("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
@@ -182,14 +203,17 @@ const refuseUnsigned = ({ headers }: Signed, claim: Claim): void => {
 
 /**
  * Verifies a request's Signature Version 4, in the `Authorization` header or in a presigned URL's query, and answers the
- * payload hash that was signed. A header that was signed but not sent counts as empty, so that the signature fails.
+ * payload hash that was signed, and what signed chunks go on with. A header that was signed but not sent counts as empty, so that the signature fails.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html and
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  * @throws S3Error AccessDenied (no or expired authorization), InvalidAccessKeyId, SignatureDoesNotMatch,
  *   RequestTimeTooSkewed, AuthorizationHeaderMalformed, AuthorizationQueryParametersError, InvalidRequest
  */
-export const verifySignature = (signed: Signed, verifier: Verifier): { readonly payloadHash: string } => {
+export const verifySignature = (
+  signed: Signed,
+  verifier: Verifier,
+): { readonly payloadHash: string; readonly seal: ChunkSeal | undefined } => {
   const authorization = signed.headers.get("authorization");
   const presigned = signed.target.query.some(([name]) => name === "X-Amz-Algorithm" || name === "X-Amz-Signature");
   if (authorization === undefined && !presigned) throw S3Error.of("AccessDenied");
@@ -207,7 +231,7 @@ export const verifySignature = (signed: Signed, verifier: Verifier): { readonly 
   const stringToSign = [ALGORITHM, claim.date, claim.scope, createHash("sha256").update(canonical).digest("hex")].join(
     "\n",
   );
-  const key = [verifier.region, "s3", "aws4_request"].reduce(hmac, hmac(`AWS4${secret}`, claim.day));
+  const key = signingKey(secret, claim.day, verifier.region);
   const expected = hmac(key, stringToSign);
   const provided = Buffer.from(claim.signature, "hex");
   if (provided.length !== expected.length || !timingSafeEqual(provided, expected)) {
@@ -218,5 +242,6 @@ export const verifySignature = (signed: Signed, verifier: Verifier): { readonly 
       CanonicalRequest: canonical,
     });
   }
-  return { payloadHash: claim.payloadHash };
+  const { payloadHash, date, scope, signature: seed } = claim;
+  return { payloadHash, seal: authorization === undefined ? undefined : { key, date, scope, seed } };
 };

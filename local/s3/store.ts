@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { inTransaction, openDatabase } from "../sqlite.ts";
 import type { Checksum } from "./checksums.ts";
 import type { Segment } from "./content.ts";
@@ -30,6 +30,15 @@ const SCHEMA = `
     upload TEXT NOT NULL REFERENCES upload ON DELETE CASCADE, number INTEGER NOT NULL, file TEXT NOT NULL,
     size INTEGER NOT NULL, etag TEXT NOT NULL, checksum TEXT, modified INTEGER NOT NULL, PRIMARY KEY (upload, number)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS upload_by_key ON upload (bucket, key, id);
+  CREATE TABLE IF NOT EXISTS object_part (
+    object INTEGER NOT NULL REFERENCES object ON DELETE CASCADE, number INTEGER NOT NULL, size INTEGER NOT NULL,
+    checksum TEXT, PRIMARY KEY (object, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS completed (
+    upload TEXT PRIMARY KEY, bucket TEXT NOT NULL REFERENCES bucket ON DELETE CASCADE, key BLOB NOT NULL,
+    at INTEGER NOT NULL, request TEXT NOT NULL, answer TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS sequence (id INTEGER PRIMARY KEY CHECK (id = 0), value INTEGER NOT NULL) STRICT;
   INSERT OR IGNORE INTO sequence VALUES (0, 0);
@@ -48,7 +57,16 @@ export interface Attributes {
   /** `x-amz-meta-*`, without that prefix. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly checksum?: Checksum;
+  readonly tags?: readonly Tag[];
 }
+
+export interface Tag {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What a part of a finished multipart upload was. */
+export type ObjectPart = Pick<Part, "number" | "size"> & { readonly checksum?: Checksum };
 
 export interface StoredObject {
   readonly id: number;
@@ -60,15 +78,41 @@ export interface StoredObject {
   readonly attributes: Attributes;
 }
 
-export type NewObject = Omit<StoredObject, "id"> & { readonly bucket: string; readonly segments: readonly Segment[] };
+export type NewObject = Omit<StoredObject, "id"> & {
+  readonly bucket: string;
+  readonly segments: readonly Segment[];
+  /** Empty unless it was uploaded in parts. */
+  readonly parts: readonly ObjectPart[];
+};
+
+export interface StoredUpload {
+  /** In the order of creation. */
+  readonly id: string;
+  readonly key: string;
+  readonly created: number;
+  /** As given to {@link Store.addUpload}. */
+  readonly attributes: unknown;
+}
 
 export interface Part {
   readonly number: number;
   readonly file: string;
   readonly size: number;
   readonly etag: string;
-  readonly checksum?: Checksum;
+  /** The one of the upload's algorithm, and the one that the client sent if it is another. */
+  readonly checksums: readonly Checksum[];
   readonly modified: number;
+}
+
+/** What was answered to a completion, to be answered again when the client asks again. */
+export interface Completed {
+  readonly upload: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly at: number;
+  /** The parts that were listed, so that only the same request gets the same answer. */
+  readonly request: string;
+  readonly answer: string;
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -94,7 +138,14 @@ const partOf = (row: Row): Part => ({
   size: Number(row.size),
   etag: String(row.etag),
   modified: Number(row.modified),
-  ...(row.checksum === null ? {} : { checksum: JSON.parse(String(row.checksum)) as Checksum }),
+  checksums: row.checksum === null ? [] : [JSON.parse(String(row.checksum)) as Checksum | Checksum[]].flat(),
+});
+
+const uploadOf = (row: Row): StoredUpload => ({
+  id: String(row.id),
+  key: Buffer.from(row.key as Uint8Array).toString("utf8"),
+  created: Number(row.created),
+  attributes: JSON.parse(String(row.attributes)) as unknown,
 });
 
 const OBJECT = "id, key, size, etag, modified, attributes";
@@ -102,6 +153,7 @@ const OBJECT = "id, key, size, etag, modified, attributes";
 /** The database: which buckets, objects, uploads and events there are, and which files hold their bytes. */
 export class Store {
   readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
 
   constructor(dir: string) {
     this.#database = openDatabase(join(dir, "s3.sqlite"), SCHEMA);
@@ -115,16 +167,22 @@ export class Store {
     return inTransaction(this.#database, work);
   }
 
+  #prepare(sql: string): StatementSync {
+    const prepared = this.#statements.get(sql) ?? this.#database.prepare(sql);
+    this.#statements.set(sql, prepared);
+    return prepared;
+  }
+
   #one(sql: string, ...values: (string | number | Buffer)[]): Row | undefined {
-    return this.#database.prepare(sql).get(...values) as Row | undefined;
+    return this.#prepare(sql).get(...values) as Row | undefined;
   }
 
   #all(sql: string, ...values: (string | number | Buffer)[]): Row[] {
-    return this.#database.prepare(sql).all(...values) as Row[];
+    return this.#prepare(sql).all(...values) as Row[];
   }
 
   #run(sql: string, ...values: (string | number | Buffer | null)[]): void {
-    this.#database.prepare(sql).run(...values);
+    this.#prepare(sql).run(...values);
   }
 
   findBucket(name: string): Bucket | undefined {
@@ -152,6 +210,14 @@ export class Store {
 
   isEmpty(bucket: string): boolean {
     return this.#one("SELECT 1 FROM object WHERE bucket = ? LIMIT 1", bucket) === undefined;
+  }
+
+  /** The buckets that have such a setting, with it. */
+  settings(name: string): { readonly bucket: string; readonly document: string }[] {
+    return this.#all("SELECT bucket, document FROM setting WHERE name = ? ORDER BY bucket", name).map((row) => ({
+      bucket: String(row.bucket),
+      document: String(row.document),
+    }));
   }
 
   setting(bucket: string, name: string): string | undefined {
@@ -194,7 +260,21 @@ export class Store {
     return files;
   }
 
-  addObject({ bucket, key, size, etag, modified, attributes, segments }: NewObject): void {
+  /** Replaces what an object carries besides its bytes. */
+  putAttributes(object: StoredObject, attributes: Attributes): void {
+    this.#run("UPDATE object SET attributes = ? WHERE id = ?", JSON.stringify(attributes), object.id);
+  }
+
+  /** The parts that an object was uploaded in, by number; none if it was uploaded as a whole. */
+  partsOf(object: StoredObject): ObjectPart[] {
+    return this.#all("SELECT * FROM object_part WHERE object = ? ORDER BY number", object.id).map((row) => ({
+      number: Number(row.number),
+      size: Number(row.size),
+      ...(row.checksum === null ? {} : { checksum: JSON.parse(String(row.checksum)) as Checksum }),
+    }));
+  }
+
+  addObject({ bucket, key, size, etag, modified, attributes, segments, parts }: NewObject): void {
     const row = this.#one(
       "INSERT INTO object (bucket, key, size, etag, modified, attributes) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
       bucket,
@@ -204,9 +284,14 @@ export class Store {
       modified,
       JSON.stringify(attributes),
     );
-    const add = this.#database.prepare("INSERT INTO segment VALUES (?, ?, ?, ?)");
-    for (const [position, segment] of segments.entries())
-      add.run(Number(row?.id), position, segment.file, segment.size);
+    const id = Number(row?.id);
+    for (const [position, { file, size: bytes }] of segments.entries()) {
+      this.#run("INSERT INTO segment VALUES (?, ?, ?, ?)", id, position, file, bytes);
+    }
+    for (const { number, size: bytes, checksum } of parts) {
+      const json = checksum === undefined ? null : JSON.stringify(checksum);
+      this.#run("INSERT INTO object_part VALUES (?, ?, ?, ?)", id, number, bytes, json);
+    }
   }
 
   addUpload(id: string, bucket: string, key: string, created: number, attributes: unknown): void {
@@ -214,15 +299,18 @@ export class Store {
     this.#run("INSERT INTO upload VALUES (?, ?, ?, ?, ?)", id, bucket, Buffer.from(key), created, json);
   }
 
-  /** The attributes of an upload of that very key. */
-  findUpload(id: string, bucket: string, key: string): unknown {
-    const row = this.#one(
-      "SELECT attributes FROM upload WHERE id = ? AND bucket = ? AND key = ?",
-      id,
-      bucket,
-      Buffer.from(key),
-    );
-    return row === undefined ? undefined : JSON.parse(String(row.attributes));
+  /** An upload of that very key. */
+  findUpload(id: string, bucket: string, key: string): StoredUpload | undefined {
+    const row = this.#one("SELECT * FROM upload WHERE id = ? AND bucket = ? AND key = ?", id, bucket, Buffer.from(key));
+    return row === undefined ? undefined : uploadOf(row);
+  }
+
+  /** The uploads after a key and an id and before the key `to`, by key and then by id; rows are read as they are asked for. */
+  *uploadsBetween(bucket: string, key: Buffer, id: string, to: Buffer): Generator<StoredUpload> {
+    const rows = this.#database
+      .prepare("SELECT * FROM upload WHERE bucket = ? AND (key, id) > (?, ?) AND key < ? ORDER BY key, id")
+      .iterate(bucket, key, id, to);
+    for (const row of rows) yield uploadOf(row);
   }
 
   removeUpload(id: string): void {
@@ -244,10 +332,30 @@ export class Store {
       part.file,
       part.size,
       part.etag,
-      part.checksum === undefined ? null : JSON.stringify(part.checksum),
+      JSON.stringify(part.checksums),
       part.modified,
     );
     return old.map((row) => String(row.file));
+  }
+
+  addCompleted({ upload, bucket, key, at, request, answer }: Completed): void {
+    this.#run("INSERT INTO completed VALUES (?, ?, ?, ?, ?, ?)", upload, bucket, Buffer.from(key), at, request, answer);
+  }
+
+  findCompleted(upload: string, bucket: string, key: string, since: number): Completed | undefined {
+    const row = this.#one(
+      "SELECT * FROM completed WHERE upload = ? AND bucket = ? AND key = ? AND at >= ?",
+      upload,
+      bucket,
+      Buffer.from(key),
+      since,
+    );
+    if (row === undefined) return undefined;
+    return { upload, bucket, key, at: Number(row.at), request: String(row.request), answer: String(row.answer) };
+  }
+
+  forgetCompleted(before: number): void {
+    this.#run("DELETE FROM completed WHERE at < ?", before);
   }
 
   /** Every file that an object or a part owns. */

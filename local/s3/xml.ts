@@ -45,6 +45,10 @@ const renderTree = (tree: XmlTree): string =>
 export const render = (root: string, tree: XmlTree): string =>
   `${DECLARATION}<${root} xmlns="${NAMESPACE}">${renderTree(tree)}</${root}>`;
 
+/** A document of one element that holds text. */
+export const renderText = (root: string, text: string): string =>
+  `${DECLARATION}<${root} xmlns="${NAMESPACE}">${escapeText(text)}</${root}>`;
+
 /** Error documents have no namespace. */
 export const renderError = (tree: XmlTree): string => `${DECLARATION}<Error>${renderTree(tree)}</Error>`;
 
