@@ -11,6 +11,7 @@ import {
   CreateBucketCommand,
   PutBucketCorsCommand,
   PutBucketEncryptionCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutPublicAccessBlockCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -31,7 +32,7 @@ const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...a
   }
 };
 
-/** Closed to the public, encrypted, and open to uploads with a presigned URL from browsers. */
+/** Closed to the public, encrypted, open to uploads with a presigned URL from browsers, and rid of what none published. */
 const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origins: readonly string[] }) => {
   const Bucket = options.otaBucket;
   await s3.send(
@@ -64,6 +65,23 @@ const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origi
             AllowedHeaders: ["content-type", "x-amz-checksum-sha256"],
             ExposeHeaders: ["etag"],
           },
+        ],
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketLifecycleConfigurationCommand({
+      Bucket,
+      LifecycleConfiguration: {
+        Rules: [
+          {
+            ID: "broken-off-uploads",
+            Status: "Enabled",
+            Filter: { Prefix: "" },
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+          },
+          // A binary leaves this place when its release is published.
+          { ID: "unpublished-uploads", Status: "Enabled", Filter: { Prefix: "uploads/" }, Expiration: { Days: 7 } },
         ],
       },
     }),

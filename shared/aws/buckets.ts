@@ -11,6 +11,7 @@ import {
   ListObjectsV2Command,
   PutBucketCorsCommand,
   PutBucketEncryptionCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutBucketNotificationConfigurationCommand,
   PutBucketTaggingCommand,
   PutObjectCommand,
@@ -168,6 +169,21 @@ export const secureBucket = async (bucket: string, origins: readonly string[]): 
             AllowedHeaders: ["content-type", "if-none-match", "x-amz-checksum-sha256"],
             ExposeHeaders: ["etag"],
             MaxAgeSeconds: 3_600,
+          },
+        ],
+      },
+    }),
+  );
+  await s3.send(
+    new PutBucketLifecycleConfigurationCommand({
+      Bucket: bucket,
+      LifecycleConfiguration: {
+        Rules: [
+          {
+            ID: "broken-off-uploads",
+            Status: "Enabled",
+            Filter: { Prefix: "" },
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
           },
         ],
       },
