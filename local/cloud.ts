@@ -278,6 +278,7 @@ const start = async (
       })),
       invoke,
       publish: events.publish,
+      s3,
       faults,
       retryScale: options.retryScale,
       log,

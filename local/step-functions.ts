@@ -1,12 +1,15 @@
+import type { S3Client } from "@aws-sdk/client-s3";
 import { createAwsJsonServer } from "./aws-json-rpc.ts";
 import type { Faults } from "./faults.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
-import { prepareDefinition } from "./step-functions/definition.ts";
-import { type Arns, makeRunner, type StatusChange } from "./step-functions/executions.ts";
+import { prepareDefinition, UnsupportedDefinition } from "./step-functions/definition.ts";
+import { makeRunner, type StatusChange } from "./step-functions/executions.ts";
+import { openMapRuns } from "./step-functions/map-runs.ts";
 import { type KnownMachine, makeOperations } from "./step-functions/operations.ts";
-import { makeInterpreter } from "./step-functions/run.ts";
+import type { Arns } from "./step-functions/result-writer.ts";
 import { openExecutions } from "./step-functions/store.ts";
+import { validateDefinitions } from "./step-functions/validator.ts";
 
 export type { StatusChange } from "./step-functions/executions.ts";
 
@@ -26,6 +29,8 @@ export interface StepFunctionsOptions {
   readonly accountId: string;
   readonly machines: readonly Machine[];
   readonly invoke: Invoke;
+  /** For the ItemReader and the ResultWriter of Map states; without it, they are refused. */
+  readonly s3?: S3Client;
   publish(event: StatusChange): void;
   readonly faults: Faults;
   /** Multiplies the intervals of Retry and the pauses of Wait (not its timestamps); timeouts stay. */
@@ -38,67 +43,101 @@ export interface StepFunctions {
   readonly url: string;
   /** Resolves when no execution runs. */
   idle(): Promise<void>;
-  /** Stops serving. What still runs stays RUNNING and starts again, from its first state, with the next start. */
+  /** Stops serving. What still runs stays RUNNING and goes on, from its last checkpoint, with the next start. */
   close(): Promise<void>;
 }
+
+/** An EXPRESS child's time. https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html */
+const EXPRESS_SECONDS = 300;
 
 const makeArns = (region: string, accountId: string): Arns => ({
   machine: (name) => `arn:aws:states:${region}:${accountId}:stateMachine:${name}`,
   execution: (machine, name) => `arn:aws:states:${region}:${accountId}:execution:${machine}:${name}`,
+  mapRun: (machine, name) => `arn:aws:states:${region}:${accountId}:mapRun:${machine}:${name}`,
 });
 
-const prepare = (machine: Machine, arns: Arns, scale: number): KnownMachine => {
-  const prepared = prepareDefinition(machine.name, machine.definition, scale);
-  const own: unknown = Reflect.get(machine.definition, "TimeoutSeconds");
-  return {
-    name: machine.name,
-    arn: arns.machine(machine.name),
-    definition: machine.definition,
-    createdAt: Date.now(),
-    prepared,
-    interpreter: makeInterpreter(prepared),
-    timeoutSeconds: machine.timeoutSeconds ?? (typeof own === "number" ? own : undefined),
-  };
+const secondsOf = (definition: object): number | undefined => {
+  const seconds: unknown = Reflect.get(definition, "TimeoutSeconds");
+  return typeof seconds === "number" ? seconds : undefined;
+};
+
+/** The machine, and those of the children that its Map states start. */
+const prepare = (machine: Machine, options: StepFunctionsOptions, arns: Arns): KnownMachine[] => {
+  const { name, definition } = machine;
+  const { definition: own, children } = prepareDefinition(name, definition);
+  if (options.s3 === undefined && /"(ItemReader|ResultWriter)":/.test(JSON.stringify(definition))) {
+    throw new UnsupportedDefinition(name, "there is no S3 for an ItemReader or a ResultWriter");
+  }
+  const createdAt = Date.now();
+  const known: KnownMachine[] = [
+    {
+      name,
+      arn: arns.machine(name),
+      definition: own,
+      given: definition,
+      createdAt,
+      type: "STANDARD",
+      timeoutSeconds: machine.timeoutSeconds ?? secondsOf(definition),
+    },
+  ];
+  for (const [label, child] of children) {
+    known.push({
+      name: `${name}/${label}`,
+      arn: arns.machine(`${name}/${label}`),
+      definition: child.definition,
+      given: child.definition,
+      createdAt,
+      type: child.express ? "EXPRESS" : "STANDARD",
+      timeoutSeconds: child.express ? EXPRESS_SECONDS : secondsOf(child.definition),
+    });
+  }
+  return known;
 };
 
 /**
  * Step Functions on loopback, for standard workflows whose tasks are Lambda functions.
  *
- * @throws `UnsupportedDefinition` for a definition that would run differently here than on AWS
+ * @throws `UnsupportedDefinition` for a definition that is not valid, or would run differently here than on AWS
  * @throws `PortTaken`
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/Welcome.html
  */
 export const startStepFunctions = async (options: StepFunctionsOptions): Promise<StepFunctions> => {
-  const { retryScale: scale = 1, invoke, faults, log } = options;
-  const arns = makeArns(options.region, options.accountId);
-  const machines = new Map(options.machines.map((machine) => [machine.name, prepare(machine, arns, scale)]));
+  const { region, retryScale: scale = 1, invoke, s3, faults, log } = options;
+  const arns = makeArns(region, options.accountId);
   const store = openExecutions(options.dir);
-  const runner = makeRunner({ store, arns, machines, invoke, publish: (event) => options.publish(event), scale, log });
-  const operations = makeOperations({ machines, store, runner, arns });
-  const server = createAwsJsonServer({
-    iamPrefix: "states",
-    target: "AWSStepFunctions",
-    version: "1.0",
-    operations,
-    faults,
-    log,
-  });
-  let closing: Promise<void> | undefined;
-  const stop = async () => {
-    await shut(server);
-    runner.close();
-    store.close();
-  };
-  const close = () => {
-    closing ??= stop();
-    return closing;
-  };
   try {
+    store.forgetOld();
+    const machines = new Map<string, KnownMachine>();
+    for (const machine of options.machines) {
+      for (const known of prepare(machine, options, arns)) machines.set(known.name, known);
+    }
+    await validateDefinitions(options.machines, store);
+    const mapRuns = openMapRuns(store);
+    const publish = (event: StatusChange) => options.publish(event);
+    const runner = makeRunner({ store, mapRuns, arns, machines, region, invoke, s3, publish, scale, log });
+    const operations = makeOperations({ machines, store, mapRuns, runner, arns });
+    const server = createAwsJsonServer({
+      iamPrefix: "states",
+      target: "AWSStepFunctions",
+      version: "1.0",
+      operations,
+      faults,
+      log,
+    });
     const port = await listen("Step Functions", server, options.port);
     runner.resume();
+    let closing: Promise<void> | undefined;
+    const stop = async () => {
+      await shut(server);
+      runner.close();
+      store.close();
+    };
+    const close = () => {
+      closing ??= stop();
+      return closing;
+    };
     return { port, url: `http://127.0.0.1:${port}`, idle: runner.idle, close };
   } catch (error) {
-    runner.close();
     store.close();
     throw error;
   }

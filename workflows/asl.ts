@@ -171,7 +171,7 @@ export const RETRY_TAKING_TURNS: readonly Retrier[] = [
     MaxDelaySeconds: 5,
     JitterStrategy: "FULL",
   },
-  ...RETRY.map((retrier) => ({ ...retrier, MaxAttempts: retrier.MaxAttempts * 4 })),
+  ...RETRY.map((retrier) => ({ ...retrier, MaxAttempts: retrier.MaxAttempts * 3, MaxDelaySeconds: 10 })),
 ];
 
 /** The last two states of every workflow: the intent is told why, and the execution is seen to have failed. */

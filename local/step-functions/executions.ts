@@ -1,6 +1,12 @@
+import type { S3Client } from "@aws-sdk/client-s3";
 import type { Invoke, Log } from "../invoke.ts";
-import { type Outcome, type Run, type RunnableMachine, runExecution } from "./run.ts";
-import type { Execution, Executions } from "./store.ts";
+import type { HistoryEvent } from "./history.ts";
+import { type Engine, type Running, runMapRun } from "./map-run.ts";
+import type { MapRun, MapRuns } from "./map-runs.ts";
+import type { Arns } from "./result-writer.ts";
+import { type Run, type RunnableMachine, runExecution } from "./run.ts";
+import type { Execution, Executions, Outcome } from "./store.ts";
+import { makeTokenBook, type TokenBook } from "./tokens.ts";
 
 /** What EventBridge gets of every change of an execution's status. */
 export interface StatusChange {
@@ -10,28 +16,44 @@ export interface StatusChange {
   readonly detail: unknown;
 }
 
-export interface Arns {
-  machine(name: string): string;
-  execution(machine: string, name: string): string;
-}
-
 export interface Runner {
-  /** Takes up what an earlier process left: status changes to publish, and executions, which run from their start. */
+  /** Takes up what an earlier process left: status changes to publish, and executions, from their last checkpoint. */
   resume(): void;
   /** Stores an execution, announces it and runs it. */
-  start(machine: RunnableMachine, execution: Execution): void;
+  start(machine: RunnableMachine, name: string, input: string): Execution;
   /** Ends a running execution; undefined if it is not running. */
   stop(execution: Execution, outcome: Outcome): Promise<Execution> | undefined;
-  history(execution: Execution): Run["history"];
+  /** Runs an unsuccessful execution again, from the state that failed. */
+  redrive(execution: Execution, clientToken: string | undefined): Execution;
+  /** The events with the ids `first` to `last`, as far as there are any, and how many there are in all. */
+  history(
+    execution: Execution,
+    first: number,
+    last: number,
+  ): { events: (HistoryEvent & { id: number })[]; count: number };
+  /** Makes a change of a Map Run's settings known to it. */
+  changed(run: MapRun): void;
+  readonly tokens: TokenBook;
   idle(): Promise<void>;
   close(): void;
 }
 
 /**
+ * Why an execution cannot be redriven; undefined if it can.
+ * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+ */
+export const notRedrivable = (execution: Execution, events: number): string | undefined => {
+  const { status, stoppedAt } = execution;
+  if (status === "RUNNING" || status === "SUCCEEDED") return `Execution is ${status} and cannot be redriven`;
+  if (stoppedAt !== null && Date.now() - stoppedAt > 14 * 24 * 3_600_000) return "Execution redrivable period exceeded";
+  return events >= 24_999 ? "Execution history event limit exceeded" : undefined;
+};
+
+/**
  * The detail of a `Step Functions Execution Status Change`.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
  */
-const statusChange = (arns: Arns, execution: Execution): StatusChange => {
+const statusChange = (arns: Arns, execution: Execution, reason: string | undefined): StatusChange => {
   const executionArn = arns.execution(execution.machine, execution.name);
   return {
     source: "aws.states",
@@ -43,53 +65,48 @@ const statusChange = (arns: Arns, execution: Execution): StatusChange => {
       name: execution.name,
       status: execution.status,
       startDate: execution.startedAt,
-      stopDate: execution.stoppedAt ?? null,
+      stopDate: execution.stoppedAt,
       input: execution.input,
       inputDetails: { included: true },
-      output: execution.output ?? null,
-      outputDetails: execution.output === undefined ? null : { included: true },
-      error: execution.error ?? null,
-      cause: execution.cause ?? null,
+      output: execution.output,
+      outputDetails: execution.output === null ? null : { included: true },
+      error: execution.error,
+      cause: execution.cause,
       stateMachineVersionArn: null,
       stateMachineAliasArn: null,
-      redriveCount: 0,
-      redriveDate: null,
-      redriveStatus: execution.status === "RUNNING" ? "NOT_REDRIVABLE" : null,
-      redriveStatusReason: null,
+      redriveCount: execution.redriveCount,
+      redriveDate: execution.redrivenAt,
+      redriveStatus: reason === undefined ? "REDRIVABLE" : "NOT_REDRIVABLE",
+      redriveStatusReason: reason ?? null,
     },
   };
 };
 
-const ended = (execution: Execution, outcome: Outcome): Execution => ({
-  machine: execution.machine,
-  name: execution.name,
-  input: execution.input,
-  startedAt: execution.startedAt,
-  status: outcome.status,
-  stoppedAt: Date.now(),
-  ...(outcome.output === undefined ? {} : { output: outcome.output }),
-  ...(outcome.error === undefined ? {} : { error: outcome.error }),
-  ...(outcome.cause === undefined ? {} : { cause: outcome.cause }),
-});
-
 /** Runs executions, keeps their status in `store` and publishes each change of it. */
 export const makeRunner = (options: {
   store: Executions;
+  mapRuns: MapRuns;
   arns: Arns;
+  /** By name; those of the children of Map Runs, too. */
   machines: ReadonlyMap<string, RunnableMachine>;
+  region: string;
   invoke: Invoke;
+  s3: S3Client | undefined;
   publish(event: StatusChange): void;
   scale: number;
   log: Log;
 }): Runner => {
-  const { store, arns, log } = options;
-  const runs = new Map<string, { run: Run; settled: Promise<Execution> }>();
+  const { store, mapRuns, arns, log } = options;
+  const runs = new Map<number, { readonly run: Run; readonly settled: Promise<Execution> }>();
+  const watchers = new Map<number, () => void>();
   const idlers = new Set<() => void>();
   let closed = false;
+  const tokens = makeTokenBook(store, () => closed);
 
   const announce = (execution: Execution) => {
     try {
-      options.publish(statusChange(arns, execution));
+      const events = execution.status === "RUNNING" ? 0 : store.eventCount(execution.position);
+      options.publish(statusChange(arns, execution, notRedrivable(execution, events)));
       store.announced(execution);
     } catch (error) {
       // Not noted as announced, so the next start publishes it.
@@ -98,53 +115,125 @@ export const makeRunner = (options: {
   };
 
   const finish = (execution: Execution, run: Run, outcome: Outcome): Execution => {
-    const result = ended(execution, outcome);
-    runs.delete(arns.execution(execution.machine, execution.name));
-    // After close, the execution stays RUNNING in the database and starts again with the next process.
+    runs.delete(execution.position);
+    // After close, the execution stays RUNNING in the database and goes on with the next process.
     if (closed) return execution;
-    store.end(result, run.history);
-    announce(result);
+    const ended = store.end(execution, outcome, run.step(), run.history.take());
+    if (execution.mapRun === null) announce(ended);
     if (runs.size === 0) {
       for (const wake of idlers) wake();
       idlers.clear();
     }
-    return result;
+    return ended;
   };
 
-  const launch = (machine: RunnableMachine, execution: Execution) => {
-    const arn = arns.execution(execution.machine, execution.name);
-    const run = runExecution(machine, { ...execution, arn }, options.invoke, options.scale);
+  const launch = (machine: RunnableMachine, execution: Execution, resumed: boolean): Running => {
+    const { position } = execution;
+    const last = resumed ? store.lastCheckpoint(position) : undefined;
+    // A definition that has lost the state since then runs from its start.
+    const checkpoint = last !== undefined && last.state in machine.definition.States ? last : undefined;
+    if (resumed) store.forgetAfter(position, checkpoint?.event ?? 0);
+    const engine: Engine = {
+      execution,
+      mapRuns,
+      arns,
+      s3: options.s3,
+      launch: (child, resumed) => launchChild(child, resumed),
+      onChange: (run, wake) => {
+        watchers.set(run.position, wake);
+        return () => watchers.delete(run.position);
+      },
+      closed: () => closed,
+    };
+    const run = runExecution({
+      machine,
+      execution: { ...execution, arn: arns.execution(execution.machine, execution.name) },
+      checkpoint,
+      region: options.region,
+      invoke: options.invoke,
+      scale: options.scale,
+      keeper: {
+        checkpoint: (step, state, events) => store.checkpoint(position, step, state, events),
+        keep: (step, events) => store.keepEvents(position, step, events),
+        tokens: tokens.of(position),
+        runMapRun: (work) => runMapRun(work, engine),
+      },
+    });
     const settled = run.outcome.then((outcome) => finish(execution, run, outcome));
-    settled.catch((error: unknown) => log("an execution could not be ended", { arn, error: String(error) }));
-    runs.set(arn, { run, settled });
+    settled.catch((error: unknown) => log("an execution could not be ended", { position, error: String(error) }));
+    const running = { run, settled, stop: run.stop };
+    runs.set(position, running);
+    return running;
+  };
+  const machineOf = (execution: Execution): RunnableMachine => {
+    const machine = options.machines.get(execution.machine);
+    if (machine === undefined) throw new Error(`there is no state machine ${execution.machine}`);
+    return machine;
+  };
+  /** Notes in the history that an execution goes on from where it failed. */
+  const tellRedrive = (machine: RunnableMachine, execution: Execution): void => {
+    const { position, redriveCount, input } = execution;
+    const last = store.eventCount(position);
+    const from = store.lastCheckpoint(position) ?? { step: 0, state: machine.definition.StartAt, input };
+    const details = { executionRedrivenEventDetails: { redriveCount } };
+    const event = { type: "ExecutionRedriven", timestamp: Date.now(), previous: last, details };
+    store.goOnFrom(position, from, { first: last + 1, events: [event] });
+  };
+  const launchChild = (child: Execution, resumed: boolean): Running => {
+    const machine = machineOf(child);
+    const redriven = !resumed && child.redriveCount > 0;
+    if (redriven) tellRedrive(machine, child);
+    return launch(machine, child, resumed || redriven);
   };
 
-  const running = (execution: Execution) => runs.get(arns.execution(execution.machine, execution.name));
   return {
     resume: () => {
       for (const execution of store.unannounced()) announce(execution);
       for (const execution of store.running()) {
         const machine = options.machines.get(execution.machine);
-        if (machine !== undefined) launch(machine, execution);
+        if (machine !== undefined) launch(machine, execution, true);
         else {
           const cause = `the state machine ${execution.machine} no longer exists`;
-          const result = ended(execution, { status: "FAILED", error: "States.Runtime", cause });
-          store.end(result, []);
-          announce(result);
+          const nothing = { first: store.eventCount(execution.position) + 1, events: [] };
+          announce(store.end(execution, { status: "FAILED", error: "States.Runtime", cause }, 0, nothing));
         }
       }
     },
-    start: (machine, execution) => {
-      store.add(execution);
+    start: (machine, name, input) => {
+      const execution = store.add(machine.name, name, input);
       announce(execution);
-      launch(machine, execution);
+      launch(machine, execution, false);
+      return execution;
     },
     stop: (execution, outcome) => {
-      const found = running(execution);
+      const found = runs.get(execution.position);
       found?.run.stop(outcome);
       return found?.settled;
     },
-    history: (execution) => running(execution)?.run.history ?? store.history(execution.machine, execution.name),
+    redrive: (execution, clientToken) => {
+      const machine = machineOf(execution);
+      const redriven = store.transact(() => {
+        const again = store.redrive(execution, clientToken);
+        tellRedrive(machine, again);
+        mapRuns.redrive(again, store.lastCheckpoint(again.position)?.step ?? 0);
+        return again;
+      });
+      announce(redriven);
+      launch(machine, redriven, true);
+      return redriven;
+    },
+    history: ({ position }, first, last) => {
+      const pending = runs.get(position)?.run.history.pending();
+      const stored = store.eventCount(position);
+      const kept = store.historyBetween(position, first, Math.min(last, stored));
+      const all = [kept, ...(pending === undefined ? [] : [pending])].flatMap((part) =>
+        part.events.map((event, index) => ({ ...event, id: part.first + index })),
+      );
+      const count = stored + (pending?.events.length ?? 0);
+      return { events: all.filter(({ id }) => id >= first && id <= last), count };
+    },
+    changed: (run) => watchers.get(run.position)?.(),
+    tokens,
     idle: async () => {
       if (runs.size > 0) await new Promise<void>((resolve) => idlers.add(resolve));
     },

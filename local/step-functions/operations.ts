@@ -1,54 +1,80 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { type Operation, ServiceError } from "../aws-json-rpc.ts";
-import type { Arns, Runner } from "./executions.ts";
-import { MAX_DATA_BYTES, type RunnableMachine } from "./run.ts";
+import { MAX_DATA_BYTES } from "./errors.ts";
+import { notRedrivable, type Runner } from "./executions.ts";
+import { makeMapRunOperations } from "./map-run-operations.ts";
+import type { MapRuns } from "./map-runs.ts";
+import {
+  decodeToken,
+  EXECUTION_ARN,
+  MACHINE_ARN,
+  Paging,
+  pageOf,
+  pageSize,
+  partsOf,
+  seconds,
+  slice,
+} from "./requests.ts";
+import type { Arns } from "./result-writer.ts";
+import type { RunnableMachine } from "./run.ts";
 import { type Execution, type Executions, RETENTION_MS } from "./store.ts";
 
-/** A state machine as it was given, for DescribeStateMachine. */
+/** A state machine as it was given, for DescribeStateMachine; or that of the children of a Map Run. */
 export interface KnownMachine extends RunnableMachine {
-  readonly definition: object;
+  readonly given: object;
   readonly createdAt: number;
+  readonly type: "STANDARD" | "EXPRESS";
+}
+
+export interface Options {
+  readonly machines: ReadonlyMap<string, KnownMachine>;
+  readonly store: Executions;
+  readonly mapRuns: MapRuns;
+  readonly runner: Runner;
+  readonly arns: Arns;
 }
 
 const STATUSES = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"] as const;
-const Paging = {
-  maxResults: z.int().min(0).max(1000).optional(),
-  nextToken: z.string().max(1024).optional(),
-};
+const IncludedData = z.enum(["ALL_DATA", "METADATA_ONLY"]).optional();
+const Arn = z.string().min(1).max(256);
 const StartInput = z.object({
-  stateMachineArn: z.string(),
+  stateMachineArn: Arn,
   name: z.string().optional(),
   input: z.string().default("{}"),
 });
-const ExecutionInput = z.object({ executionArn: z.string() });
+const ExecutionInput = z.object({ executionArn: Arn, includedData: IncludedData });
 const StopInput = ExecutionInput.extend({
   error: z.string().max(256).optional(),
   cause: z.string().max(32_768).optional(),
 });
+const RedriveInput = ExecutionInput.extend({ clientToken: z.string().min(1).max(64).optional() });
 const HistoryInput = ExecutionInput.extend({
   ...Paging,
   reverseOrder: z.boolean().default(false),
   includeExecutionData: z.boolean().default(true),
 });
-const MachineInput = z.object({ stateMachineArn: z.string() });
-const ListInput = MachineInput.extend({ ...Paging, statusFilter: z.enum(STATUSES).optional() });
+const MachineInput = z.object({ stateMachineArn: Arn, includedData: IncludedData });
+const ListInput = z.object({
+  ...Paging,
+  stateMachineArn: Arn.optional(),
+  mapRunArn: z.string().min(1).max(2000).optional(),
+  statusFilter: z.enum(STATUSES).optional(),
+  redriveFilter: z.enum(["REDRIVEN", "NOT_REDRIVEN"]).optional(),
+});
 const ListMachinesInput = z.object(Paging);
+const TaskToken = z.string().min(1).max(2048);
+const SuccessInput = z.object({ taskToken: TaskToken, output: z.string() });
+const FailureInput = z.object({
+  taskToken: TaskToken,
+  error: z.string().max(256).optional(),
+  cause: z.string().max(32_768).optional(),
+});
 
 /** Blanks, brackets, wildcards, the special and the control characters that a name may not have. */
-const FORBIDDEN_IN_NAME = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]/u;
-const DEFAULT_PAGE = 100;
-
-const seconds = (milliseconds: number): number => milliseconds / 1000;
-const pageSize = (maxResults: number | undefined): number => maxResults || DEFAULT_PAGE;
-
-const encodeToken = (position: number): string => Buffer.from(String(position)).toString("base64url");
-const decodeToken = (token: string | undefined, otherwise: number): number => {
-  if (token === undefined) return otherwise;
-  const position = Number(Buffer.from(token, "base64url").toString());
-  if (!Number.isSafeInteger(position)) throw new ServiceError("InvalidToken", "Invalid Token");
-  return position;
-};
+const FORBIDDEN_IN_NAME = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}\p{Cs}\uFFFE\uFFFF]/u;
+/** How long a client token of RedriveExecution makes its repetition the same call. */
+const REDRIVE_TOKEN_MS = 15 * 60_000;
 
 const checkInput = (input: string): void => {
   if (Buffer.byteLength(input) > MAX_DATA_BYTES) {
@@ -57,7 +83,8 @@ const checkInput = (input: string): void => {
   try {
     JSON.parse(input);
   } catch (error) {
-    throw new ServiceError("InvalidExecutionInput", error instanceof Error ? error.message : String(error));
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ServiceError("InvalidExecutionInput", `Invalid State Machine Execution Input: '${why}'`);
   }
 };
 
@@ -67,21 +94,27 @@ const checkName = (name: string): void => {
   }
 };
 
+/** A status, and the redrives, as ListExecutions and DescribeExecution have them. */
+export const executionItem = (arns: Arns, execution: Execution) => ({
+  executionArn: arns.execution(execution.machine, execution.name),
+  stateMachineArn: arns.machine(execution.machine),
+  name: execution.name,
+  status: execution.status,
+  startDate: seconds(execution.startedAt),
+  ...(execution.stoppedAt === null ? {} : { stopDate: seconds(execution.stoppedAt) }),
+  redriveCount: execution.redriveCount,
+  ...(execution.redrivenAt === null ? {} : { redriveDate: seconds(execution.redrivenAt) }),
+});
+
 /**
  * The operations, by their names. Each throws the errors of its AWS namesake.
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_Operations.html
  */
-export const makeOperations = (options: {
-  machines: ReadonlyMap<string, KnownMachine>;
-  store: Executions;
-  runner: Runner;
-  arns: Arns;
-}): ReadonlyMap<string, Operation> => {
-  const { machines, store, runner, arns } = options;
+export const makeOperations = (options: Options): ReadonlyMap<string, Operation> => {
+  const { machines, store, mapRuns, runner, arns } = options;
 
   const machineOf = (arn: string): KnownMachine => {
-    const name = /^arn:[\w-]+:states:[^:]*:[^:]*:stateMachine:([^:]+)$/.exec(arn)?.[1];
-    if (name === undefined) throw new ServiceError("InvalidArn", `Invalid Arn: '${arn}'`);
+    const [name = ""] = partsOf(MACHINE_ARN, arn);
     const machine = machines.get(name);
     if (machine === undefined || machine.arn !== arn) {
       throw new ServiceError("StateMachineDoesNotExist", `State Machine Does Not Exist: '${arn}'`);
@@ -90,28 +123,26 @@ export const makeOperations = (options: {
   };
 
   const executionOf = (arn: string): Execution => {
-    const [, machine, name] = /^arn:[\w-]+:states:[^:]*:[^:]*:execution:([^:]+):([^:]+)$/.exec(arn) ?? [];
-    if (machine === undefined || name === undefined) throw new ServiceError("InvalidArn", `Invalid Arn: '${arn}'`);
+    const [machine = "", name = ""] = partsOf(EXECUTION_ARN, arn);
     const execution = arns.execution(machine, name) === arn ? store.get(machine, name) : undefined;
-    if (execution === undefined) {
+    if (execution === undefined || execution.status === "PENDING") {
       throw new ServiceError("ExecutionDoesNotExist", `Execution Does Not Exist: '${arn}'`);
     }
     return execution;
   };
 
-  const item = (execution: Execution) => ({
-    executionArn: arns.execution(execution.machine, execution.name),
-    stateMachineArn: arns.machine(execution.machine),
-    name: execution.name,
-    status: execution.status,
-    startDate: seconds(execution.startedAt),
-    ...(execution.stoppedAt === undefined ? {} : { stopDate: seconds(execution.stoppedAt) }),
-    redriveCount: 0,
-  });
+  const mapRunArnOf = ({ mapRun }: Execution) => {
+    if (mapRun === null) return {};
+    const { machine, name } = mapRuns.at(mapRun);
+    return { mapRunArn: arns.mapRun(machine, name) };
+  };
 
   const startExecution: Operation = (given) => {
     const { stateMachineArn, name = randomUUID(), input } = StartInput.parse(given);
     const machine = machineOf(stateMachineArn);
+    if (machine.name.includes("/")) {
+      throw new ServiceError("StateMachineDoesNotExist", `State Machine Does Not Exist: '${stateMachineArn}'`);
+    }
     checkName(name);
     checkInput(input);
     const existing = store.get(machine.name, name);
@@ -120,42 +151,63 @@ export const makeOperations = (options: {
       if (existing.status === "RUNNING" && existing.input === input) {
         return { executionArn, startDate: seconds(existing.startedAt) };
       }
-      const expired = existing.stoppedAt !== undefined && existing.stoppedAt < Date.now() - RETENTION_MS;
+      const expired = existing.stoppedAt !== null && existing.stoppedAt < Date.now() - RETENTION_MS;
       if (!expired) {
         throw new ServiceError("ExecutionAlreadyExists", `Execution Already Exists: '${executionArn}'`);
       }
     }
-    const startedAt = Date.now();
-    runner.start(machine, { machine: machine.name, name, status: "RUNNING", input, startedAt });
+    const { startedAt } = runner.start(machine, name, input);
     return { executionArn, startDate: seconds(startedAt) };
   };
 
+  const redriveStatusOf = (execution: Execution) => {
+    const reason = notRedrivable(execution, store.eventCount(execution.position));
+    if (reason !== undefined) return { redriveStatus: "NOT_REDRIVABLE", redriveStatusReason: reason };
+    return { redriveStatus: execution.mapRun === null ? "REDRIVABLE" : "REDRIVABLE_BY_MAP_RUN" };
+  };
+
   const describeExecution: Operation = (given) => {
-    const execution = executionOf(ExecutionInput.parse(given).executionArn);
+    const { executionArn, includedData } = ExecutionInput.parse(given);
+    if (includedData === "METADATA_ONLY") {
+      throw new ServiceError("NotImplementedException", "DescribeExecution has no METADATA_ONLY here", 501);
+    }
+    const execution = executionOf(executionArn);
     const { input, output, error, cause } = execution;
     return {
-      ...item(execution),
+      ...executionItem(arns, execution),
+      ...mapRunArnOf(execution),
       input,
       inputDetails: { included: true },
-      ...(output === undefined ? {} : { output, outputDetails: { included: true } }),
-      ...(error === undefined ? {} : { error }),
-      ...(cause === undefined ? {} : { cause }),
-      redriveStatus: "NOT_REDRIVABLE",
+      ...(output === null ? {} : { output, outputDetails: { included: true } }),
+      ...(error === null ? {} : { error }),
+      ...(cause === null ? {} : { cause }),
+      ...redriveStatusOf(execution),
     };
   };
 
+  const { mapRunOf, ...mapRunOperations } = makeMapRunOperations(options, executionOf);
+
   const listExecutions: Operation = (given) => {
-    const { stateMachineArn, statusFilter, maxResults, nextToken } = ListInput.parse(given);
-    const machine = machineOf(stateMachineArn);
+    const { stateMachineArn, mapRunArn, statusFilter, redriveFilter, maxResults, nextToken } = ListInput.parse(given);
+    if ((stateMachineArn === undefined) === (mapRunArn === undefined)) {
+      const message = "Must provide a stateMachineArn or a mapRunArn, and not both";
+      throw new ServiceError("ValidationException", message);
+    }
     const limit = pageSize(maxResults);
     const before = decodeToken(nextToken, Number.MAX_SAFE_INTEGER);
-    const rows = store.list({ machine: machine.name, before, status: statusFilter ?? null, limit: limit + 1 });
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    return {
-      executions: page.map(({ execution }) => item(execution)),
-      ...(last === undefined ? {} : { nextToken: encodeToken(last.position) }),
-    };
+    const status = statusFilter ?? null;
+    const redriven = redriveFilter === undefined ? null : redriveFilter === "REDRIVEN";
+    const rows =
+      mapRunArn === undefined
+        ? store.list(machineOf(stateMachineArn ?? "").name, before, status, redriven, limit + 1)
+        : mapRuns.listChildren(mapRunOf(mapRunArn).position, before, status, redriven, limit + 1);
+    const { page, ...more } = pageOf(rows, limit);
+    const executions = page.map((execution) => ({
+      ...executionItem(arns, execution),
+      ...mapRunArnOf(execution),
+      ...(execution.items === null ? {} : { itemCount: execution.items }),
+    }));
+    return { executions, ...more };
   };
 
   const stopExecution: Operation = async (given) => {
@@ -165,42 +217,89 @@ export const makeOperations = (options: {
     return { stopDate: seconds(stopped.stoppedAt ?? Date.now()) };
   };
 
-  const getExecutionHistory: Operation = (given) => {
-    const query = HistoryInput.parse(given);
-    const events = runner.history(executionOf(query.executionArn)).map((event, index) => ({
-      id: index + 1,
-      previousEventId: index,
-      type: event.type,
-      timestamp: seconds(event.timestamp),
-      ...(query.includeExecutionData ? event.details : {}),
-    }));
-    if (query.reverseOrder) events.reverse();
-    const from = decodeToken(query.nextToken, 0);
-    const to = from + pageSize(query.maxResults);
-    return { events: events.slice(from, to), ...(to < events.length ? { nextToken: encodeToken(to) } : {}) };
+  const redriveExecution: Operation = (given) => {
+    const { executionArn, clientToken } = RedriveInput.parse(given);
+    const execution = executionOf(executionArn);
+    const { redrivenAt, redriveToken } = execution;
+    if (clientToken !== undefined && clientToken === redriveToken && redrivenAt !== null) {
+      if (Date.now() - redrivenAt < REDRIVE_TOKEN_MS) return { redriveDate: seconds(redrivenAt) };
+    }
+    const reason =
+      execution.mapRun === null
+        ? notRedrivable(execution, store.eventCount(execution.position))
+        : "Execution is a child of a Map Run and is redriven with its parent";
+    if (reason !== undefined) throw new ServiceError("ExecutionNotRedrivable", reason);
+    const again = runner.redrive(execution, clientToken);
+    return { redriveDate: seconds(again.redrivenAt ?? Date.now()) };
   };
 
-  const machineItem = (machine: KnownMachine) => ({
-    stateMachineArn: machine.arn,
-    name: machine.name,
-    type: "STANDARD",
-    creationDate: seconds(machine.createdAt),
+  const getExecutionHistory: Operation = (given) => {
+    const query = HistoryInput.parse(given);
+    const execution = executionOf(query.executionArn);
+    const from = decodeToken(query.nextToken, 0);
+    const { count } = runner.history(execution, 1, 0);
+    const { to, ...more } = slice(count, from, pageSize(query.maxResults));
+    const [first, last] = query.reverseOrder ? [count - to + 1, count - from] : [from + 1, to];
+    const events = runner.history(execution, first, last).events.map(({ id, previous, type, timestamp, details }) => ({
+      id,
+      previousEventId: previous,
+      type,
+      timestamp: seconds(timestamp),
+      ...(query.includeExecutionData ? details : {}),
+    }));
+    if (query.reverseOrder) events.reverse();
+    return { events, ...more };
+  };
+
+  const machineItem = ({ arn, name, type, createdAt }: KnownMachine) => ({
+    stateMachineArn: arn,
+    name,
+    type,
+    creationDate: seconds(createdAt),
   });
+  const definitionOf = (machine: KnownMachine, includedData: z.infer<typeof IncludedData>): string =>
+    includedData === "METADATA_ONLY" ? "{}" : JSON.stringify(machine.given);
 
   const describeStateMachine: Operation = (given) => {
-    const machine = machineOf(MachineInput.parse(given).stateMachineArn);
-    return { ...machineItem(machine), status: "ACTIVE", definition: JSON.stringify(machine.definition) };
+    const { stateMachineArn, includedData } = MachineInput.parse(given);
+    const machine = machineOf(stateMachineArn);
+    return { ...machineItem(machine), status: "ACTIVE", definition: definitionOf(machine, includedData) };
+  };
+
+  const describeStateMachineForExecution: Operation = (given) => {
+    const { executionArn, includedData } = ExecutionInput.parse(given);
+    const execution = executionOf(executionArn);
+    const machine = machineOf(arns.machine(execution.machine));
+    const { stateMachineArn, name, creationDate } = machineItem(machine);
+    const [, label] = machine.name.split("/");
+    return {
+      stateMachineArn,
+      name,
+      definition: definitionOf(machine, includedData),
+      updateDate: creationDate,
+      ...mapRunArnOf(execution),
+      ...(label === undefined ? {} : { label }),
+    };
   };
 
   const listStateMachines: Operation = (given) => {
     const { maxResults, nextToken } = ListMachinesInput.parse(given);
     const from = decodeToken(nextToken, 0);
-    const to = from + pageSize(maxResults);
-    const all = [...machines.values()];
-    return {
-      stateMachines: all.slice(from, to).map(machineItem),
-      ...(to < all.length ? { nextToken: encodeToken(to) } : {}),
-    };
+    const all = [...machines.values()].filter(({ name }) => !name.includes("/"));
+    const { to, ...more } = slice(all.length, from, pageSize(maxResults));
+    return { stateMachines: all.slice(from, to).map(machineItem), ...more };
+  };
+
+  const sendTaskSuccess: Operation = (given) => {
+    const { taskToken, output } = SuccessInput.parse(given);
+    runner.tokens.succeed(taskToken, output);
+  };
+  const sendTaskFailure: Operation = (given) => {
+    const { taskToken, error, cause } = FailureInput.parse(given);
+    runner.tokens.fail(taskToken, error, cause);
+  };
+  const sendTaskHeartbeat: Operation = (given) => {
+    runner.tokens.beat(z.object({ taskToken: TaskToken }).parse(given).taskToken);
   };
 
   return new Map<string, Operation>([
@@ -208,8 +307,16 @@ export const makeOperations = (options: {
     ["DescribeExecution", describeExecution],
     ["ListExecutions", listExecutions],
     ["StopExecution", stopExecution],
+    ["RedriveExecution", redriveExecution],
     ["GetExecutionHistory", getExecutionHistory],
     ["DescribeStateMachine", describeStateMachine],
+    ["DescribeStateMachineForExecution", describeStateMachineForExecution],
     ["ListStateMachines", listStateMachines],
+    ["SendTaskSuccess", sendTaskSuccess],
+    ["SendTaskFailure", sendTaskFailure],
+    ["SendTaskHeartbeat", sendTaskHeartbeat],
+    ["DescribeMapRun", mapRunOperations.describeMapRun],
+    ["ListMapRuns", mapRunOperations.listMapRuns],
+    ["UpdateMapRun", mapRunOperations.updateMapRun],
   ]);
 };

@@ -1,162 +1,149 @@
-import { setTimeout as pause } from "node:timers/promises";
-import {
-  ExecutionAbortedError,
-  ExecutionError,
-  type RunOptions,
-  StateMachine,
-  type StateMachineDefinition,
-} from "aws-local-stepfunctions";
-import { functionNameOf, type Invoke } from "../invoke.ts";
-import { MAX_TIMER_SECONDS, ORIGIN, type Prepared } from "./definition.ts";
-import { type HistoryEvent, readHistory } from "./history.ts";
-
-/** AWS's limit for the input and the output of a state and of an execution. */
-export const MAX_DATA_BYTES = 262_144;
-
-export interface Outcome {
-  readonly status: "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
-  readonly output?: string | undefined;
-  readonly error?: string | undefined;
-  readonly cause?: string | undefined;
-}
-
-export interface Run {
-  readonly outcome: Promise<Outcome>;
-  /** What has happened so far; complete once `outcome` is settled. */
-  readonly history: readonly HistoryEvent[];
-  /** Ends the execution with this outcome; no further task is invoked. Without effect once it has ended. */
-  stop(outcome: Outcome): void;
-}
+import type { Invoke } from "../invoke.ts";
+import { StateError, Stopped, withinLimit } from "./errors.ts";
+import { type Events, type History, makeHistory } from "./history.ts";
+import { runStates } from "./interpreter.ts";
+import type { Fields } from "./paths.ts";
+import type { Environment, Scope, StateMachineDefinition, Work } from "./scope.ts";
+import type { Checkpoint, Outcome } from "./store.ts";
+import { after } from "./timing.ts";
+import type { Tokens } from "./tokens.ts";
 
 export interface RunnableMachine {
   readonly name: string;
   readonly arn: string;
-  readonly prepared: Prepared;
-  readonly interpreter: StateMachine;
+  readonly definition: StateMachineDefinition;
   readonly timeoutSeconds: number | undefined;
 }
 
-type Json = Parameters<StateMachine["run"]>[0];
-type TaskHandlers = NonNullable<NonNullable<RunOptions["overrides"]>["taskResourceLocalHandlers"]>;
+/** What a run leaves behind, so that it can go on after a restart. */
+export interface Keeper {
+  /** `state` comes next; its input is the output of the last event. */
+  checkpoint(step: number, state: string, events: Events): void;
+  /** A part of the history, long before the next checkpoint. */
+  keep(step: number, events: Events): void;
+  readonly tokens: Tokens;
+  runMapRun(work: Work): Promise<unknown>;
+}
 
-/** An error that Retry and Catch see under `name`. */
-const taskError = (name: string, message: string): Error => {
-  const error = new Error(message);
-  error.name = name;
-  return error;
-};
+export interface Run {
+  /** Never rejects: every end is an outcome. The events of the end are in `history`, to be taken with it. */
+  readonly outcome: Promise<Outcome>;
+  readonly history: History;
+  /** How many checkpoints there are. */
+  step(): number;
+  /** Ends the execution with this outcome; no further task is invoked. Without effect once it has ended. */
+  stop(outcome: Outcome): void;
+}
 
-/** An error that no Retry and no Catch may match: the interpreter asks the error for these two properties. */
-const terminalError = (name: string, message: string): Error =>
-  Object.assign(taskError(name, message), { isRetryable: false, isCatchable: false });
+/** The states that do or await something: behind them is a checkpoint. The others are simply run again. */
+const EFFECTIVE = new Set(["Task", "Map", "Parallel", "Wait"]);
 
-/** Makes the machine once; validation belongs in a test, it costs more than an execution. */
-export const makeInterpreter = (prepared: Prepared): StateMachine =>
-  new StateMachine(prepared.definition as unknown as StateMachineDefinition, {
-    validationOptions: { noValidate: true },
-  });
+const contextOf = (machine: RunnableMachine, execution: Parameters<typeof runExecution>[0]["execution"]): Fields => ({
+  Execution: {
+    Id: execution.arn,
+    Input: JSON.parse(execution.input),
+    Name: execution.name,
+    StartTime: new Date(execution.startedAt).toISOString(),
+    RedriveCount: execution.redriveCount ?? 0,
+    ...(execution.redrivenAt ? { RedriveTime: new Date(execution.redrivenAt).toISOString() } : {}),
+  },
+  StateMachine: { Id: machine.arn, Name: machine.name },
+});
 
-const withinLimit = (what: string, text: string): string => {
-  if (Buffer.byteLength(text) > MAX_DATA_BYTES) {
-    throw terminalError(
-      "States.DataLimitExceeded",
-      `The ${what} is larger than the maximum number of bytes service limit (${MAX_DATA_BYTES}).`,
-    );
+const close = (history: History, previous: number, outcome: Outcome): void => {
+  const { error, cause } = outcome;
+  const details = { ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) };
+  switch (outcome.status) {
+    case "SUCCEEDED": {
+      const output = { output: outcome.output, outputDetails: { truncated: false } };
+      return void history.close("ExecutionSucceeded", previous, { executionSucceededEventDetails: output });
+    }
+    case "FAILED":
+      return void history.close("ExecutionFailed", previous, { executionFailedEventDetails: details });
+    case "TIMED_OUT":
+      return void history.close("ExecutionTimedOut", previous, { executionTimedOutEventDetails: details });
+    case "ABORTED":
+      return void history.close("ExecutionAborted", previous, { executionAbortedEventDetails: details });
   }
-  return text;
 };
 
-/** What Lambda's own failures are called in a state machine. */
-const lambdaServiceError = (error: unknown): Error => {
-  if (!(error instanceof Error)) return taskError("Lambda.Unknown", String(error));
-  return taskError(error.name === "Error" ? "Lambda.Unknown" : `Lambda.${error.name}`, error.message);
-};
-
-const invokeTask = async (invoke: Invoke, functionName: string, payload: unknown): Promise<Json> => {
-  const event: unknown = JSON.parse(withinLimit("task input", JSON.stringify(payload ?? {})));
-  const result = await invoke(functionName, event).catch((error: unknown) => {
-    throw lambdaServiceError(error);
-  });
-  if ("functionError" in result) {
-    const { errorType, errorMessage, trace } = result.functionError;
-    throw taskError(errorType, JSON.stringify({ errorType, errorMessage, ...(trace === undefined ? {} : { trace }) }));
-  }
-  return JSON.parse(withinLimit("task output", JSON.stringify(result.payload ?? null)));
-};
-
-const makeHandlers = (machine: RunnableMachine, invoke: Invoke, scale: number, signal: AbortSignal): TaskHandlers => {
-  const handlers: TaskHandlers = {};
-  for (const [name, { kind, resource }] of machine.prepared.tasks) {
-    handlers[name] = async (input) => {
-      // The interpreter goes on for a moment after an abort, and a pending retry fires at once.
-      if (signal.aborted) throw terminalError("States.Stopped", "the execution has ended");
-      if (kind === "function") return invokeTask(invoke, functionNameOf(resource), input);
-      const parameters = (input ?? {}) as Record<string, unknown>;
-      if (kind === "wait") {
-        await pause(Math.min(Number(parameters.Seconds) * scale, MAX_TIMER_SECONDS) * 1000, undefined, { signal });
-        return null;
-      }
-      const payload = await invokeTask(invoke, functionNameOf(String(parameters.FunctionName)), parameters.Payload);
-      return { StatusCode: 200, ExecutedVersion: "$LATEST", Payload: payload };
-    };
-  }
-  return handlers;
-};
-
-const failure = (error: unknown): Outcome => {
-  const cause = error instanceof ExecutionError ? error.cause : error;
-  if (!(cause instanceof Error)) return { status: "FAILED", error: "States.Runtime", cause: String(cause) };
-  // The interpreter's own words for a Fail state that names neither error nor cause.
-  const named = cause.name === "FailStateError" ? undefined : cause.name;
-  const said = cause.message === "Execution failed because of a Fail state" ? undefined : cause.message;
-  return { status: "FAILED", error: named, cause: said };
-};
-
-/** Runs one execution from its start. The promise within never rejects: every end is an outcome. */
-export const runExecution = (
-  machine: RunnableMachine,
-  execution: { readonly arn: string; readonly name: string; readonly input: string; readonly startedAt: number },
-  invoke: Invoke,
-  scale: number,
-): Run => {
+/** Runs one execution, from its start or from its last checkpoint. */
+export const runExecution = (options: {
+  machine: RunnableMachine;
+  execution: {
+    readonly arn: string;
+    readonly name: string;
+    readonly input: string;
+    readonly startedAt: number;
+    readonly redriveCount?: number;
+    readonly redrivenAt?: number | null;
+  };
+  checkpoint?: Checkpoint | undefined;
+  region: string;
+  invoke: Invoke;
+  scale: number;
+  keeper: Keeper;
+}): Run => {
+  const { machine, execution, checkpoint, keeper } = options;
+  let step = checkpoint?.step ?? 0;
   const ended = new AbortController();
-  const input: Json = JSON.parse(execution.input);
-  const startTime = new Date(execution.startedAt).toISOString();
-  const running = machine.interpreter.run(input, {
-    overrides: { taskResourceLocalHandlers: makeHandlers(machine, invoke, scale, ended.signal) },
-    context: {
-      Execution: { Id: execution.arn, Name: execution.name, Input: input, StartTime: startTime },
-      StateMachine: { Id: machine.arn, Name: machine.name },
-      [ORIGIN]: { Input: input, StartTime: startTime },
-    },
-  });
-  const history: HistoryEvent[] = [];
-  const read = readHistory(running.eventLogs, history);
-
+  const history = makeHistory(checkpoint?.event ?? 0, (events) => keeper.keep(step, events));
+  const environment: Environment = {
+    region: options.region,
+    context: contextOf(machine, execution),
+    history,
+    invoke: options.invoke,
+    scale: options.scale,
+    tokens: keeper.tokens,
+    runMapRun: keeper.runMapRun,
+  };
+  // AWS lets the first state refer to no event.
+  const scope: Scope = { environment, signal: ended.signal, place: String(step), event: checkpoint?.event ?? 0 };
   let stopped: Outcome | undefined;
+
+  const run = async (): Promise<Outcome> => {
+    const { definition } = machine;
+    if (checkpoint === undefined) {
+      history.add("ExecutionStarted", 0, {
+        executionStartedEventDetails: { input: execution.input, inputDetails: { truncated: false } },
+      });
+    }
+    const onTransition = (left: Fields, next: string) => {
+      if (!EFFECTIVE.has(String(left.Type)) && definition.States[next]?.Type !== "Wait") return;
+      step += 1;
+      scope.place = String(step);
+      keeper.checkpoint(step, next, history.take());
+    };
+    const start = checkpoint ?? { state: definition.StartAt, at: execution.startedAt };
+    const input: unknown = JSON.parse(checkpoint?.input ?? execution.input);
+    try {
+      const output = await runStates(definition, input, scope, start, onTransition);
+      return { status: "SUCCEEDED", output: withinLimit(machine.name, JSON.stringify(output ?? null)) };
+    } catch (error) {
+      if (error instanceof StateError) return { status: "FAILED", error: error.error, cause: error.why };
+      if (error instanceof Stopped && stopped !== undefined) return stopped;
+      const cause = error instanceof Error ? error.message : String(error);
+      return { status: "FAILED", error: "States.Runtime", cause };
+    }
+  };
+
   const stop = (outcome: Outcome) => {
     if (stopped !== undefined || ended.signal.aborted) return;
     stopped = outcome;
     ended.abort();
-    running.abort();
   };
-  const timer =
+  const deadline = (execution.redrivenAt ?? execution.startedAt) + (machine.timeoutSeconds ?? 0) * 1000;
+  const clear =
     machine.timeoutSeconds === undefined
       ? undefined
-      : setTimeout(() => stop({ status: "TIMED_OUT" }), Math.min(machine.timeoutSeconds, MAX_TIMER_SECONDS) * 1000);
-
+      : after(Math.max(deadline - Date.now(), 0), () => stop({ status: "TIMED_OUT" }));
   const settle = async (): Promise<Outcome> => {
-    try {
-      const output = withinLimit("execution output", JSON.stringify((await running.result) ?? null));
-      return { status: "SUCCEEDED", output };
-    } catch (error) {
-      return error instanceof ExecutionAbortedError && stopped !== undefined ? stopped : failure(error);
-    } finally {
-      clearTimeout(timer);
-      ended.abort();
-      // Without a reader the interpreter would keep its whole log in memory.
-      await read;
-    }
+    const outcome = await run();
+    clear?.();
+    // Ends what still waits: an invocation that has lost against its timeout, a token's heartbeat.
+    ended.abort();
+    close(history, scope.event, outcome);
+    return outcome;
   };
-  return { outcome: settle(), history, stop };
+  return { outcome: settle(), history, step: () => step, stop };
 };

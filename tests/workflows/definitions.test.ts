@@ -21,7 +21,7 @@ describe.each(each)("the definition of $name", ({ name, workflow }) => {
   });
 
   test("runs in the embedded cloud as on AWS", () => {
-    expect(() => prepareDefinition(name, definition, 1)).not.toThrow();
+    expect(() => prepareDefinition(name, definition)).not.toThrow();
   });
 
   test("is the same each time, and plain JSON", () => {

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { functionNameOf, type InvokeResult } from "../../local/invoke.ts";
 import { prepareDefinition } from "../../local/step-functions/definition.ts";
-import { makeInterpreter, type Outcome, runExecution } from "../../local/step-functions/run.ts";
+import type { HistoryEvent } from "../../local/step-functions/history.ts";
+import { type Keeper, runExecution } from "../../local/step-functions/run.ts";
+import type { Outcome } from "../../local/step-functions/store.ts";
 import type { WorkflowInput } from "../../shared/intent/intent.ts";
 import type { Definition, State, Workflow } from "../../workflows/asl.ts";
 import type { TaskName } from "../../workflows/tasks.ts";
@@ -91,12 +93,10 @@ export const run = async (
   workflow: Workflow,
   scripts: Readonly<Record<string, Script>> = {},
 ): Promise<{ outcome: Outcome; calls: readonly Call[]; tasks: readonly string[]; states: readonly string[] }> => {
-  const prepared = prepareDefinition(workflow.name, definitionOf(workflow), 0);
   const machine = {
     name: workflow.name,
     arn: `arn:aws:states:eu-central-1:123456789012:stateMachine:${workflow.name}`,
-    prepared,
-    interpreter: makeInterpreter(prepared),
+    definition: prepareDefinition(workflow.name, definitionOf(workflow)).definition,
     timeoutSeconds: undefined,
   };
   const calls: Call[] = [];
@@ -109,9 +109,20 @@ export const run = async (
   };
   const name = randomUUID();
   const execution = { arn: `${machine.arn}:${name}`, name, input: JSON.stringify(INPUT), startedAt: Date.now() };
-  const running = runExecution(machine, execution, invoke, 0);
+  const told: HistoryEvent[] = [];
+  const unused = (): never => {
+    throw new Error("no workflow uses this");
+  };
+  const keeper: Keeper = {
+    checkpoint: (_step, _state, { events }) => told.push(...events),
+    keep: (_step, { events }) => told.push(...events),
+    tokens: { open: unused },
+    runMapRun: unused,
+  };
+  const running = runExecution({ machine, execution, region: "eu-central-1", invoke, scale: 0, keeper });
   const outcome = await running.outcome;
-  const states = running.history.flatMap(({ type, details }) => {
+  told.push(...running.history.take().events);
+  const states = told.flatMap(({ type, details }) => {
     const entered = details?.stateEnteredEventDetails as { name?: string } | undefined;
     return type.endsWith("StateEntered") && entered?.name !== undefined ? [entered.name] : [];
   });

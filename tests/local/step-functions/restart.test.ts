@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SendTaskSuccessCommand, StopExecutionCommand } from "@aws-sdk/client-sfn";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Invoke } from "../../../local/invoke.ts";
+import { openDatabase } from "../../../local/sqlite.ts";
+import type { StatusChange } from "../../../local/step-functions.ts";
+import { done, one, task } from "../machines.ts";
+import { until } from "../until.ts";
+import { type Opened, openEngine, outputOf, typesOf } from "./engine.ts";
+
+let dir: string;
+let opened: Opened;
+let calls: string[] = [];
+let release: () => void = () => {};
+let tokens: string[] = [];
+
+const invoke: Invoke = async (name, payload) => {
+  calls.push(name);
+  if (name === "take") tokens.push((payload as { token: string }).token);
+  if (name !== "hang") return { payload: name };
+  await new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { payload: "late" };
+};
+const MACHINES = {
+  steps: one(task("first", { OutputPath: "$", ResultPath: "$.first", Next: "Hang" }), {
+    Hang: task(
+      "hang",
+      { OutputPath: "$", ResultPath: null, Next: "Last" },
+      { "name.$": "$$.Execution.Name", "input.$": "$$.Execution.Input" },
+    ),
+    Last: task("last", { OutputPath: "$", ResultPath: "$.last", End: true }),
+  }),
+  waits: one({ Type: "Wait", Seconds: 50_000, Next: "After" }, { After: task("after") }),
+  token: one(task("first", { Next: "Token" }), {
+    Token: {
+      Type: "Task",
+      Resource: "arn:aws:states:::lambda:invoke.waitForTaskToken",
+      Parameters: { FunctionName: "take", Payload: { "token.$": "$$.Task.Token" } },
+      End: true,
+    },
+  }),
+};
+const open = async (machines: Record<string, object> = MACHINES, publish?: (event: StatusChange) => void) => {
+  opened = await openEngine({ machines, invoke, dir, ...(publish === undefined ? {} : { publish }) });
+};
+const ran = (name: string) => calls.filter((call) => call === name).length;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "step-functions-restart-"));
+  calls = [];
+  tokens = [];
+});
+afterEach(async () => {
+  release();
+  await opened.stop();
+  rmSync(dir, { recursive: true });
+});
+
+test("an execution goes on with the state that comes next, with its context and its history", async () => {
+  await open();
+  const arn = await opened.begin("steps", { a: 1 }, "kept");
+  const { startDate } = await opened.describe(arn);
+  await until(() => ran("hang") === 1, { what: "the second task" });
+  await opened.stop();
+  release();
+
+  await open();
+  await until(() => ran("hang") === 2, { what: "the second task, again" });
+  expect(await opened.describe(arn)).toMatchObject({ status: "RUNNING", startDate });
+  release();
+  const execution = await opened.ended(arn);
+
+  expect(execution.status).toBe("SUCCEEDED");
+  expect([ran("first"), ran("hang"), ran("last")]).toEqual([1, 2, 1]);
+  const events = await opened.history(arn);
+  expect(events.map(({ id }) => id)).toEqual(events.map((_, index) => index + 1));
+  expect(typesOf(events).filter((type) => type === "TaskStateEntered")).toHaveLength(3);
+  const scheduled = events.filter(({ type }) => type === "TaskScheduled")[1]?.taskScheduledEventDetails;
+  expect(JSON.parse(scheduled?.parameters ?? "").Payload).toEqual({ name: "kept", input: { a: 1 } });
+});
+
+test("a history can be read in full while the execution runs, stored and unstored parts together", async () => {
+  await open();
+  const arn = await opened.begin("steps");
+  await until(() => ran("hang") === 1, { what: "the second task" });
+  const events = await opened.history(arn);
+
+  expect(typesOf(events).slice(-4)).toEqual(["TaskStateExited", "TaskStateEntered", "TaskScheduled", "TaskStarted"]);
+  expect(events.map(({ id }) => id)).toEqual(events.map((_, index) => index + 1));
+});
+
+test("a definition that has lost the state that comes next runs from its start", async () => {
+  await open();
+  const arn = await opened.begin("steps");
+  await until(() => ran("hang") === 1, { what: "the second task" });
+  await opened.stop();
+  release();
+
+  await open({ steps: one(task("first", { Next: "Other" }), { Other: done }) });
+  expect(await opened.ended(arn)).toMatchObject({ status: "SUCCEEDED", output: '"handled"' });
+  expect(ran("first")).toBe(2);
+  expect(typesOf(await opened.history(arn)).filter((type) => type === "ExecutionStarted")).toHaveLength(1);
+});
+
+test("an execution whose machine is gone fails", async () => {
+  await open();
+  const arn = await opened.begin("steps");
+  await until(() => ran("hang") === 1, { what: "the second task" });
+  await opened.stop();
+  release();
+
+  await open({ waits: MACHINES.waits });
+  expect(await opened.describe(arn)).toMatchObject({ status: "FAILED", error: "States.Runtime" });
+});
+
+test("a Wait is counted from when it was entered, before the restart", async () => {
+  await open();
+  const arn = await opened.begin("waits");
+  await opened.stop();
+  const database = openDatabase(join(dir, "step-functions.db"), "");
+  database.prepare("UPDATE executions SET started_at = started_at - 600000").run();
+  database.close();
+
+  // The scale of the tests makes 500 seconds of the Wait, which are over.
+  await open();
+  expect(await opened.ended(arn)).toMatchObject({ status: "SUCCEEDED" });
+});
+
+test("a task token stays good, and its function is not invoked again", async () => {
+  await open();
+  const arn = await opened.begin("token");
+  const history = await until(
+    async () => {
+      const events = await opened.history(arn);
+      return typesOf(events).includes("TaskSubmitted") ? events : undefined;
+    },
+    { what: "the submission" },
+  );
+  expect(history).toHaveLength(10);
+  await opened.stop();
+
+  await open();
+  await opened.client.send(new SendTaskSuccessCommand({ taskToken: tokens[0], output: '"yes"' }));
+  expect(outputOf(await opened.ended(arn))).toBe("yes");
+  expect([ran("first"), ran("take")]).toEqual([1, 1]);
+});
+
+test("status changes that were not published are published", async () => {
+  await open(MACHINES, () => {
+    throw new Error("the bus is gone");
+  });
+  const arn = await opened.begin("token");
+  await opened.client.send(new StopExecutionCommand({ executionArn: arn }));
+  await opened.stop();
+
+  const published: StatusChange[] = [];
+  await open(MACHINES, (event) => published.push(event));
+  expect(published).toMatchObject([{ resources: [arn], detail: { status: "ABORTED" } }]);
+});
+
+test("a name is free again 90 days after its execution has ended, and not before", async () => {
+  await open({ pass: one(done) });
+  const arn = await opened.begin("pass", {}, "old");
+  await opened.ended(arn);
+  const age = (days: number) => {
+    const database = openDatabase(join(dir, "step-functions.db"), "");
+    database.prepare("UPDATE executions SET stopped_at = ?").run(Date.now() - days * 24 * 3_600_000);
+    database.close();
+  };
+  age(89.9);
+  await expect(opened.begin("pass", {}, "old")).rejects.toMatchObject({ name: "ExecutionAlreadyExists" });
+  age(90.1);
+  expect(await opened.begin("pass", { again: true }, "old")).toBe(arn);
+  await opened.ended(arn);
+  expect(typesOf(await opened.history(arn))).toHaveLength(4);
+
+  age(90.1);
+  await opened.stop();
+  await open({ pass: one(done) });
+  await expect(opened.describe(arn)).rejects.toMatchObject({ name: "ExecutionDoesNotExist" });
+});
+
+test("a definition is validated once for a folder", async () => {
+  await open();
+  const count = () => {
+    const database = openDatabase(join(dir, "step-functions.db"), "");
+    const row = database.prepare("SELECT COUNT(*) AS count FROM accepted").get();
+    database.close();
+    return row?.count;
+  };
+  expect(count()).toBe(3);
+  await opened.stop();
+  await open();
+  expect(count()).toBe(3);
+});
