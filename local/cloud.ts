@@ -49,7 +49,23 @@ export interface Cloud {
   readonly close: () => Promise<void>;
 }
 
-export class DataTaken extends Error {}
+/** The data folder cannot be used, and the message says why. */
+export class DataUnusable extends Error {}
+
+/** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
+const DATA_VERSION = "2";
+
+const checkVersion = (dir: string): void => {
+  const file = join(dir, "version");
+  const isNew = !existsSync(join(dir, "keys.json"));
+  if (isNew) writeFileSync(file, DATA_VERSION);
+  const found = existsSync(file) ? readFileSync(file, "utf8") : "1";
+  if (found !== DATA_VERSION) {
+    throw new DataUnusable(
+      `${dir} is of data version ${found}, and this embedded cloud needs ${DATA_VERSION}: delete it, or name another folder`,
+    );
+  }
+};
 
 /** One supervisor a data folder: the lock goes with the process, however that ends. */
 const lock = (dir: string): DatabaseSync => {
@@ -58,7 +74,7 @@ const lock = (dir: string): DatabaseSync => {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
-    throw new DataTaken(`another embedded cloud runs on ${dir}`, { cause: error });
+    throw new DataUnusable(`another embedded cloud runs on ${dir}`, { cause: error });
   }
   return database;
 };
@@ -130,6 +146,7 @@ const start = async (
   };
 
   later(lock(dir));
+  checkVersion(dir);
   removeEndpoints(dir);
   mkdirSync(state("logs"), { recursive: true });
   const cloudLog = createWriteStream(state("logs/cloud.jsonl"), { flags: "a" });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -159,10 +159,20 @@ describe("cannot start", () => {
     expect(printed).toContain("another embedded cloud runs on");
   });
 
+  test("and says that the data folder is of another version", async () => {
+    const older = join(dir, "older");
+    mkdirSync(older, { recursive: true });
+    writeFileSync(join(older, "keys.json"), "{}");
+    const { code, printed } = await main(["--data", older, "--port-base", String(await freePortBase())]);
+    expect(code).toBe(1);
+    expect(printed).toContain("is of data version 1");
+  });
+
   test.each([
     [["--port-base", "abc"], "--port-base must be a number"],
     [["--port-base", "70000"], "--port-base must be a number"],
     [["--colour", "red"], "--colour"],
+    [["--fault", "iot:*,kind=odd"], "--fault iot:*,kind=odd: kind"],
   ])("and names the wrong option in %j", async (args, told) => {
     const { code, printed } = await main(["--data", dir, ...args]);
     expect(code).toBe(2);
