@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { JsonShapeDeserializer, JsonShapeSerializer } from "@aws-sdk/core/protocols";
 import type { NormalizedSchema } from "@smithy/core/schema";
 import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
+import type { Throttle } from "../throttle.ts";
 import { type Model, Validator } from "./constraints.ts";
 import { AwsError, serializationError } from "./errors.ts";
 import type { Handlers } from "./operations.ts";
@@ -18,6 +19,8 @@ export interface JsonServiceOptions<Module extends object, Context> {
   readonly handlers: Handlers<Module, Context>;
   readonly context: Context;
   readonly faults: Faults;
+  /** Refuses calls that come too often; all are taken if it is not given. */
+  readonly throttle?: Throttle;
   /** How this service words a request that breaks its constraints. */
   readonly validationError: (message: string) => AwsError;
   /** The code of this service's answer (500) to a failure that is not the client's. */
@@ -147,6 +150,8 @@ class JsonService<Module extends object, Context> {
   }
 
   #act({ route, labels }: Found, query: URLSearchParams, headers: IncomingMessage["headers"], body: Buffer): unknown {
+    if (this.#options.throttle?.(route.name) === false)
+      throw new AwsError("ThrottlingException", this.#statusOf("ThrottlingException"), "Rate exceeded");
     const input = this.#input(route, labels, query, headers, body);
     const failures = this.#validator.check(route.name, input);
     if (failures.length > 0) {
@@ -238,6 +243,11 @@ class JsonService<Module extends object, Context> {
     response.writeHead(status, { "content-type": "application/json" }).end(text);
   }
 
+  /** The HTTP status that the service's model gives to an error. */
+  #statusOf(code: string): number {
+    return Number(this.#errors.get(code)?.getMergedTraits().httpError ?? 400);
+  }
+
   #fail(response: ServerResponse, error: AwsError): void {
     const schema = this.#errors.get(error.code);
     const fields: Record<string, unknown> = { message: error.message, ...error.extra };
@@ -259,8 +269,8 @@ class JsonService<Module extends object, Context> {
  *
  * Answers `UnknownOperationException` (404) to a path that no operation has, `NotImplemented` (501) to an operation
  * without a handler, `SerializationException` (400) to what cannot be read, the service's validation error to what
- * breaks its constraints, and `internalErrorCode` (500), after writing it to the log, to an unexpected
- * failure.
+ * breaks its constraints, `ThrottlingException` to what `throttle` refuses, and `internalErrorCode` (500), after writing
+ * it to the log, to an unexpected failure.
  *
  * Protocol: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
  */

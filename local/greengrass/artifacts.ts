@@ -1,5 +1,5 @@
 import type { Store } from "../aws-json/store.ts";
-import type { ComponentState, ComponentVersionRow } from "./components.ts";
+import type { ComponentState, ComponentVersionRow } from "./component-versions.ts";
 import { type Recipe, s3Uris, withDigests } from "./recipe.ts";
 
 /** What is known of an artifact in S3, or why it cannot be read. */
@@ -9,6 +9,21 @@ export type ReadArtifact = (
 
 /** The sum of a component version's artifacts: https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html */
 const MAX_BYTES = 2 * 1024 ** 3;
+
+const describeErrors = (errors: Readonly<Record<string, string>>): string =>
+  `Encountered following errors in Artifacts: {${Object.entries(errors)
+    .map(([uri, error]) => `${uri} = ${error}`)
+    .join(", ")}}`;
+
+/** What AWS says of artifacts that cannot be read, or undefined when all can. */
+export const unreadable = async (recipe: Recipe, readArtifact: ReadArtifact): Promise<string | undefined> => {
+  const errors: Record<string, string> = {};
+  for (const uri of s3Uris(recipe)) {
+    const artifact = await readArtifact(uri);
+    if ("error" in artifact) errors[uri] = artifact.error;
+  }
+  return Object.keys(errors).length === 0 ? undefined : describeErrors(errors);
+};
 
 /**
  * Takes component versions from REQUESTED over INITIATED to DEPLOYABLE, with the digests in their recipes, or to FAILED.
@@ -60,9 +75,7 @@ export class ArtifactReader {
       digests.set(uri, artifact.sha256Base64);
       size += artifact.size;
     }
-    const broken = Object.entries(errors).map(([uri, error]) => `${uri} = ${error}`);
-    if (broken.length > 0)
-      this.#settle(arn, "FAILED", `Encountered following errors in Artifacts: {${broken.join(", ")}}`, errors);
+    if (Object.keys(errors).length > 0) this.#settle(arn, "FAILED", describeErrors(errors), errors);
     else if (size > MAX_BYTES)
       this.#settle(arn, "FAILED", `The artifacts have ${size} bytes; at most ${MAX_BYTES} are allowed`, {});
     else this.#settle(arn, "DEPLOYABLE", "NONE", {}, withDigests(recipe, digests));

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { AwsError } from "../aws-json/errors.ts";
 import type { Greengrass } from "./state.ts";
 
 export const CLIENT_TOKENS_SCHEMA = `
@@ -63,4 +64,27 @@ export const remember = (
     JSON.stringify(response),
     now,
   );
+};
+
+/**
+ * Does what takes time for a request with a token, and keeps others with it out.
+ * @throws RequestAlreadyInProgressException (400) while an earlier request with the token is being processed.
+ * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_CreateComponentVersion.html
+ */
+export const exclusively = async <T>(
+  { inProgress }: Greengrass,
+  operation: string,
+  token: string | undefined,
+  work: () => Promise<T>,
+): Promise<T> => {
+  if (token === undefined) return work();
+  const key = `${operation} ${token}`;
+  if (inProgress.has(key))
+    throw new AwsError("RequestAlreadyInProgressException", 400, "A request with this clientToken is being processed");
+  inProgress.add(key);
+  try {
+    return await work();
+  } finally {
+    inProgress.delete(key);
+  }
 };

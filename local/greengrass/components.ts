@@ -1,51 +1,25 @@
 import semver from "semver";
-import { AwsError } from "../aws-json/errors.ts";
 import { afterToken, cut } from "../aws-json/paging.ts";
-import { fingerprint, recall, remember } from "./client-tokens.ts";
-import { conflict, invalid, invalidToken, notFound } from "./errors.ts";
+import { unreadable } from "./artifacts.ts";
+import { exclusively, fingerprint, recall, remember } from "./client-tokens.ts";
+import {
+  type ComponentVersion,
+  componentArn,
+  componentVersionArn,
+  findComponentVersion,
+  getComponentVersion,
+  type Scope,
+  versionsOf,
+} from "./component-versions.ts";
+import { conflict, invalid, invalidToken, notEmulated, notFound, quotaExceeded } from "./errors.ts";
+import { publicComponents } from "./public-components.ts";
 import { platforms, type Recipe, readRecipe, writeRecipe } from "./recipe.ts";
 import { DEFAULT_PAGE, type Greengrass, type GreengrassHandlers } from "./state.ts";
 import { dropTags, tagsOf, writeTags } from "./tags.ts";
 
-export const COMPONENTS_SCHEMA = `
-  CREATE TABLE IF NOT EXISTS component_versions (
-    arn TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, recipe TEXT NOT NULL,
-    state TEXT NOT NULL, message TEXT NOT NULL, errors TEXT NOT NULL, created_at INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS component_versions_by_name ON component_versions (name);
-`;
-
-export type ComponentState = "REQUESTED" | "INITIATED" | "DEPLOYABLE" | "FAILED";
-
-export interface ComponentVersionRow {
-  readonly arn: string;
-  readonly name: string;
-  readonly version: string;
-  /** JSON; with the artifacts' digests once they were read. */
-  readonly recipe: string;
-  readonly state: ComponentState;
-  readonly message: string;
-  /** JSON: what is wrong, by artifact. */
-  readonly errors: string;
-  readonly created_at: number;
-}
-
-const componentArn = (greengrass: Greengrass, name: string): string => greengrass.arn(`components:${name}`);
-
-export const componentVersionArn = (greengrass: Greengrass, name: string, version: string): string =>
-  `${componentArn(greengrass, name)}:versions:${version}`;
-
-export const findComponentVersion = (greengrass: Greengrass, arn: string): ComponentVersionRow | undefined =>
-  greengrass.store.get<ComponentVersionRow>("SELECT * FROM component_versions WHERE arn = ?", arn);
-
-/** @throws ResourceNotFoundException (404) */
-const getComponentVersion = (greengrass: Greengrass, arn: string): ComponentVersionRow => {
-  const row = findComponentVersion(greengrass, arn);
-  if (row === undefined) throw notFound(`The component version ${arn} does not exist`, arn, "COMPONENT");
-  return row;
-};
-
-const recipeOf = (row: ComponentVersionRow): Recipe => JSON.parse(row.recipe) as Recipe;
+/** Of components, and of the versions of each: https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html */
+const MAX_COMPONENTS = 5_000;
+const MAX_VERSIONS = 5_000;
 
 interface CreatedVersion {
   readonly arn: string;
@@ -61,42 +35,72 @@ const createdAnswer = ({ createdAt, ...version }: CreatedVersion) => ({
   status: { componentState: "REQUESTED", message: "NONE", errors: {}, vendorGuidance: "ACTIVE" } as const,
 });
 
-const summary = (row: ComponentVersionRow) => {
-  const recipe = recipeOf(row);
-  return {
-    arn: row.arn,
-    componentVersion: row.version,
-    creationTimestamp: new Date(row.created_at),
-    description: recipe.ComponentDescription,
-    publisher: recipe.ComponentPublisher,
-    platforms: platforms(recipe),
-  };
+const summary = ({ arn, version, recipe, createdAt }: ComponentVersion) => ({
+  arn,
+  componentVersion: version,
+  creationTimestamp: createdAt,
+  description: recipe.ComponentDescription,
+  publisher: recipe.ComponentPublisher,
+  platforms: platforms(recipe),
+});
+
+/** @throws ConflictException (409) for a version that exists; ServiceQuotaExceededException (402) */
+const admit = (greengrass: Greengrass, recipe: Recipe): void => {
+  const { store, accountId } = greengrass;
+  const { ComponentName: name, ComponentVersion: version } = recipe;
+  const arn = componentVersionArn(greengrass, name, version);
+  // A version that failed keeps its number until it is deleted: versions never change.
+  if (findComponentVersion(greengrass, arn) !== undefined)
+    throw conflict(`Component [${name} : ${version}] for account [${accountId}] already exists`, arn, "COMPONENT");
+  const count = (sql: string, ...parameters: string[]) => store.get<{ n: number }>(sql, ...parameters)?.n ?? 0;
+  const versions = count("SELECT count(*) AS n FROM component_versions WHERE name = ?", name);
+  if (versions >= MAX_VERSIONS)
+    throw quotaExceeded(`Component ${name} has ${MAX_VERSIONS} versions already`, name, "COMPONENT");
+  if (versions === 0 && count("SELECT count(DISTINCT name) AS n FROM component_versions") >= MAX_COMPONENTS)
+    throw quotaExceeded(`The account has ${MAX_COMPONENTS} components already`, name, "COMPONENT");
 };
 
-/** All versions of a component, the greatest first. */
-const versionsOf = (greengrass: Greengrass, name: string): ComponentVersionRow[] =>
-  greengrass.store
-    .all<ComponentVersionRow>("SELECT * FROM component_versions WHERE name = ?", name)
-    .sort((one, other) => semver.compareBuild(other.version, one.version));
+const insertVersion = (
+  greengrass: Greengrass,
+  recipe: Recipe,
+  tags: Record<string, string> | undefined,
+  keep: (created: CreatedVersion) => void,
+): CreatedVersion => {
+  const created: CreatedVersion = {
+    arn: componentVersionArn(greengrass, recipe.ComponentName, recipe.ComponentVersion),
+    componentName: recipe.ComponentName,
+    componentVersion: recipe.ComponentVersion,
+    createdAt: Date.now(),
+  };
+  greengrass.store.transact(() => {
+    greengrass.store.run(
+      "INSERT INTO component_versions VALUES (?, ?, ?, ?, 'REQUESTED', 'NONE', '{}', ?)",
+      created.arn,
+      created.componentName,
+      created.componentVersion,
+      JSON.stringify(recipe),
+      created.createdAt,
+    );
+    writeTags(greengrass, created.arn, tags);
+    keep(created);
+  });
+  return created;
+};
 
 const OPERATION = "CreateComponentVersion";
 
 export const componentHandlers: GreengrassHandlers = {
   /**
-   * Takes a recipe and answers at once; the artifacts are read afterwards. The same client token with the same recipe
-   * gets the same answer.
+   * Takes a recipe and answers at once; the artifacts are read afterwards, unless the stand-in is set to refuse what it
+   * cannot read. The same client token with the same recipe gets the same answer.
    *
    * @throws ValidationException (400) for what is no recipe; ConflictException (409) for a version that exists, and for
-   * a token that was used with another request.
+   * a token that was used with another request; ServiceQuotaExceededException (402); RequestAlreadyInProgressException
+   * (400) for a token whose first request is being processed.
    * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_CreateComponentVersion.html
    */
-  CreateComponentVersion: (input, greengrass) => {
-    if (input.lambdaFunction !== undefined)
-      throw new AwsError(
-        "NotImplemented",
-        501,
-        "greengrass:CreateComponentVersion of a Lambda function is not emulated",
-      );
+  CreateComponentVersion: async (input, greengrass) => {
+    if (input.lambdaFunction !== undefined) throw notEmulated(`${OPERATION} of a Lambda function`);
     if (input.inlineRecipe === undefined) throw invalid("Invalid Input: inlineRecipe or lambdaFunction is required");
     const request = fingerprint(input);
     const earlier = recall(greengrass, OPERATION, input.clientToken, request);
@@ -105,76 +109,70 @@ export const componentHandlers: GreengrassHandlers = {
       throw conflict("The clientToken was used with another request", input.clientToken ?? "", "COMPONENT");
 
     const recipe = readRecipe(input.inlineRecipe);
-    const arn = componentVersionArn(greengrass, recipe.ComponentName, recipe.ComponentVersion);
-    if (findComponentVersion(greengrass, arn) !== undefined)
-      throw conflict(
-        `Component [${recipe.ComponentName} : ${recipe.ComponentVersion}] for account [${greengrass.accountId}] already exists`,
-        arn,
-        "COMPONENT",
+    const create = (): CreatedVersion => {
+      admit(greengrass, recipe);
+      const created = insertVersion(greengrass, recipe, input.tags, (version) =>
+        remember(greengrass, OPERATION, input.clientToken, request, version),
       );
-    const created: CreatedVersion = {
-      arn,
-      componentName: recipe.ComponentName,
-      componentVersion: recipe.ComponentVersion,
-      createdAt: Date.now(),
+      greengrass.initiate(created.arn);
+      return created;
     };
-    greengrass.store.transact(() => {
-      greengrass.store.run(
-        "INSERT INTO component_versions VALUES (?, ?, ?, ?, 'REQUESTED', 'NONE', '{}', ?)",
-        arn,
-        recipe.ComponentName,
-        recipe.ComponentVersion,
-        JSON.stringify(recipe),
-        created.createdAt,
-      );
-      writeTags(greengrass, arn, input.tags);
-      remember(greengrass, OPERATION, input.clientToken, request, created);
+    if (!greengrass.refusesUnreadable) return createdAnswer(create());
+    return exclusively(greengrass, OPERATION, input.clientToken, async () => {
+      const message = await unreadable(recipe, greengrass.readArtifact);
+      if (message !== undefined) throw invalid(`Invalid Input: ${message}`);
+      return createdAnswer(create());
     });
-    greengrass.initiate(arn);
-    return createdAnswer(created);
   },
 
   DescribeComponent: (input, greengrass) => {
-    const row = getComponentVersion(greengrass, input.arn);
+    const version = getComponentVersion(greengrass, input.arn);
     return {
-      ...summary(row),
-      componentName: row.name,
+      ...summary(version),
+      componentName: version.name,
       status: {
-        componentState: row.state,
-        message: row.message,
-        errors: JSON.parse(row.errors) as Record<string, string>,
+        componentState: version.state,
+        message: version.message,
+        errors: version.errors,
         vendorGuidance: "ACTIVE",
       },
-      tags: tagsOf(greengrass, row.arn),
+      tags: tagsOf(greengrass, version.arn),
     };
   },
 
   GetComponent: (input, greengrass) => {
-    const row = getComponentVersion(greengrass, input.arn);
+    const version = getComponentVersion(greengrass, input.arn);
     const recipeOutputFormat = input.recipeOutputFormat ?? "JSON";
     return {
       recipeOutputFormat,
-      recipe: writeRecipe(recipeOf(row), recipeOutputFormat),
-      tags: tagsOf(greengrass, row.arn),
+      recipe: writeRecipe(version.recipe, recipeOutputFormat),
+      tags: tagsOf(greengrass, version.arn),
     };
   },
 
-  /** Without a scope, this account's components; the public ones are not emulated, so that there are none. */
+  /** Without a scope, this account's components. https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ListComponents.html */
   ListComponents: (input, greengrass) => {
-    if (input.scope === "PUBLIC") return { components: [] };
+    const scope: Scope = input.scope ?? "PRIVATE";
     const limit = input.maxResults ?? DEFAULT_PAGE;
     const [after = ""] = afterToken(input.nextToken, invalidToken) ?? [];
-    const rows = greengrass.store.all<{ name: string }>(
-      "SELECT DISTINCT name FROM component_versions WHERE name > ? ORDER BY name LIMIT ?",
-      after,
-      limit + 1,
-    );
-    const page = cut(rows, limit, (row) => [row.name]);
+    const names =
+      scope === "PRIVATE"
+        ? greengrass.store
+            .all<{ name: string }>(
+              "SELECT DISTINCT name FROM component_versions WHERE name > ? ORDER BY name LIMIT ?",
+              after,
+              limit + 1,
+            )
+            .map(({ name }) => name)
+        : Object.keys(publicComponents)
+            .sort()
+            .filter((name) => name > String(after));
+    const page = cut(names, limit, (name) => [name]);
     return {
-      components: page.items.map(({ name }) => {
-        const [latest] = versionsOf(greengrass, name);
+      components: page.items.map((name) => {
+        const [latest] = versionsOf(greengrass, name, scope);
         return {
-          arn: componentArn(greengrass, name),
+          arn: componentArn(greengrass, name, scope),
           componentName: name,
           latestVersion: latest === undefined ? undefined : summary(latest),
         };
@@ -186,17 +184,18 @@ export const componentHandlers: GreengrassHandlers = {
   /** Greater versions first: https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ListComponentVersions.html */
   ListComponentVersions: (input, greengrass) => {
     const name = input.arn.slice(input.arn.lastIndexOf(":") + 1);
-    const all = input.arn === componentArn(greengrass, name) ? versionsOf(greengrass, name) : [];
+    const scope = (["PRIVATE", "PUBLIC"] as const).find((one) => input.arn === componentArn(greengrass, name, one));
+    const all = scope === undefined ? [] : versionsOf(greengrass, name, scope);
     if (all.length === 0) throw notFound(`The component ${input.arn} does not exist`, input.arn, "COMPONENT");
     const limit = input.maxResults ?? DEFAULT_PAGE;
     const after = semver.parse(String(afterToken(input.nextToken, invalidToken)?.[0] ?? ""));
     const rest = after === null ? all : all.filter(({ version }) => semver.compareBuild(version, after) < 0);
-    const page = cut(rest, limit, (row) => [row.version]);
+    const page = cut(rest, limit, ({ version }) => [version]);
     return {
-      componentVersions: page.items.map((row) => ({
-        componentName: row.name,
-        componentVersion: row.version,
-        arn: row.arn,
+      componentVersions: page.items.map(({ name: componentName, version: componentVersion, arn }) => ({
+        componentName,
+        componentVersion,
+        arn,
       })),
       nextToken: page.next,
     };
@@ -207,7 +206,8 @@ export const componentHandlers: GreengrassHandlers = {
    * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_DeleteComponent.html
    */
   DeleteComponent: (input, greengrass) => {
-    const row = getComponentVersion(greengrass, input.arn);
+    const row = findComponentVersion(greengrass, input.arn);
+    if (row === undefined) throw notFound(`The account has no component version ${input.arn}`, input.arn, "COMPONENT");
     if (row.state === "REQUESTED" || row.state === "INITIATED")
       throw conflict(`The component version ${row.arn} is still being created`, row.arn, "COMPONENT");
     greengrass.store.transact(() => {

@@ -1,9 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { afterToken, cut } from "../aws-json/paging.ts";
 import { fingerprint, recall, remember } from "./client-tokens.ts";
-import { componentVersionArn, findComponentVersion } from "./components.ts";
-import { conflict, invalid, invalidToken, notFound } from "./errors.ts";
-import { DEFAULT_PAGE, type Greengrass, type GreengrassHandlers } from "./state.ts";
+import {
+  type CreateDeploymentInput,
+  checkComponents,
+  checkSize,
+  type Document,
+  documentOf,
+  jobDocument,
+  type Revision,
+  thingOf,
+} from "./deployment-documents.ts";
+import { recordThingDeployment, requestCancel, requestJob, settleJobs } from "./deployment-jobs.ts";
+import { conflict, invalidToken, notEmulated, notFound } from "./errors.ts";
+import type { Greengrass, GreengrassHandlers } from "./state.ts";
 import { dropTags, tagsOf, writeTags } from "./tags.ts";
 
 export const DEPLOYMENTS_SCHEMA = `
@@ -19,18 +29,15 @@ export const DEPLOYMENTS_SCHEMA = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-type CreateDeploymentInput = Parameters<NonNullable<GreengrassHandlers["CreateDeployment"]>>[0];
-type Components = NonNullable<CreateDeploymentInput["components"]>;
+/** Where ListDeployments names no limit: https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ListDeployments.html */
+const DEPLOYMENTS_PAGE = 50;
 
-/** What a deployment deploys and how, as it was given; with the service's defaults for the policies. */
-type Document = Pick<CreateDeploymentInput, "components" | "deploymentPolicies" | "iotJobConfiguration">;
-
-interface DeploymentRow {
+export interface DeploymentRow {
   readonly id: string;
   readonly target: string;
   readonly revision: number;
   readonly name: string | null;
-  readonly status: "ACTIVE" | "CANCELED" | "INACTIVE";
+  readonly status: "ACTIVE" | "COMPLETED" | "CANCELED" | "FAILED" | "INACTIVE";
   readonly latest: number;
   readonly parent_target: string | null;
   readonly job_id: string | null;
@@ -48,56 +55,7 @@ const getDeployment = (greengrass: Greengrass, id: string): DeploymentRow => {
   return row;
 };
 
-const deploymentArn = (greengrass: Greengrass, id: string): string => greengrass.arn(`deployments:${id}`);
-
-/** Components that AWS publishes; nothing is known of their versions here. */
-const isPublic = (name: string): boolean => name.startsWith("aws.greengrass.");
-
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-/**
- * @throws ResourceNotFoundException (404) for component versions that the account has not got; ValidationException
- * (400) for ones that are not deployable, without a version, or with a configuration update that is not JSON.
- */
-const checkComponents = (greengrass: Greengrass, components: Components): void => {
-  for (const [name, specification] of Object.entries(components)) {
-    const version = specification.componentVersion;
-    if (version === undefined) throw invalid(`Invalid Input: component ${name} has no componentVersion`);
-    const { merge, reset = [] } = specification.configurationUpdate ?? {};
-    if (merge !== undefined && !isJson(merge))
-      throw invalid(`Invalid Input: the configuration to merge of component ${name} is not JSON`);
-    if (reset.some((pointer) => pointer !== "" && !pointer.startsWith("/")))
-      throw invalid(`Invalid Input: the configuration to reset of component ${name} has what is no JSON pointer`);
-    if (isPublic(name)) continue;
-    const arn = componentVersionArn(greengrass, name, version);
-    const row = findComponentVersion(greengrass, arn);
-    if (row === undefined) throw notFound(`The component version ${arn} does not exist`, arn, "COMPONENT");
-    if (row.state !== "DEPLOYABLE") throw invalid(`Invalid Input: component version ${arn} is ${row.state}`);
-  }
-};
-
-/** The defaults: https://docs.aws.amazon.com/greengrass/v2/APIReference/API_DeploymentPolicies.html */
-const documentOf = (input: CreateDeploymentInput): Document => ({
-  components: input.components ?? {},
-  deploymentPolicies: {
-    failureHandlingPolicy: input.deploymentPolicies?.failureHandlingPolicy ?? "ROLLBACK",
-    componentUpdatePolicy: {
-      timeoutInSeconds: input.deploymentPolicies?.componentUpdatePolicy?.timeoutInSeconds ?? 60,
-      action: input.deploymentPolicies?.componentUpdatePolicy?.action ?? "NOTIFY_COMPONENTS",
-    },
-    configurationValidationPolicy: {
-      timeoutInSeconds: input.deploymentPolicies?.configurationValidationPolicy?.timeoutInSeconds ?? 30,
-    },
-  },
-  iotJobConfiguration: input.iotJobConfiguration ?? {},
-});
+export const deploymentArn = (greengrass: Greengrass, id: string): string => greengrass.arn(`deployments:${id}`);
 
 const jobOf = (greengrass: Greengrass, jobId: string | null) =>
   jobId === null
@@ -115,39 +73,62 @@ const summary = (row: DeploymentRow) => ({
   parentTargetArn: row.parent_target ?? undefined,
 });
 
+const revisionOf = (row: DeploymentRow): Revision => ({
+  id: row.id,
+  target: row.target,
+  revision: row.revision,
+  createdAt: row.created_at,
+});
+
+/** Ends what a deployment has under way: its job, or its place in a thing's queue. */
+const stop = (greengrass: Greengrass, row: DeploymentRow, status: "CANCELED" | "INACTIVE"): void => {
+  greengrass.store.run("UPDATE deployments SET status = ? WHERE id = ?", status, row.id);
+  requestCancel(greengrass, row.job_id);
+  recordThingDeployment(greengrass, revisionOf(row), row.name, "CANCELED");
+};
+
 /** Makes the target's next revision, which takes the place of the one before. */
 const insertRevision = (
   greengrass: Greengrass,
   input: CreateDeploymentInput,
-  id: string,
+  revision: Revision,
   jobId: string | null,
 ): void => {
   const { store } = greengrass;
+  const document = documentOf(input);
+  const name = input.deploymentName ?? null;
   store.run(
-    `INSERT INTO deployment_targets VALUES (?, 1)
-     ON CONFLICT (arn) DO UPDATE SET last_revision = last_revision + 1`,
+    "INSERT INTO deployment_targets VALUES (?1, ?2) ON CONFLICT (arn) DO UPDATE SET last_revision = ?2",
+    input.targetArn,
+    revision.revision,
+  );
+  const previous = store.get<DeploymentRow>(
+    "SELECT * FROM deployments WHERE target = ? AND latest = 1",
     input.targetArn,
   );
-  store.run(
-    `UPDATE deployments SET latest = 0, status = iif(status = 'ACTIVE', 'INACTIVE', status)
-     WHERE target = ? AND latest = 1`,
-    input.targetArn,
-  );
+  if (previous !== undefined) {
+    store.run("UPDATE deployments SET latest = 0 WHERE id = ?", previous.id);
+    if (previous.status === "ACTIVE") stop(greengrass, previous, "INACTIVE");
+  }
   store.run(
     `INSERT INTO deployments
-     SELECT ?, arn, last_revision, ?, 'ACTIVE', 1, ?, ?, ?, ?,
-       (SELECT coalesce(max(sequence), 0) + 1 FROM deployments)
-     FROM deployment_targets WHERE arn = ?`,
-    id,
-    input.deploymentName ?? null,
-    input.parentTargetArn ?? null,
+     VALUES (?, ?, ?, ?, 'ACTIVE', 1, NULL, ?, ?, ?, (SELECT coalesce(max(sequence), 0) + 1 FROM deployments))`,
+    revision.id,
+    revision.target,
+    revision.revision,
+    name,
     jobId,
-    JSON.stringify(documentOf(input)),
-    Date.now(),
-    input.targetArn,
+    JSON.stringify(document),
+    revision.createdAt,
   );
-  writeTags(greengrass, deploymentArn(greengrass, id), input.tags);
+  writeTags(greengrass, deploymentArn(greengrass, revision.id), input.tags);
+  if (jobId === null) recordThingDeployment(greengrass, revision, name, "QUEUED");
+  else requestJob(greengrass, jobId, name, revision, document);
 };
+
+const nextRevision = (greengrass: Greengrass, target: string): number =>
+  (greengrass.store.get<{ last: number }>("SELECT last_revision AS last FROM deployment_targets WHERE arn = ?", target)
+    ?.last ?? 0) + 1;
 
 const OPERATION = "CreateDeployment";
 
@@ -160,22 +141,33 @@ export const deploymentHandlers: GreengrassHandlers = {
   CreateDeployment: (input, greengrass) => {
     const request = fingerprint(input);
     const earlier = recall(greengrass, OPERATION, input.clientToken, request);
-    if (earlier?.same === true) return earlier.response as { deploymentId: string };
+    if (earlier?.same === true) {
+      // The first attempt may have failed between the two databases.
+      settleJobs(greengrass);
+      return earlier.response as { deploymentId: string };
+    }
     if (earlier !== undefined)
       throw conflict("The clientToken was used with another request", input.clientToken ?? "", "DEPLOYMENT");
 
-    for (const arn of [input.targetArn, input.parentTargetArn])
-      if (arn !== undefined && !greengrass.targetExists(arn))
-        throw notFound(`The target ${arn} does not exist`, arn, "TARGET");
+    if (input.parentTargetArn !== undefined) throw notEmulated(`${OPERATION} of a subdeployment`);
+    if (!greengrass.targetExists(input.targetArn))
+      throw notFound(`The target ${input.targetArn} does not exist`, input.targetArn, "TARGET");
     checkComponents(greengrass, input.components ?? {});
-    const id = randomUUID();
+    const revision: Revision = {
+      id: randomUUID(),
+      target: input.targetArn,
+      revision: nextRevision(greengrass, input.targetArn),
+      createdAt: Date.now(),
+    };
+    checkSize(jobDocument(greengrass, revision, documentOf(input)), input.targetArn);
     // Deployments to one thing are sent through its shadow, without a job.
-    const jobId = input.targetArn.includes(":thinggroup/") ? randomUUID() : null;
-    const answer = { deploymentId: id, ...jobOf(greengrass, jobId) };
+    const jobId = thingOf(input.targetArn) === undefined ? randomUUID() : null;
+    const answer = { deploymentId: revision.id, ...jobOf(greengrass, jobId) };
     greengrass.store.transact(() => {
-      insertRevision(greengrass, input, id, jobId);
+      insertRevision(greengrass, input, revision, jobId);
       remember(greengrass, OPERATION, input.clientToken, request, answer);
     });
+    settleJobs(greengrass);
     return answer;
   },
 
@@ -194,7 +186,7 @@ export const deploymentHandlers: GreengrassHandlers = {
    * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ListDeployments.html
    */
   ListDeployments: (input, greengrass) => {
-    const limit = input.maxResults ?? DEFAULT_PAGE;
+    const limit = input.maxResults ?? DEPLOYMENTS_PAGE;
     const before = afterToken(input.nextToken, invalidToken)?.[0] ?? Number.MAX_SAFE_INTEGER;
     const where = ["sequence < ?"];
     const parameters = [before];
@@ -216,7 +208,10 @@ export const deploymentHandlers: GreengrassHandlers = {
     return { deployments: page.items.map(summary), nextToken: page.next };
   },
 
-  /** https://docs.aws.amazon.com/greengrass/v2/APIReference/API_CancelDeployment.html */
+  /**
+   * Devices that have the deployment already keep it.
+   * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_CancelDeployment.html
+   */
   CancelDeployment: (input, greengrass) => {
     const row = getDeployment(greengrass, input.deploymentId);
     if (row.status !== "ACTIVE")
@@ -225,7 +220,8 @@ export const deploymentHandlers: GreengrassHandlers = {
         row.id,
         "DEPLOYMENT",
       );
-    greengrass.store.run("UPDATE deployments SET status = 'CANCELED' WHERE id = ?", row.id);
+    greengrass.store.transact(() => stop(greengrass, row, "CANCELED"));
+    settleJobs(greengrass);
     return { message: "SUCCESS" };
   },
 

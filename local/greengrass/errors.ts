@@ -15,4 +15,17 @@ export const notFound = (message: string, resourceId: string, resourceType: Reso
 export const conflict = (message: string, resourceId: string, resourceType: ResourceType): AwsError =>
   new AwsError("ConflictException", 409, message, { resourceId, resourceType });
 
+export const quotaExceeded = (message: string, resourceId: string, resourceType: ResourceType): AwsError =>
+  // The codes are Service Quotas' own, which has no stand-in to give them.
+  new AwsError("ServiceQuotaExceededException", 402, message, {
+    resourceId,
+    resourceType,
+    quotaCode: "UNKNOWN",
+    serviceCode: "greengrass",
+  });
+
+/** What AWS does and this stand-in does not. */
+export const notEmulated = (what: string): AwsError =>
+  new AwsError("NotImplemented", 501, `greengrass: ${what} is not emulated`);
+
 export const invalidToken = (): AwsError => invalidField("The nextToken is not valid");

@@ -18,10 +18,22 @@ const Artifact = z.strictObject({
 
 const fileName = (uri: string): string => uri.slice(uri.lastIndexOf("/") + 1);
 
+/** A platform's value between slashes is an expression, which must be one. */
+const isValue = (value: unknown): boolean => {
+  const expression = typeof value === "string" ? /^\/(.*)\/$/.exec(value)?.[1] : undefined;
+  if (expression === undefined) return true;
+  try {
+    new RegExp(expression);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const Manifest = z
   .strictObject({
     Name: z.string().optional(),
-    Platform: z.record(z.string(), z.unknown()).optional(),
+    Platform: z.record(z.string(), z.unknown().refine(isValue, "must be a regular expression")).optional(),
     Lifecycle: z.record(z.string(), z.unknown()).optional(),
     Selections: z.array(z.string()).optional(),
     Artifacts: z.array(Artifact).optional(),

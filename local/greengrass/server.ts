@@ -3,16 +3,25 @@ import * as client from "@aws-sdk/client-greengrassv2";
 import { loadModel } from "../aws-json/constraints.ts";
 import { createJsonServer } from "../aws-json/server.ts";
 import { Store } from "../aws-json/store.ts";
+import type { ServiceEvent } from "../events.ts";
 import type { Faults } from "../faults.ts";
+import type { JobsPort } from "../iot/jobs-port.ts";
 import { listen, shut } from "../listen.ts";
 import { ArtifactReader, type ReadArtifact } from "./artifacts.ts";
+import { CLIENT_DEVICES_SCHEMA } from "./client-devices.ts";
 import { CLIENT_TOKENS_SCHEMA } from "./client-tokens.ts";
-import { COMPONENTS_SCHEMA, componentHandlers } from "./components.ts";
-import { coreDeviceHandlers } from "./core-devices.ts";
-import { DEPLOYMENTS_SCHEMA, deploymentHandlers } from "./deployments.ts";
+import { COMPONENTS_SCHEMA } from "./component-versions.ts";
+import { CORE_DEVICES_SCHEMA } from "./core-devices.ts";
+import { DEPLOYMENT_JOBS_SCHEMA, followJobs } from "./deployment-jobs.ts";
+import { DEPLOYMENTS_SCHEMA } from "./deployments.ts";
+import { EFFECTIVE_DEPLOYMENTS_SCHEMA } from "./effective-deployments.ts";
 import { invalidField } from "./errors.ts";
-import type { Greengrass, GreengrassHandlers } from "./state.ts";
-import { TAGS_SCHEMA, tagHandlers } from "./tags.ts";
+import { handlers } from "./handlers.ts";
+import { reportHealth } from "./health.ts";
+import { awsThrottle } from "./rates.ts";
+import { SERVICE_ROLE_SCHEMA } from "./service-role.ts";
+import type { Greengrass } from "./state.ts";
+import { TAGS_SCHEMA } from "./tags.ts";
 
 export interface GreengrassOptions {
   /** The folder that holds `greengrass.db`. */
@@ -26,22 +35,51 @@ export interface GreengrassOptions {
   readonly readArtifact: ReadArtifact;
   /** Whether the ARN is of a thing or a thing group that exists. */
   targetExists(arn: string): boolean;
+  /** AWS IoT's jobs, by which thing groups get their deployments; without them, deployments are only recorded. */
+  readonly jobs?: JobsPort;
+  /** Signs a URL by which a device can fetch the artifact at an `s3://` URI; without it, devices are not given any. */
+  readonly presign?: (uri: string) => Promise<string>;
+  /** Takes the events of `aws.greengrass`. */
+  readonly publish?: (event: ServiceEvent) => void;
+  /**
+   * What becomes of a component version with an artifact that cannot be read: `fail` (the default) takes it and fails it
+   * afterwards, `refuse` answers a ValidationException at once. AWS's documentation has both.
+   */
+  readonly unreadableArtifacts?: "fail" | "refuse";
+  /** `aws`: AWS's default request rates. `off` by default. */
+  readonly throttling?: "off" | "aws";
+}
+
+/** For what speaks to core devices. */
+export interface CoreDevices {
+  /**
+   * Takes in a fleet status message: the JSON value that a nucleus publishes to
+   * `$aws/things/{thing}/greengrassv2/health/json`. The first makes the thing a core device.
+   *
+   * @returns false for a message that came too late, or again
+   * @throws ZodError for what is no such message, or another thing's
+   */
+  reportHealth(thingName: string, document: unknown): boolean;
 }
 
 export interface GreengrassServer {
   readonly port: number;
   readonly url: string;
+  readonly devices: CoreDevices;
   close(): Promise<void>;
 }
 
-const SCHEMA = [COMPONENTS_SCHEMA, DEPLOYMENTS_SCHEMA, CLIENT_TOKENS_SCHEMA, TAGS_SCHEMA].join("\n");
-
-const HANDLERS: GreengrassHandlers = {
-  ...componentHandlers,
-  ...deploymentHandlers,
-  ...coreDeviceHandlers,
-  ...tagHandlers,
-};
+const SCHEMA = [
+  COMPONENTS_SCHEMA,
+  DEPLOYMENTS_SCHEMA,
+  DEPLOYMENT_JOBS_SCHEMA,
+  EFFECTIVE_DEPLOYMENTS_SCHEMA,
+  CORE_DEVICES_SCHEMA,
+  CLIENT_DEVICES_SCHEMA,
+  SERVICE_ROLE_SCHEMA,
+  CLIENT_TOKENS_SCHEMA,
+  TAGS_SCHEMA,
+].join("\n");
 
 /**
  * Starts the AWS IoT Greengrass V2 control plane on loopback. What it holds survives a kill of the process; component
@@ -56,6 +94,12 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
     store,
     region: options.region,
     accountId: options.accountId,
+    jobs: options.jobs,
+    readArtifact: options.readArtifact,
+    presign: options.presign,
+    refusesUnreadable: options.unreadableArtifacts === "refuse",
+    inProgress: new Set(),
+    publish: (event) => options.publish?.(event),
     targetExists: (arn) => options.targetExists(arn),
     initiate: (arn) => artifacts.initiate(arn),
     arn: (resource) => `arn:aws:greengrass:${options.region}:${options.accountId}:${resource}`,
@@ -64,25 +108,31 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
     client,
     model: loadModel("greengrassv2"),
     prefix: "greengrass",
-    handlers: HANDLERS,
+    handlers,
     context: greengrass,
     faults: options.faults,
+    ...(options.throttling === "aws" && { throttle: awsThrottle() }),
     validationError: invalidField,
     internalErrorCode: "InternalServerException",
   });
+  let open = true;
   try {
+    followJobs(greengrass, () => open);
     const port = await listen("AWS IoT Greengrass", server, options.port);
     artifacts.resume();
     return {
       port,
       url: `http://127.0.0.1:${port}`,
+      devices: { reportHealth: (thingName, document) => reportHealth(greengrass, thingName, document) },
       close: async () => {
         await shut(server);
+        open = false;
         artifacts.close();
         store.close();
       },
     };
   } catch (error) {
+    open = false;
     store.close();
     throw error;
   }

@@ -1,6 +1,9 @@
 import type * as client from "@aws-sdk/client-greengrassv2";
 import type { Handlers } from "../aws-json/operations.ts";
 import type { Store } from "../aws-json/store.ts";
+import type { ServiceEvent } from "../events.ts";
+import type { JobsPort } from "../iot/jobs-port.ts";
+import type { ReadArtifact } from "./artifacts.ts";
 
 export type GreengrassClientModule = typeof client;
 
@@ -9,9 +12,20 @@ export interface Greengrass {
   readonly store: Store;
   readonly region: string;
   readonly accountId: string;
+  /** Undefined where there is no AWS IoT to give jobs to: deployments are only recorded. */
+  readonly jobs: JobsPort | undefined;
+  readonly readArtifact: ReadArtifact;
+  /** A URL by which anyone can read the object at an `s3://` URI for a while; undefined where nothing can sign one. */
+  readonly presign: ((uri: string) => Promise<string>) | undefined;
+  /** Whether an artifact that cannot be read refuses its component version at once. */
+  readonly refusesUnreadable: boolean;
+  /** The client tokens of requests that are being processed. */
+  readonly inProgress: Set<string>;
   targetExists(arn: string): boolean;
   /** Reads the artifacts of a component version that was just requested, without waiting for the end. */
   initiate(arn: string): void;
+  /** Hands an event to EventBridge. */
+  publish(event: ServiceEvent): void;
   /** The ARN of this account's resource: `arn:aws:greengrass:region:account:` before `resource`. */
   arn(resource: string): string;
 }

@@ -26,13 +26,19 @@ export const dropTags = (greengrass: Greengrass, arn: string): void => {
   greengrass.store.run("DELETE FROM tags WHERE arn = ?", arn);
 };
 
-/** @throws ResourceNotFoundException (404) unless the ARN is of a component version or a deployment that exists. */
+/**
+ * @throws ResourceNotFoundException (404) unless the ARN is of a component version, a deployment or a core device that
+ * exists.
+ */
 const requireResource = (greengrass: Greengrass, arn: string): void => {
-  const prefix = greengrass.arn("deployments:");
-  const row = arn.startsWith(prefix)
-    ? greengrass.store.get("SELECT 1 AS found FROM deployments WHERE id = ?", arn.slice(prefix.length))
-    : greengrass.store.get("SELECT 1 AS found FROM component_versions WHERE arn = ?", arn);
-  if (row === undefined) throw notFound(`The resource ${arn} does not exist`, arn, "RESOURCE");
+  const found = [
+    [greengrass.arn("deployments:"), "SELECT 1 AS found FROM deployments WHERE id = ?"] as const,
+    [greengrass.arn("coreDevices:"), "SELECT 1 AS found FROM core_devices WHERE name = ?"] as const,
+    ["", "SELECT 1 AS found FROM component_versions WHERE arn = ?"] as const,
+  ].some(
+    ([prefix, sql]) => arn.startsWith(prefix) && greengrass.store.get(sql, arn.slice(prefix.length)) !== undefined,
+  );
+  if (!found) throw notFound(`The resource ${arn} does not exist`, arn, "RESOURCE");
 };
 
 export const tagHandlers: GreengrassHandlers = {

@@ -8,17 +8,20 @@ const TABLES = {
   policy: "policies",
   rolealias: "role_aliases",
   provisioningtemplate: "provisioning_templates",
+  job: "jobs",
+  cert: "certificates",
 } as const;
 
 export type ArnKind = keyof typeof TABLES;
 
-/** The types that can be tagged: https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot.html (things cannot). */
+/** The types that can be tagged: https://docs.aws.amazon.com/iot/latest/developerguide/tagging-iot.html (things and certificates cannot). */
 const TAGGABLE: ReadonlySet<ArnKind> = new Set([
   "thinggroup",
   "thingtype",
   "policy",
   "rolealias",
   "provisioningtemplate",
+  "job",
 ]);
 
 const isKind = (text: string): text is ArnKind => Object.hasOwn(TABLES, text);

@@ -18,7 +18,12 @@ export const applyAttributes = (
   return Object.fromEntries(Object.entries(next).filter(([, value]) => value !== ""));
 };
 
-/** @throws InvalidRequestException (400) for more attributes than `max`. */
+/** https://docs.aws.amazon.com/general/latest/gr/iot-core.html: 47 KB of attributes per thing. */
+const MAX_BYTES = 47 * 1024;
+
+/** @throws InvalidRequestException (400) for more attributes than `max`, or longer ones than fit. */
 export const limitAttributes = (attributes: Readonly<Record<string, string>>, max: number, owner: string): void => {
   if (Object.keys(attributes).length > max) throw invalidRequest(`${owner} can have at most ${max} attributes`);
+  const bytes = Buffer.byteLength(Object.entries(attributes).flat().join(""));
+  if (bytes > MAX_BYTES) throw invalidRequest(`The attributes of ${owner} can have at most ${MAX_BYTES} bytes`);
 };

@@ -20,4 +20,10 @@ export const versionsLimitExceeded = (message: string): AwsError =>
 
 export const malformedPolicy = (message: string): AwsError => new AwsError("MalformedPolicyException", 400, message);
 
+export const invalidStateTransition = (message: string): AwsError =>
+  new AwsError("InvalidStateTransitionException", 409, message);
+
+/** What AWS does and this does not: refused rather than done otherwise. */
+export const notEmulated = (what: string): AwsError => new AwsError("NotImplemented", 501, `${what} is not emulated`);
+
 export const invalidToken = (): AwsError => invalidRequest("The token is not valid");

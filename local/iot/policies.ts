@@ -50,11 +50,16 @@ const getVersion = (iot: Iot, name: string, version: number): PolicyVersionRow =
 export const policyNameAndArn = (iot: Iot, name: string) => ({ policyName: name, policyArn: iot.arn("policy", name) });
 
 const insertVersion = (iot: Iot, name: string, version: number, document: string): void => {
-  iot.store.run("INSERT INTO policy_versions VALUES (?, ?, ?, ?)", name, version, document, Date.now());
+  iot.store.run("INSERT INTO policy_versions VALUES (?, ?, ?, ?)", name, version, document, iot.clock.now());
 };
 
 const setDefault = (iot: Iot, name: string, version: number): void => {
-  iot.store.run("UPDATE policies SET default_version = ?, modified_at = ? WHERE name = ?", version, Date.now(), name);
+  iot.store.run(
+    "UPDATE policies SET default_version = ?, modified_at = ? WHERE name = ?",
+    version,
+    iot.clock.now(),
+    name,
+  );
 };
 
 const dates = (policy: PolicyRow) => ({
@@ -71,7 +76,7 @@ export const policyHandlers: IotHandlers = {
     if (iot.store.get("SELECT 1 AS found FROM policies WHERE name = ?", policyName) !== undefined)
       throw alreadyExists(`Policy cannot be created - name already exists (name=${policyName})`, policyName, arn);
     createTagged(iot, arn, input.tags, () => {
-      const now = Date.now();
+      const now = iot.clock.now();
       iot.store.run("INSERT INTO policies VALUES (?, 1, 1, ?, ?)", policyName, now, now);
       insertVersion(iot, policyName, 1, policyDocument);
     });

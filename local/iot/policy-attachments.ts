@@ -1,10 +1,10 @@
 import { afterToken, cut } from "../aws-json/paging.ts";
 import { nameInArn } from "./arns.ts";
-import { invalidRequest, invalidToken, limitExceeded } from "./errors.ts";
+import { invalidToken, limitExceeded } from "./errors.ts";
+import { ancestors, getThingGroup } from "./group-tree.ts";
 import { getPolicy, policyNameAndArn } from "./policies.ts";
-import { isPrincipal } from "./principals.ts";
+import { requirePrincipal } from "./principals.ts";
 import { DEFAULT_PAGE, type Iot, type IotHandlers } from "./state.ts";
-import { ancestors, getThingGroup } from "./thing-groups.ts";
 
 export const POLICY_ATTACHMENTS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS policy_targets (
@@ -19,13 +19,13 @@ const MAX_POLICIES = 10;
 /**
  * A target is a thing group, or a principal: a certificate's ARN or an Amazon Cognito identity.
  *
- * @throws ResourceNotFoundException (404) for a group that does not exist; InvalidRequestException (400) for text that
+ * @throws ResourceNotFoundException (404) for a group or certificate that does not exist; InvalidRequestException (400) for text that
  * is no target.
  */
 const requireTarget = (iot: Iot, target: string): void => {
   const group = nameInArn(iot, "thinggroup", target);
   if (group !== undefined) getThingGroup(iot, group);
-  else if (!isPrincipal(iot, target)) throw invalidRequest(`Invalid target: ${target}`);
+  else requirePrincipal(iot, target);
 };
 
 /** The target and, with `recursive`, the groups above it. */

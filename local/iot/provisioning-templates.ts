@@ -4,6 +4,7 @@ import {
   deleteConflict,
   invalidRequest,
   invalidToken,
+  limitExceeded,
   notFound,
   versionsLimitExceeded,
 } from "./errors.ts";
@@ -47,6 +48,8 @@ interface Hook {
   readonly targetArn: string | undefined;
 }
 
+/** https://docs.aws.amazon.com/general/latest/gr/iot-core.html */
+const MAX_TEMPLATES = 256;
 const MAX_VERSIONS = 5;
 /** The only payload version that AWS knows. */
 const HOOK_PAYLOAD_VERSION = "2020-04-01";
@@ -55,7 +58,7 @@ const findTemplate = (iot: Iot, name: string): TemplateRow | undefined =>
   iot.store.get<TemplateRow>("SELECT * FROM provisioning_templates WHERE name = ?", name);
 
 /** @throws ResourceNotFoundException (404) */
-const getTemplate = (iot: Iot, name: string): TemplateRow => {
+export const getTemplate = (iot: Iot, name: string): TemplateRow => {
   const template = findTemplate(iot, name);
   if (template === undefined) throw notFound(`Provisioning template ${name} not found`);
   return template;
@@ -85,7 +88,13 @@ const hookText = (hook: Hook): string =>
   JSON.stringify({ payloadVersion: hook.payloadVersion ?? HOOK_PAYLOAD_VERSION, targetArn: hook.targetArn });
 
 const insertVersion = (iot: Iot, template: string, version: number, body: string): void => {
-  iot.store.run("INSERT INTO provisioning_template_versions VALUES (?, ?, ?, ?)", template, version, body, Date.now());
+  iot.store.run(
+    "INSERT INTO provisioning_template_versions VALUES (?, ?, ?, ?)",
+    template,
+    version,
+    body,
+    iot.clock.now(),
+  );
 };
 
 const summary = (iot: Iot, template: TemplateRow) => ({
@@ -98,6 +107,31 @@ const summary = (iot: Iot, template: TemplateRow) => ({
   type: template.type,
 });
 
+/** A template with its default version's body, for who provisions by it. */
+export interface ProvisioningTemplate {
+  readonly name: string;
+  readonly arn: string;
+  readonly enabled: boolean;
+  readonly type: "FLEET_PROVISIONING" | "JITP";
+  readonly roleArn: string;
+  readonly body: string;
+  readonly hook?: { readonly payloadVersion: string; readonly targetArn: string };
+}
+
+export const findTemplateWithBody = (iot: Iot, name: string): ProvisioningTemplate | undefined => {
+  const template = findTemplate(iot, name);
+  if (template === undefined) return undefined;
+  return {
+    name,
+    arn: iot.arn("provisioningtemplate", name),
+    enabled: template.enabled === 1,
+    type: template.type,
+    roleArn: template.role_arn,
+    body: getVersion(iot, name, template.default_version).body,
+    ...(template.hook !== null && { hook: JSON.parse(template.hook) as NonNullable<ProvisioningTemplate["hook"]> }),
+  };
+};
+
 export const provisioningTemplateHandlers: IotHandlers = {
   /** https://docs.aws.amazon.com/iot/latest/apireference/API_CreateProvisioningTemplate.html */
   CreateProvisioningTemplate: (input, iot) => {
@@ -106,7 +140,9 @@ export const provisioningTemplateHandlers: IotHandlers = {
     const arn = iot.arn("provisioningtemplate", name);
     if (findTemplate(iot, name) !== undefined)
       throw alreadyExists(`Provisioning template ${name} already exists`, name, arn);
-    const now = Date.now();
+    const count = iot.store.get<{ count: number }>("SELECT count(*) AS count FROM provisioning_templates")?.count ?? 0;
+    if (count >= MAX_TEMPLATES) throw limitExceeded(`An account can have at most ${MAX_TEMPLATES} templates`);
+    const now = iot.clock.now();
     createTagged(iot, arn, input.tags, () => {
       iot.store.run(
         "INSERT INTO provisioning_templates VALUES (?, ?, ?, ?, ?, ?, 1, 1, ?, ?)",
@@ -150,7 +186,7 @@ export const provisioningTemplateHandlers: IotHandlers = {
       input.provisioningRoleArn ?? template.role_arn,
       input.removePreProvisioningHook === true ? null : hook,
       version,
-      Date.now(),
+      iot.clock.now(),
       template.name,
     );
     return {};
@@ -165,6 +201,7 @@ export const provisioningTemplateHandlers: IotHandlers = {
     iot.store.transact(() => {
       iot.store.run("DELETE FROM provisioning_template_versions WHERE template = ?", template.name);
       iot.store.run("DELETE FROM provisioning_templates WHERE name = ?", template.name);
+      iot.store.run("DELETE FROM provisioning_claims WHERE template = ?", template.name);
       dropTags(iot, iot.arn("provisioningtemplate", template.name));
     });
     return {};
@@ -192,7 +229,7 @@ export const provisioningTemplateHandlers: IotHandlers = {
         "UPDATE provisioning_templates SET last_version = ?, default_version = ?, modified_at = ? WHERE name = ?",
         version,
         isDefaultVersion ? version : template.default_version,
-        Date.now(),
+        iot.clock.now(),
         template.name,
       );
     });

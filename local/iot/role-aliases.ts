@@ -1,5 +1,5 @@
 import { afterToken, cut } from "../aws-json/paging.ts";
-import { alreadyExists, invalidToken, notFound } from "./errors.ts";
+import { alreadyExists, invalidToken, limitExceeded, notFound } from "./errors.ts";
 import { DEFAULT_PAGE, type Iot, type IotHandlers } from "./state.ts";
 import { createTagged, dropTags } from "./tags.ts";
 
@@ -19,6 +19,8 @@ interface RoleAliasRow {
 }
 
 const DEFAULT_DURATION_SECONDS = 3600;
+/** https://docs.aws.amazon.com/general/latest/gr/iot-core.html */
+const MAX_ROLE_ALIASES = 100;
 
 const findRoleAlias = (iot: Iot, name: string): RoleAliasRow | undefined =>
   iot.store.get<RoleAliasRow>("SELECT * FROM role_aliases WHERE name = ?", name);
@@ -38,7 +40,9 @@ export const roleAliasHandlers: IotHandlers = {
     const arn = iot.arn("rolealias", input.roleAlias);
     if (findRoleAlias(iot, input.roleAlias) !== undefined)
       throw alreadyExists(`Role alias ${input.roleAlias} already exists`, input.roleAlias, arn);
-    const now = Date.now();
+    const count = iot.store.get<{ count: number }>("SELECT count(*) AS count FROM role_aliases")?.count ?? 0;
+    if (count >= MAX_ROLE_ALIASES) throw limitExceeded(`An account can have at most ${MAX_ROLE_ALIASES} role aliases`);
+    const now = iot.clock.now();
     createTagged(iot, arn, input.tags, () =>
       iot.store.run(
         "INSERT INTO role_aliases VALUES (?, ?, ?, ?, ?)",
@@ -72,7 +76,7 @@ export const roleAliasHandlers: IotHandlers = {
       "UPDATE role_aliases SET role_arn = ?, duration = ?, modified_at = ? WHERE name = ?",
       input.roleArn ?? alias.role_arn,
       input.credentialDurationSeconds ?? alias.duration,
-      Date.now(),
+      iot.clock.now(),
       alias.name,
     );
     return nameAndArn(iot, alias.name);

@@ -5,23 +5,24 @@ import { createJsonServer } from "../aws-json/server.ts";
 import { Store } from "../aws-json/store.ts";
 import type { Faults } from "../faults.ts";
 import { listen, shut } from "../listen.ts";
+import { tokenBuckets } from "../throttle.ts";
 import { exists, parseArn } from "./arns.ts";
-import { endpointHandlers } from "./endpoints.ts";
+import { deviceCa } from "./ca.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { invalidRequest } from "./errors.ts";
-import { MEMBERSHIPS_SCHEMA, membershipHandlers } from "./memberships.ts";
-import { POLICIES_SCHEMA, policyHandlers } from "./policies.ts";
-import { POLICY_ATTACHMENTS_SCHEMA, policyAttachmentHandlers } from "./policy-attachments.ts";
-import { PRINCIPALS_SCHEMA, principalHandlers } from "./principals.ts";
-import { PROVISIONING_TEMPLATES_SCHEMA, provisioningTemplateHandlers } from "./provisioning-templates.ts";
-import { ROLE_ALIASES_SCHEMA, roleAliasHandlers } from "./role-aliases.ts";
-import type { Iot, IotHandlers } from "./state.ts";
-import { TAGS_SCHEMA, tagHandlers } from "./tags.ts";
-import { THING_GROUPS_SCHEMA, thingGroupHandlers } from "./thing-groups.ts";
-import { THING_TYPES_SCHEMA, thingTypeHandlers } from "./thing-types.ts";
-import { THINGS_SCHEMA, thingHandlers } from "./things.ts";
+import { jobsPort } from "./jobs-device.ts";
+import { nextTick, tick } from "./jobs-engine.ts";
+import type { JobsPort } from "./jobs-port.ts";
+import { type GroupOfThing, groupsSeen } from "./memberships.ts";
+import { HANDLERS, SCHEMA } from "./operations.ts";
+import { newOutbox } from "./outbox.ts";
+import { findClaim, type ProvisioningClaim } from "./provisioning-claims.ts";
+import { findTemplateWithBody, type ProvisioningTemplate } from "./provisioning-templates.ts";
+import { RATES } from "./rates.ts";
+import type { Iot } from "./state.ts";
 
 export interface IotOptions {
-  /** The folder that holds `iot.db`. */
+  /** The folder that holds `iot.db` and the device CA. */
   readonly dir: string;
   /** 0 for any free port. */
   readonly port: number;
@@ -32,56 +33,72 @@ export interface IotOptions {
   readonly thingTypeCooldownMs: number;
   /** What `DescribeEndpoint` answers. */
   readonly endpoints: { readonly data: string; readonly credentials: string; readonly jobs: string };
+  /** `aws` refuses what comes more often than AWS's default quotas allow; `off`, the default, takes all. */
+  readonly throttling?: "off" | "aws";
+  /** How long a change of a membership stays unseen in lists and by devices; jobs follow at once. 0 by default. */
+  readonly membershipLagMs?: number;
+  readonly jobs?: {
+    /**
+     * Whether a thing that comes back to a group runs anew what was REMOVED when it left: AWS's documentation says that
+     * it can be restarted, but not that it always is. True by default.
+     */
+    readonly restartOnReattach: boolean;
+  };
+  /** The system's by default. */
+  readonly clock?: Clock;
 }
 
 export interface IotServer {
   readonly port: number;
   readonly url: string;
+  readonly jobs: JobsPort;
   /** Whether the ARN is of a thing or a thing group that exists. */
   hasTarget(arn: string): boolean;
+  /** The groups of a thing as a device sees them, with the lag. */
+  groupsOf(thingName: string): readonly GroupOfThing[];
+  /** The temporary claim that a certificate is, until it expires. */
+  claimOf(certificateId: string): ProvisioningClaim | undefined;
+  templateOf(name: string): ProvisioningTemplate | undefined;
+  /** The certificate of the CA of the device certificates, in PEM. */
+  deviceCa(): Promise<string>;
   close(): Promise<void>;
 }
 
-const SCHEMA = [
-  THINGS_SCHEMA,
-  THING_TYPES_SCHEMA,
-  THING_GROUPS_SCHEMA,
-  MEMBERSHIPS_SCHEMA,
-  POLICIES_SCHEMA,
-  POLICY_ATTACHMENTS_SCHEMA,
-  ROLE_ALIASES_SCHEMA,
-  PROVISIONING_TEMPLATES_SCHEMA,
-  PRINCIPALS_SCHEMA,
-  TAGS_SCHEMA,
-].join("\n");
-
-const HANDLERS: IotHandlers = {
-  ...thingHandlers,
-  ...thingTypeHandlers,
-  ...thingGroupHandlers,
-  ...membershipHandlers,
-  ...policyHandlers,
-  ...policyAttachmentHandlers,
-  ...roleAliasHandlers,
-  ...provisioningTemplateHandlers,
-  ...principalHandlers,
-  ...tagHandlers,
-  ...endpointHandlers,
+/** Sets one timer for what jobs have to do next, and sets it anew when that changes. */
+const alarm = (iot: () => Iot) => {
+  let cancel = (): void => undefined;
+  const set = (): void => {
+    cancel();
+    const next = nextTick(iot());
+    if (next === undefined) return;
+    const { clock } = iot();
+    // `tick` sets the next one, by its transaction's end.
+    cancel = clock.after(Math.max(0, next - clock.now()), () => tick(iot()));
+  };
+  return { set, stop: () => cancel() };
 };
 
 /**
- * Starts the AWS IoT control plane on loopback. What it holds survives a kill of the process.
+ * Starts the AWS IoT control plane on loopback. What it holds survives a kill of the process, and what fell due
+ * meanwhile is done after the start.
  *
  * @throws PortTaken when the port is in use.
  */
 export const startIot = async (options: IotOptions): Promise<IotServer> => {
   const store = new Store(join(options.dir, "iot.db"), SCHEMA);
+  const timer = alarm(() => iot);
   const iot: Iot = {
     store,
     region: options.region,
     accountId: options.accountId,
     thingTypeCooldownMs: options.thingTypeCooldownMs,
+    membershipLagMs: options.membershipLagMs ?? 0,
+    restartOnReattach: options.jobs?.restartOnReattach ?? true,
     endpoints: options.endpoints,
+    clock: options.clock ?? systemClock,
+    ca: deviceCa(options.dir),
+    outbox: newOutbox(),
+    wake: timer.set,
     arn: (kind, name) => `arn:aws:iot:${options.region}:${options.accountId}:${kind}/${name}`,
   };
   const server = createJsonServer({
@@ -91,20 +108,28 @@ export const startIot = async (options: IotOptions): Promise<IotServer> => {
     handlers: HANDLERS,
     context: iot,
     faults: options.faults,
+    ...(options.throttling === "aws" && { throttle: tokenBuckets(RATES, options.clock?.now) }),
     validationError: invalidRequest,
     internalErrorCode: "InternalFailureException",
   });
   try {
     const port = await listen("AWS IoT", server, options.port);
+    timer.set();
     return {
       port,
       url: `http://127.0.0.1:${port}`,
+      jobs: jobsPort(iot),
       hasTarget: (arn) => {
         const parsed = parseArn(iot, arn);
         return (parsed?.kind === "thing" || parsed?.kind === "thinggroup") && exists(iot, parsed.kind, parsed.name);
       },
+      groupsOf: (thingName) => groupsSeen(iot, thingName),
+      claimOf: (certificateId) => findClaim(iot, certificateId),
+      templateOf: (name) => findTemplateWithBody(iot, name),
+      deviceCa: () => iot.ca.certificate(),
       close: async () => {
         await shut(server);
+        timer.stop();
         store.close();
       },
     };

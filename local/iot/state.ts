@@ -2,6 +2,9 @@ import type * as client from "@aws-sdk/client-iot";
 import type { Handlers } from "../aws-json/operations.ts";
 import type { Store } from "../aws-json/store.ts";
 import type { ArnKind } from "./arns.ts";
+import type { DeviceCa } from "./ca.ts";
+import type { Clock } from "./clock.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** The types of AWS IoT's client; its values are loaded by the server only. */
 export type IotClientModule = typeof client;
@@ -13,6 +16,16 @@ export interface Iot {
   readonly accountId: string;
   /** How long a thing type must have been deprecated before it can be deleted; five minutes on AWS. */
   readonly thingTypeCooldownMs: number;
+  /** How long it takes until a change of a membership can be seen. */
+  readonly membershipLagMs: number;
+  /** Whether a thing that comes back to a group runs anew what was REMOVED when it left. */
+  readonly restartOnReattach: boolean;
+  readonly clock: Clock;
+  readonly ca: DeviceCa;
+  /** What the transaction under way has to tell. */
+  readonly outbox: Outbox;
+  /** Sets the timer of jobs anew, after their times may have changed. */
+  wake(): void;
   readonly endpoints: { readonly data: string; readonly credentials: string; readonly jobs: string };
   /** The ARN of this account's resource. */
   arn(kind: ArnKind, name: string): string;

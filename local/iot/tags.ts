@@ -16,7 +16,8 @@ interface Tag {
 
 const MAX_TAGS = 50;
 
-const writeTags = (iot: Iot, arn: string, tags: readonly Tag[]): void => {
+/** Writes tags within a transaction. */
+export const writeTags = (iot: Iot, arn: string, tags: readonly Tag[]): void => {
   for (const tag of tags)
     iot.store.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)", arn, tag.Key ?? "", tag.Value ?? "");
 };
@@ -26,14 +27,19 @@ export const dropTags = (iot: Iot, arn: string): void => {
   iot.store.run("DELETE FROM tags WHERE arn = ?", arn);
 };
 
+/** @throws InvalidRequestException (400) with more tags than a resource can have: a creation has no limit error. */
+export const limitTags = (tags: readonly Tag[] | undefined): void => {
+  const keys = new Set((tags ?? []).map((tag) => tag.Key));
+  if (keys.size > MAX_TAGS) throw invalidRequest(`A resource can have at most ${MAX_TAGS} tags`);
+};
+
 /**
  * Makes a resource and its tags in one transaction; `insert` makes the resource.
  *
  * @throws InvalidRequestException (400) with more tags than a resource can have: a creation has no limit error.
  */
 export const createTagged = (iot: Iot, arn: string, tags: readonly Tag[] | undefined, insert: () => void): void => {
-  const keys = new Set((tags ?? []).map((tag) => tag.Key));
-  if (keys.size > MAX_TAGS) throw invalidRequest(`A resource can have at most ${MAX_TAGS} tags`);
+  limitTags(tags);
   iot.store.transact(() => {
     insert();
     writeTags(iot, arn, tags ?? []);

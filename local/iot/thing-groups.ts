@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterToken, cut } from "../aws-json/paging.ts";
 import { applyAttributes, limitAttributes } from "./attributes.ts";
-import { alreadyExists, invalidRequest, invalidToken, notFound, versionConflict } from "./errors.ts";
+import { alreadyExists, invalidRequest, invalidToken, versionConflict } from "./errors.ts";
+import { ancestors, BELOW, findThingGroup, getThingGroup, groupNameAndArn, type ThingGroupRow } from "./group-tree.ts";
+import { follow } from "./jobs-engine.ts";
+import { change } from "./outbox.ts";
 import { canonical, DEFAULT_PAGE, type Iot, type IotHandlers, parseStrings } from "./state.ts";
 import { createTagged, dropTags } from "./tags.ts";
 
@@ -13,49 +16,27 @@ export const THING_GROUPS_SCHEMA = `
   CREATE INDEX IF NOT EXISTS thing_groups_by_parent ON thing_groups (parent);
 `;
 
-export interface ThingGroupRow {
-  readonly name: string;
-  readonly id: string;
-  readonly parent: string | null;
-  readonly description: string | null;
-  readonly attributes: string;
-  readonly version: number;
-  readonly created_at: number;
-}
-
 /** https://docs.aws.amazon.com/general/latest/gr/iot-core.html */
 const MAX_ATTRIBUTES = 50;
-
-/** The group and everything below it, as a common table expression `below (name)`; `?1` is the group's name. */
-export const BELOW = `WITH RECURSIVE below (name) AS (
-  SELECT ?1 UNION SELECT child.name FROM thing_groups AS child JOIN below ON child.parent = below.name
-)`;
-
-const findThingGroup = (iot: Iot, name: string): ThingGroupRow | undefined =>
-  iot.store.get<ThingGroupRow>("SELECT * FROM thing_groups WHERE name = ?", name);
-
-/** @throws ResourceNotFoundException (404) */
-export const getThingGroup = (iot: Iot, name: string): ThingGroupRow => {
-  const group = findThingGroup(iot, name);
-  if (group === undefined) throw notFound(`Thing group ${name} not found`);
-  return group;
-};
-
-export const groupNameAndArn = (iot: Iot, name: string) => ({ groupName: name, groupArn: iot.arn("thinggroup", name) });
-
-/** The groups above, from the root to the direct parent. */
-export const ancestors = (iot: Iot, group: ThingGroupRow): string[] => {
-  const names: string[] = [];
-  for (let parent = group.parent; parent !== null; parent = findThingGroup(iot, parent)?.parent ?? null)
-    names.unshift(parent);
-  return names;
-};
+const MAX_CHILDREN = 100;
+const MAX_DEPTH = 7;
 
 const created = (iot: Iot, group: Pick<ThingGroupRow, "name" | "id">) => ({
   thingGroupName: group.name,
   thingGroupArn: iot.arn("thinggroup", group.name),
   thingGroupId: group.id,
 });
+
+/** @throws InvalidRequestException (400) for a parent that does not exist or that cannot have one more child. */
+const requireRoom = (iot: Iot, name: string): void => {
+  const parent = findThingGroup(iot, name);
+  if (parent === undefined) throw invalidRequest(`Parent thing group ${name} does not exist`);
+  if (ancestors(iot, parent).length + 2 > MAX_DEPTH)
+    throw invalidRequest(`A hierarchy of thing groups can be at most ${MAX_DEPTH} deep`);
+  const children = "SELECT count(*) AS count FROM thing_groups WHERE parent = ?";
+  if ((iot.store.get<{ count: number }>(children, name)?.count ?? 0) >= MAX_CHILDREN)
+    throw invalidRequest(`Thing group ${name} has ${MAX_CHILDREN} child groups already`);
+};
 
 export const thingGroupHandlers: IotHandlers = {
   /**
@@ -75,8 +56,7 @@ export const thingGroupHandlers: IotHandlers = {
       if (same) return created(iot, stored);
       throw alreadyExists(`Thing group ${stored.name} already exists with different properties`, stored.id, arn);
     }
-    if (parent !== null && findThingGroup(iot, parent) === undefined)
-      throw invalidRequest(`Parent thing group ${parent} does not exist`);
+    if (parent !== null) requireRoom(iot, parent);
     limitAttributes(attributes, MAX_ATTRIBUTES, `Thing group ${input.thingGroupName}`);
     const id = randomUUID();
     createTagged(iot, arn, input.tags, () =>
@@ -87,7 +67,7 @@ export const thingGroupHandlers: IotHandlers = {
         parent,
         description,
         canonical(attributes),
-        Date.now(),
+        iot.clock.now(),
       ),
     );
     return created(iot, { name: input.thingGroupName, id });
@@ -138,11 +118,16 @@ export const thingGroupHandlers: IotHandlers = {
     if (iot.store.get("SELECT 1 AS found FROM thing_groups WHERE parent = ?", group.name) !== undefined)
       throw invalidRequest(`Cannot delete thing group ${group.name}: it has child groups`);
     const arn = iot.arn("thinggroup", group.name);
-    iot.store.transact(() => {
-      iot.store.run("DELETE FROM memberships WHERE thing_group = ?", group.name);
+    change(iot, () => {
+      const members = iot.store.all<{ thing: string }>(
+        "DELETE FROM memberships WHERE thing_group = ? RETURNING thing",
+        group.name,
+      );
+      iot.store.run("DELETE FROM unseen_memberships WHERE thing_group = ?", group.name);
       iot.store.run("DELETE FROM policy_targets WHERE target = ?", arn);
       iot.store.run("DELETE FROM thing_groups WHERE name = ?", group.name);
       dropTags(iot, arn);
+      for (const { thing } of members) follow(iot, thing);
     });
     return {};
   },

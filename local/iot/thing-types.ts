@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterToken, cut } from "../aws-json/paging.ts";
-import { alreadyExists, invalidRequest, invalidToken, notFound } from "./errors.ts";
+import { alreadyExists, invalidRequest, invalidToken, notEmulated, notFound } from "./errors.ts";
 import { DEFAULT_PAGE, type Iot, type IotHandlers } from "./state.ts";
 import { createTagged, dropTags } from "./tags.ts";
 
@@ -58,7 +58,7 @@ export const thingTypeHandlers: IotHandlers = {
     const description = input.thingTypeProperties?.thingTypeDescription ?? null;
     const searchable = JSON.stringify(input.thingTypeProperties?.searchableAttributes ?? []);
     if (input.thingTypeProperties?.mqtt5Configuration !== undefined)
-      throw invalidRequest("mqtt5Configuration is not emulated");
+      throw notEmulated("mqtt5Configuration of a thing type");
     const stored = findThingType(iot, input.thingTypeName);
     const arn = iot.arn("thingtype", input.thingTypeName);
     if (stored !== undefined) {
@@ -73,7 +73,7 @@ export const thingTypeHandlers: IotHandlers = {
         id,
         description,
         searchable,
-        Date.now(),
+        iot.clock.now(),
       ),
     );
     return created(iot, { name: input.thingTypeName, id });
@@ -88,7 +88,7 @@ export const thingTypeHandlers: IotHandlers = {
   DeprecateThingType: (input, iot) => {
     const type = getThingType(iot, input.thingTypeName);
     // Deprecating again keeps the first date: the wait before a deletion does not start anew.
-    const deprecatedAt = input.undoDeprecate === true ? null : (type.deprecated_at ?? Date.now());
+    const deprecatedAt = input.undoDeprecate === true ? null : (type.deprecated_at ?? iot.clock.now());
     iot.store.run("UPDATE thing_types SET deprecated_at = ? WHERE name = ?", deprecatedAt, type.name);
     return {};
   },
@@ -100,7 +100,7 @@ export const thingTypeHandlers: IotHandlers = {
   DeleteThingType: (input, iot) => {
     const type = getThingType(iot, input.thingTypeName);
     if (type.deprecated_at === null) throw invalidRequest(`Cannot delete thing type ${type.name}: deprecate it first`);
-    if (Date.now() - type.deprecated_at < iot.thingTypeCooldownMs)
+    if (iot.clock.now() - type.deprecated_at < iot.thingTypeCooldownMs)
       throw invalidRequest(
         `Cannot delete thing type ${type.name}: please wait for 5 minutes after deprecation and then retry`,
       );

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterToken, cut } from "../aws-json/paging.ts";
 import { applyAttributes, limitAttributes } from "./attributes.ts";
 import { alreadyExists, invalidRequest, invalidToken, notFound, versionConflict } from "./errors.ts";
+import { follow, forget } from "./jobs-engine.ts";
+import { change } from "./outbox.ts";
 import { canonical, DEFAULT_PAGE, type Iot, type IotHandlers, parseStrings } from "./state.ts";
 import { getThingType } from "./thing-types.ts";
 
@@ -67,7 +69,10 @@ export const thingHandlers: IotHandlers = {
     if (type !== null) requireUsableType(iot, type);
     limitAttributes(attributes, attributeLimit(type), `Thing ${input.thingName}`);
     const id = randomUUID();
-    iot.store.run("INSERT INTO things VALUES (?, ?, ?, ?, 1)", input.thingName, id, type, canonical(attributes));
+    change(iot, () => {
+      iot.store.run("INSERT INTO things VALUES (?, ?, ?, ?, 1)", input.thingName, id, type, canonical(attributes));
+      follow(iot, input.thingName);
+    });
     return createdThing(iot, input.thingName, id);
   },
 
@@ -112,9 +117,11 @@ export const thingHandlers: IotHandlers = {
       throw versionConflict(input.expectedVersion, thing.version);
     if (iot.store.get("SELECT 1 AS found FROM thing_principals WHERE thing = ?", thing.name) !== undefined)
       throw invalidRequest(`Cannot delete thing ${thing.name}: principals are attached to it`);
-    iot.store.transact(() => {
+    change(iot, () => {
       iot.store.run("DELETE FROM memberships WHERE thing = ?", thing.name);
+      iot.store.run("DELETE FROM unseen_memberships WHERE thing = ?", thing.name);
       iot.store.run("DELETE FROM things WHERE name = ?", thing.name);
+      forget(iot, thing.name);
     });
     return {};
   },
