@@ -10,6 +10,18 @@ export interface StartOptions {
   /** Armed once everything answers. */
   readonly faults: readonly Fault[];
   readonly faultSeed: number;
+  /** Whether IoT and Greengrass refuse what comes more often than AWS's default quotas allow. */
+  readonly throttling: boolean;
+  /** Seconds that a change of a thing group's membership stays unseen. */
+  readonly membershipLagSeconds: number;
+  /** Whether a thing that comes back to a group gets the jobs again that were removed when it left. */
+  readonly restartJobs: boolean;
+  /** Whether each invocation of a function has modules of its own, as after a cold start. */
+  readonly cold: boolean;
+  /** Over so many shards a table's stream is spread, each at its own pace. */
+  readonly streamShards: number;
+  /** How likely a batch of a stream is delivered again, 0 to 1. */
+  readonly redeliver: number;
   readonly retryScale: number;
   readonly thingTypeCooldownSeconds: number;
   /** Seconds after which any workflow times out; undefined for each one's own limit. */
@@ -25,6 +37,12 @@ export const USAGE = `Usage: npm start -- [options]
                               implies --test-mode. Kinds: error (code=, status=), throttling, server-error,
                               latency (milliseconds=), reset, lost-answer, duplicate. Also times=
   --fault-seed N              what the probabilities draw from (default 1)
+  --throttling                refuse what comes more often than AWS's default quotas allow
+  --membership-lag S          seconds until a change of a thing group's members is seen (default 0)
+  --no-job-restart            a thing that comes back to a group does not get its removed jobs again
+  --cold                      load a function's modules anew for each call
+  --stream-shards N           spread each table's stream over so many shards, each at its own pace (default 1)
+  --redeliver P               deliver a stream's batch again with this probability (default 0)
   --retry-scale X             multiplies the pauses of workflows' retries and waits (default 1)
   --workflow-timeout S        seconds after which any workflow times out (default: each one's own limit)`;
 
@@ -37,6 +55,11 @@ const number = (name: string, text: string, min: number, max: number): number =>
   if (text.trim() === "" || !Number.isFinite(value) || value < min || value > max) {
     throw new UsageError(`--${name} must be a number from ${min} to ${max}, not ${text}`);
   }
+  return value;
+};
+
+const whole = (name: string, value: number): number => {
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number, not ${value}`);
   return value;
 };
 
@@ -66,6 +89,12 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         "test-mode": { type: "boolean", default: false },
         fault: { type: "string", multiple: true, default: [] },
         "fault-seed": { type: "string", default: "1" },
+        throttling: { type: "boolean", default: false },
+        "membership-lag": { type: "string", default: "0" },
+        "no-job-restart": { type: "boolean", default: false },
+        cold: { type: "boolean", default: false },
+        "stream-shards": { type: "string", default: "1" },
+        redeliver: { type: "string", default: "0" },
         help: { type: "boolean", default: false },
       },
     }));
@@ -73,14 +102,19 @@ export const startOptions = (args: readonly string[]): StartOptions => {
     throw new UsageError((error as Error).message);
   }
   if (values.help === true) throw new HelpWanted();
-  const portBase = number("port-base", String(values["port-base"]), 1, 65_535 - PORTS.length);
-  if (!Number.isInteger(portBase)) throw new UsageError(`--port-base must be a whole number, not ${portBase}`);
+  const portBase = whole("port-base", number("port-base", String(values["port-base"]), 1, 65_535 - PORTS.length));
   const faults = faultsOf(values.fault as string[]);
   return {
     portBase,
     faults,
     faultSeed: number("fault-seed", String(values["fault-seed"]), 0, Number.MAX_SAFE_INTEGER),
     data: String(values.data),
+    throttling: values.throttling === true,
+    membershipLagSeconds: number("membership-lag", String(values["membership-lag"]), 0, 3_600),
+    restartJobs: values["no-job-restart"] !== true,
+    cold: values.cold === true,
+    streamShards: whole("stream-shards", number("stream-shards", String(values["stream-shards"]), 1, 64)),
+    redeliver: number("redeliver", String(values.redeliver), 0, 1),
     testMode: values["test-mode"] === true || faults.length > 0,
     retryScale: number("retry-scale", String(values["retry-scale"]), 0.001, 100),
     workflowTimeoutSeconds:

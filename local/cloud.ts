@@ -6,6 +6,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { rules, schedules, streams } from "../shared/declared/triggers.ts";
@@ -15,11 +16,13 @@ import type { StartOptions } from "./arguments.ts";
 import { startCdn } from "./cdn.ts";
 import { serverCertificate } from "./certificates.ts";
 import { startControl } from "./control.ts";
+import { startReplays } from "./dead-letter-replays.ts";
 import { openDeadLetters } from "./dead-letters.ts";
 import { startDevicePorts } from "./device-ports.ts";
 import { behaviours, binaries, packages } from "./distribution.ts";
-import { createTables, startDynamoDB, streamArnOf } from "./dynamodb.ts";
+import { createTables, partitionKeyOf, startDynamoDB, streamArnOf } from "./dynamodb.ts";
 import { startDynamoDBFaults } from "./dynamodb-faults.ts";
+import { startTimeToLive } from "./dynamodb-ttl.ts";
 import { type Endpoints, PORTS, type PortName, removeEndpoints, writeEndpoints } from "./endpoints.ts";
 import { startEventSourceMappings } from "./event-source-mapping.ts";
 import { startEvents } from "./events.ts";
@@ -92,9 +95,17 @@ const functionKeys = (dir: string): typeof DEVELOPER => {
   return JSON.parse(readFileSync(file, "utf8")) as typeof DEVELOPER;
 };
 
+const S3_URI = /^s3:\/\/([^/]+)\/(.+)$/;
+
+/** A URL at which a device may fetch an artifact for an hour. */
+const presigner = (s3: S3Client) => (uri: string) => {
+  const [, Bucket, Key] = S3_URI.exec(uri) ?? [];
+  return getSignedUrl(s3, new GetObjectCommand({ Bucket, Key }), { expiresIn: 3_600 });
+};
+
 /** Reads an artifact as Greengrass does when it takes a component version in. */
 const artifactReader = (s3: S3Client) => async (uri: string) => {
-  const match = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri);
+  const match = S3_URI.exec(uri);
   if (match?.[1] === undefined || match[2] === undefined) return { error: `${uri} is not an s3:// URI` };
   try {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: match[1], Key: match[2] }));
@@ -198,6 +209,7 @@ const start = async (
       ...place,
       logFile: state("logs/functions.jsonl"),
       faults,
+      cold: options.cold,
       functions: Object.entries(functions).map(([name, declared]) => ({
         ...declared,
         name: nameOf(name),
@@ -259,6 +271,7 @@ const start = async (
     }),
   );
   const s3 = later(asClosable(new S3Client({ ...clientOf(url("s3")), requestChecksumCalculation: "WHEN_REQUIRED" })));
+  const throttling = options.throttling ? "aws" : "off";
   const iot = later(
     await startIot({
       ...place,
@@ -266,6 +279,9 @@ const start = async (
       port: port("iot"),
       faults,
       thingTypeCooldownMs: options.thingTypeCooldownSeconds * 1_000,
+      throttling,
+      membershipLagMs: options.membershipLagSeconds * 1_000,
+      jobs: { restartOnReattach: options.restartJobs },
       endpoints: {
         data: `127.0.0.1:${port("mqtt")}`,
         credentials: `127.0.0.1:${port("credentials")}`,
@@ -279,7 +295,11 @@ const start = async (
       dir: state("greengrass"),
       port: port("greengrass"),
       faults,
+      throttling,
       readArtifact: artifactReader(s3),
+      presign: presigner(s3),
+      jobs: iot.jobs,
+      publish: events.publish,
       targetExists: (arn) => iot.hasTarget(arn),
     }),
   );
@@ -316,6 +336,8 @@ const start = async (
       ...place,
       streams: later(asClosable(new DynamoDBStreamsClient(clientOf(dynamodbUrl)))),
       describeStreamArn: (table) => streamArnOf(client, table),
+      partitionKeyOf: (table) => partitionKeyOf(client, table),
+      disorder: { shards: options.streamShards, redeliver: options.redeliver, seed: options.faultSeed },
       mappings: Object.entries(streams).map(([name, stream]) => ({
         name: nameOf(name),
         table: nameOf(stream.table),
@@ -335,6 +357,9 @@ const start = async (
       log,
     }),
   );
+
+  later(startReplays({ deadLetters, invoke, log }));
+  if (dynamodb.file !== undefined) later(startTimeToLive({ file: dynamodb.file, log }));
 
   later(await startIssuer({ dir, port: port("issuer"), url: url("issuer") }));
   later(

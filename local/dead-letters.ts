@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { openDatabase } from "./sqlite.ts";
+import { inTransaction, openDatabase } from "./sqlite.ts";
 
 export interface DeadLetter {
   readonly messageId: string;
@@ -10,6 +10,11 @@ export interface DeadLetter {
   readonly body: unknown;
 }
 
+/** How far a replay that someone asked for has come; a failure says why. A letter that was replayed is gone. */
+export type Replay =
+  | { readonly state: "requested" | "running" | "done" }
+  | { readonly state: "failed"; readonly error: string };
+
 /** The dead letter queues of the embedded cloud: what could not be processed waits here until a person decides. */
 export interface DeadLetters {
   /** Keeps a message and answers its id. */
@@ -18,6 +23,18 @@ export interface DeadLetters {
   list(queue?: string): DeadLetter[];
   /** Deletes a message, once it was replayed or given up; false if there is none with that id. */
   remove(messageId: string): boolean;
+  /** Asks whoever runs the functions to replay a message: the running embedded cloud, or the next. */
+  requestReplay(messageId: string): void;
+  /** Takes the request back; false if the replay has begun. */
+  withdrawReplay(messageId: string): boolean;
+  replayOf(messageId: string): Replay | undefined;
+  /** The messages whose replay was asked for and has no end yet, in the order of arrival. */
+  replays(): DeadLetter[];
+  beginReplay(messageId: string): void;
+  /** Ends a replay: the message goes if there is no error, and stays if there is. */
+  endReplay(messageId: string, error?: string): void;
+  /** Another number after each write of another process. */
+  version(): number;
   close(): void;
 }
 
@@ -27,7 +44,19 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS dead_letters (
   queue TEXT NOT NULL,
   sent_at TEXT NOT NULL,
   body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS replays (
+  message_id TEXT NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  error TEXT
 )`;
+
+const toLetter = (row: Record<string, unknown>): DeadLetter => ({
+  messageId: String(row.message_id),
+  queue: String(row.queue),
+  sentAt: String(row.sent_at),
+  body: JSON.parse(String(row.body)),
+});
 
 /** Opens `dead-letters.db` in `dir`. Several processes may have it open: one that fills it, one that lists it. */
 export const openDeadLetters = (dir: string): DeadLetters => {
@@ -35,20 +64,41 @@ export const openDeadLetters = (dir: string): DeadLetters => {
   const insert = database.prepare("INSERT INTO dead_letters (message_id, queue, sent_at, body) VALUES (?, ?, ?, ?)");
   const select = database.prepare("SELECT * FROM dead_letters WHERE ? IS NULL OR queue = ? ORDER BY position");
   const remove = database.prepare("DELETE FROM dead_letters WHERE message_id = ?");
+  const request = database.prepare("INSERT OR REPLACE INTO replays VALUES (?, 'requested', NULL)");
+  const withdraw = database.prepare("DELETE FROM replays WHERE message_id = ? AND state = 'requested'");
+  const find = database.prepare("SELECT * FROM replays WHERE message_id = ?");
+  const open = database.prepare(
+    `SELECT dead_letters.* FROM dead_letters JOIN replays USING (message_id)
+     WHERE state IN ('requested', 'running') ORDER BY position`,
+  );
+  const move = database.prepare("UPDATE replays SET state = ?, error = ? WHERE message_id = ?");
+  const version = database.prepare("PRAGMA data_version");
   return {
     put: (queue, body) => {
       const messageId = randomUUID();
       insert.run(messageId, queue, new Date().toISOString(), JSON.stringify(body));
       return messageId;
     },
-    list: (queue) =>
-      select.all(queue ?? null, queue ?? null).map((row) => ({
-        messageId: String(row.message_id),
-        queue: String(row.queue),
-        sentAt: String(row.sent_at),
-        body: JSON.parse(String(row.body)),
-      })),
+    list: (queue) => select.all(queue ?? null, queue ?? null).map(toLetter),
     remove: (messageId) => Number(remove.run(messageId).changes) > 0,
+    requestReplay: (messageId) => {
+      request.run(messageId);
+    },
+    withdrawReplay: (messageId) => Number(withdraw.run(messageId).changes) > 0,
+    replayOf: (messageId) => {
+      const row = find.get(messageId);
+      return row === undefined ? undefined : ({ state: row.state, error: row.error } as Replay);
+    },
+    replays: () => open.all().map(toLetter),
+    beginReplay: (messageId) => {
+      move.run("running", null, messageId);
+    },
+    endReplay: (messageId, error) =>
+      inTransaction(database, () => {
+        if (error === undefined) remove.run(messageId);
+        move.run(error === undefined ? "done" : "failed", error ?? null, messageId);
+      }),
+    version: () => Number(version.get()?.data_version),
     close: () => database.close(),
   };
 };

@@ -8,8 +8,10 @@ import {
   type AttributeDefinition,
   CreateTableCommand,
   DescribeTableCommand,
+  DescribeTimeToLiveCommand,
   type DynamoDBClient,
   ResourceInUseException,
+  UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
 import { tables } from "../shared/declared/tables.ts";
 import { PortTaken } from "./listen.ts";
@@ -133,7 +135,18 @@ export const startDynamoDB = async (options: { dir: string; port: number }): Pro
   };
 };
 
-/** Makes the declared tables that are not there yet, with their streams and indexes. */
+/** Declares the attribute by which a table's items expire, unless it is declared: AWS refuses it a second time. */
+const declareTimeToLive = async (client: DynamoDBClient, TableName: string, AttributeName: string): Promise<void> => {
+  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
+  if (TimeToLiveDescription?.TimeToLiveStatus === "ENABLED" && TimeToLiveDescription.AttributeName === AttributeName) {
+    return;
+  }
+  await client.send(
+    new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification: { Enabled: true, AttributeName } }),
+  );
+};
+
+/** Makes the declared tables that are not there yet, with their streams, indexes and expiry. */
 export const createTables = async (client: DynamoDBClient, nameOf: (table: string) => string): Promise<void> => {
   for (const [table, declared] of Object.entries(tables)) {
     const attributes = new Set(["pk", "sk", ...declared.indexes.flatMap(({ pk, sk }) => [pk, sk])]);
@@ -167,7 +180,16 @@ export const createTables = async (client: DynamoDBClient, nameOf: (table: strin
     } catch (error) {
       if (!(error instanceof ResourceInUseException)) throw error;
     }
+    await declareTimeToLive(client, nameOf(table), declared.ttl);
   }
+};
+
+/** The attribute that is a table's partition key. */
+export const partitionKeyOf = async (client: DynamoDBClient, table: string): Promise<string> => {
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+  const key = Table?.KeySchema?.find(({ KeyType }) => KeyType === "HASH")?.AttributeName;
+  if (key === undefined) throw new Error(`the table ${table} has no partition key`);
+  return key;
 };
 
 export const streamArnOf = async (client: DynamoDBClient, table: string): Promise<string> => {

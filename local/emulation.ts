@@ -14,7 +14,9 @@ export interface Emulation {
   readonly service: string;
   /** The SDK package whose commands are the service's operations; undefined where there is none. */
   readonly client: string | undefined;
-  /** The operations that are answered, by their SDK names. All others get 501. */
+  /** The operations that are answered, by their SDK names. */
   readonly operations: readonly string[];
+  /** What all others get; 501 if it is not given. */
+  readonly otherwise?: string;
   readonly differences: readonly Difference[];
 }

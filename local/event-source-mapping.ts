@@ -6,8 +6,10 @@ import {
   GetShardIteratorCommand,
 } from "@aws-sdk/client-dynamodb-streams";
 import type { DeadLetters } from "./dead-letters.ts";
+import { type Changes, watchChanges } from "./event-source-mapping/changes.ts";
 import { type Checkpoints, openCheckpoints, trimStream } from "./event-source-mapping/checkpoints.ts";
 import { type Consumer, startConsumer } from "./event-source-mapping/consumer.ts";
+import type { Disorder } from "./event-source-mapping/disorder.ts";
 import { toSourceRecord } from "./event-source-mapping/records.ts";
 import type { Invoke, Log } from "./invoke.ts";
 
@@ -39,9 +41,16 @@ export interface EventSourceMappingsOptions {
   readonly dir: string;
   readonly region: string;
   readonly accountId: string;
+  /** Needed to spread records over shards: the attribute that is a table's partition key. */
+  partitionKeyOf?(table: string): Promise<string>;
+  /** Only in the test mode. */
+  readonly disorder?: Disorder;
   /** The pause between two reads while records come; it grows to two and a half times that while none do. */
   readonly pollMs?: number;
-  /** The local engine's database file, whose processed stream records are deleted every so many records. */
+  /**
+   * The local engine's database file. Nothing is read while it does not change, and processed stream records are deleted
+   * from it every so many records. An engine that is not ours is read again and again.
+   */
   readonly trim?: { readonly file: string; readonly everyRecords?: number };
   readonly log: Log;
 }
@@ -71,11 +80,15 @@ const startReader = async (
   table: string,
   mappings: readonly Mapping[],
   checkpoints: Checkpoints,
+  changes: Changes | undefined,
   options: EventSourceMappingsOptions,
   signal: AbortSignal,
   counted: () => void,
 ): Promise<Reader> => {
-  const { streams, region, accountId, pollMs = 10, trim, log } = options;
+  const { streams, region, accountId, pollMs = 10, trim, log, disorder = { seed: 1 } } = options;
+  const spread = (disorder.shards ?? 1) > 1;
+  if (spread && options.partitionKeyOf === undefined) throw new Error("several shards need the tables' partition keys");
+  const partitionKey = spread ? ((await options.partitionKeyOf?.(table)) ?? "") : "";
   const streamArn = await options.describeStreamArn(table);
   const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn: streamArn }));
   // The engine has one shard, which never closes: its EndingSequenceNumber says only how far it has come.
@@ -86,6 +99,8 @@ const startReader = async (
     startConsumer({
       mapping,
       checkpoint: checkpoints.get(mapping.name, streamArn),
+      partitionKey,
+      disorder,
       save: (checkpoint) => checkpoints.set(mapping.name, streamArn, checkpoint),
       context: {
         streamArn,
@@ -164,18 +179,29 @@ const startReader = async (
     for (const waiter of waiters) waiter.fresh = false;
   };
 
+  let wait = pollMs;
+  /** Until the next read: soon while records come, and when there is reason to if none do. */
+  const rest = async (records: number, seen: number | undefined) => {
+    // Who had no room was left behind, and has to be read for again though nothing is written.
+    const behind = consumers.some((consumer) => !consumer.hasRoom());
+    if (records === 0 && !behind && waiters.length === 0 && changes !== undefined && seen !== undefined) {
+      return changes.changed(seen, () => waiters.length > 0, signal);
+    }
+    wait = records > 0 ? pollMs : Math.min(wait * 1.1, pollMs * IDLE_FACTOR);
+    await pause(wait, undefined, { signal });
+  };
+
   const loop = async () => {
-    let wait = pollMs;
     while (!signal.aborted) {
       try {
+        const seen = changes?.version();
         const idleBefore = !consumers.some((consumer) => consumer.busy());
         const records = await read();
         const idle = idleBefore && records === 0 && !consumers.some((consumer) => consumer.busy());
         settleWaiters(idle);
-        wait = records > 0 ? pollMs : Math.min(wait * 1.1, pollMs * IDLE_FACTOR);
         trimProcessed();
         // A full page says that more is waiting.
-        if (records < READ_LIMIT) await pause(wait, undefined, { signal });
+        if (records < READ_LIMIT) await rest(records, seen);
       } catch (error) {
         if (signal.aborted) return;
         log("a stream could not be read", { table, error: String(error) });
@@ -187,7 +213,12 @@ const startReader = async (
   const stopped = Promise.all([loop(), ...consumers.map((consumer) => consumer.stopped)]).then(() => {
     for (const { resolve } of waiters) resolve();
   });
-  return { quiet: () => new Promise<void>((resolve) => waiters.push({ fresh: true, resolve })), stopped };
+  const quiet = () =>
+    new Promise<void>((resolve) => {
+      waiters.push({ fresh: true, resolve });
+      changes?.wake();
+    });
+  return { quiet, stopped };
 };
 
 /**
@@ -195,18 +226,21 @@ const startReader = async (
  * batches, filtered, again after a failure, and to a dead letter queue in the end. Every record is delivered at least
  * once; a mapping that fails does not keep the others of its table waiting.
  *
- * @throws `InvalidEventPattern` for a malformed filter, and what `describeStreamArn` throws
+ * @throws `InvalidEventPattern` for a malformed filter, RangeError for a figure that AWS would refuse, and what
+ *   `describeStreamArn` throws
  * @see https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
  */
 export const startEventSourceMappings = async (options: EventSourceMappingsOptions): Promise<EventSourceMappings> => {
   const stopping = new AbortController();
   const checkpoints = openCheckpoints(options.dir);
+  const changes = options.trim === undefined ? undefined : watchChanges(options.trim.file);
   const readers: Reader[] = [];
   let closing: Promise<void> | undefined;
   const stop = async () => {
     stopping.abort();
     await Promise.all(readers.map((reader) => reader.stopped));
     checkpoints.close();
+    changes?.close();
   };
   const close = () => {
     closing ??= stop();
@@ -219,7 +253,7 @@ export const startEventSourceMappings = async (options: EventSourceMappingsOptio
   };
   try {
     for (const [table, mappings] of Map.groupBy(options.mappings, (mapping) => mapping.table)) {
-      readers.push(await startReader(table, mappings, checkpoints, options, stopping.signal, counted));
+      readers.push(await startReader(table, mappings, checkpoints, changes, options, stopping.signal, counted));
     }
   } catch (error) {
     await close();

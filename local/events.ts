@@ -1,28 +1,16 @@
 import { randomUUID } from "node:crypto";
-import * as z from "zod";
-import { createAwsJsonServer, type Operation, ServiceError } from "./aws-json-rpc.ts";
+import { createAwsJsonServer } from "./aws-json-rpc.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import { compilePattern } from "./event-pattern.ts";
 import { type Delivery, openDeliveries } from "./events/deliveries.ts";
-import { eventTime, readPutEvents, type SentEvent } from "./events/put-events.ts";
+import { operationsOf } from "./events/operations.ts";
+import { eventTime, type SentEvent } from "./events/put-events.ts";
+import { type ActiveRule, activate, type Rule } from "./events/rules.ts";
 import { parseSchedule } from "./events/schedule.ts";
 import type { Faults } from "./faults.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
 
-/** A rule with one function as its target; it has a pattern or a schedule. */
-export interface Rule {
-  readonly name: string;
-  readonly bus: string;
-  readonly pattern?: object;
-  /** `rate(1 minute)` or `cron(...)`; only on the default bus. */
-  readonly schedule?: string;
-  readonly functionName: string;
-  /** What the function gets in the event's place. */
-  readonly input?: unknown;
-  /** By default `{name}-dead-letters`. */
-  readonly deadLetterQueue?: string;
-}
+export type { Rule };
 
 /** An event of an AWS service, for the default bus. */
 export interface ServiceEvent {
@@ -44,6 +32,8 @@ export interface EventsOptions {
   readonly deadLetters: DeadLetters;
   /** Multiplies the time between two runs of a schedule. */
   readonly scheduleScale?: number;
+  /** Milliseconds, by which events grow old; the clock's by default. */
+  readonly now?: () => number;
   readonly log: Log;
 }
 
@@ -57,38 +47,7 @@ export interface Events {
   close(): Promise<void>;
 }
 
-interface ActiveRule extends Rule {
-  readonly arn: string;
-  readonly matches: (event: unknown) => boolean;
-}
-
 const MAX_TIMER_MS = 2 ** 31 - 1;
-const RuleInput = z.object({ Name: z.string().min(1), EventBusName: z.string().default("default") });
-const ListInput = z.object({
-  NamePrefix: z.string().default(""),
-  EventBusName: z.string().default("default"),
-});
-
-const activate = (rule: Rule, region: string, accountId: string): ActiveRule => {
-  if ((rule.pattern === undefined) === (rule.schedule === undefined)) {
-    throw new Error(`rule ${rule.name} needs a pattern or a schedule, and not both`);
-  }
-  const path = rule.bus === "default" ? rule.name : `${rule.bus}/${rule.name}`;
-  return {
-    ...rule,
-    arn: `arn:aws:events:${region}:${accountId}:rule/${path}`,
-    matches: rule.pattern === undefined ? () => false : compilePattern(rule.pattern),
-  };
-};
-
-const describeRule = (rule: ActiveRule) => ({
-  Name: rule.name,
-  Arn: rule.arn,
-  EventBusName: rule.bus,
-  State: "ENABLED",
-  ...(rule.pattern === undefined ? {} : { EventPattern: JSON.stringify(rule.pattern) }),
-  ...(rule.schedule === undefined ? {} : { ScheduleExpression: rule.schedule }),
-});
 
 /** Calls `fire` whenever the schedule is due, until `signal` aborts. */
 const runSchedule = (schedule: string, scale: number, signal: AbortSignal, fire: () => void) => {
@@ -120,12 +79,14 @@ const runSchedule = (schedule: string, scale: number, signal: AbortSignal, fire:
 export const startEvents = async (options: EventsOptions): Promise<Events> => {
   const { region, accountId, invoke, deadLetters, faults, log, scheduleScale = 1 } = options;
   const rules = options.rules.map((rule) => activate(rule, region, accountId));
+  const buses = new Set(["default", ...rules.map(({ bus }) => bus)]);
   for (const { schedule } of rules) if (schedule !== undefined) parseSchedule(schedule);
   const deliveries = openDeliveries({
     dir: options.dir,
     invoke,
     deadLetters,
     functionArn: (functionName) => `arn:aws:lambda:${region}:${accountId}:function:${functionName}`,
+    ...(options.now !== undefined && { now: options.now }),
     log,
   });
 
@@ -150,6 +111,10 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
 
   /** Matches the events, keeps all their deliveries in one transaction, and answers the events' ids. */
   const accept = (events: readonly SentEvent[]): string[] => {
+    for (const bus of new Set(events.map((event) => event.bus))) {
+      // AWS says nothing of it and drops the event, which is hard to find.
+      if (!buses.has(bus)) log("events were sent to a bus that does not exist", { bus });
+    }
     const envelopes = events.map((event) => ({ bus: event.bus, envelope: envelopeOf(event) }));
     deliveries.add(
       envelopes.flatMap(({ bus, envelope }) =>
@@ -158,39 +123,6 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
     );
     return envelopes.map(({ envelope }) => envelope.id);
   };
-
-  const putEvents: Operation = (input) => {
-    const entries = readPutEvents(input);
-    const ids = accept(entries.filter((entry): entry is SentEvent => !("ErrorCode" in entry)));
-    const Entries = entries.map((entry) => ("ErrorCode" in entry ? entry : { EventId: ids.shift() }));
-    return { FailedEntryCount: entries.filter((entry) => "ErrorCode" in entry).length, Entries };
-  };
-
-  const operations = new Map<string, Operation>([
-    ["PutEvents", putEvents],
-    [
-      "ListRules",
-      (input) => {
-        const { NamePrefix, EventBusName } = ListInput.parse(input);
-        const found = rules.filter((rule) => rule.bus === EventBusName && rule.name.startsWith(NamePrefix));
-        return { Rules: found.map(describeRule) };
-      },
-    ],
-    [
-      "DescribeRule",
-      (input) => {
-        const { Name, EventBusName } = RuleInput.parse(input);
-        const found = rules.find((rule) => rule.bus === EventBusName && rule.name === Name);
-        if (found === undefined) {
-          throw new ServiceError(
-            "ResourceNotFoundException",
-            `Rule ${Name} does not exist on EventBus ${EventBusName}.`,
-          );
-        }
-        return describeRule(found);
-      },
-    ],
-  ]);
 
   const stopping = new AbortController();
   const fire = (rule: ActiveRule) => {
@@ -210,7 +142,7 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
     iamPrefix: "events",
     target: "AWSEvents",
     version: "1.1",
-    operations,
+    operations: operationsOf({ region, accountId, rules, accept }),
     faults,
     log,
   });

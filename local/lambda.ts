@@ -1,12 +1,22 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { createWriteStream, mkdirSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { PassThrough, type Writable } from "node:stream";
-import type { Context } from "aws-lambda";
+import { PassThrough, Readable, type Writable } from "node:stream";
 import type { FunctionDeclaration } from "../functions/declared.ts";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
 import { functionNameOf, type Invoke, type InvokeResult, type LambdaError } from "./invoke.ts";
+import { coldThread, runCold } from "./lambda/cold.ts";
+import { asError, thrown, timedOut } from "./lambda/errors.ts";
+import { running, separate } from "./lambda/isolation.ts";
+import {
+  checkFunction,
+  MAX_ANSWER_BYTES,
+  MAX_EVENT_BYTES,
+  STREAMING_LIMITS,
+  type StreamingLimits,
+  withinLimits,
+} from "./lambda/limits.ts";
+import { contextOf, type Handler, type Invoked, installStreaming, type StreamingHandler } from "./lambda/runtime.ts";
 
 /** A function of the stage as Lambda has it: its code, its limits and the environment that it alone sees. */
 export interface LambdaFunction extends FunctionDeclaration {
@@ -34,49 +44,13 @@ export interface LambdaOptions {
   /** Where the functions' standard output goes, a line of JSON each. */
   readonly logFile: string;
   readonly faults: Faults;
+  /** Whether each invocation has an execution environment of its own, as after a cold start: all modules are new. */
+  readonly cold?: boolean;
+  /** AWS's by default. */
+  readonly streamingLimits?: StreamingLimits;
 }
 
-type Handler = (event: unknown, context: Context) => unknown;
-type StreamingHandler = (event: unknown, stream: Writable, context: Context) => Promise<unknown>;
-
-/** Lambda's limit on the payload of a synchronous invocation and of its answer. */
-const MAX_PAYLOAD_BYTES = 6 * 1024 ** 2;
 const MAX_LOG_BYTES = 64 * 1024 ** 2;
-
-/** The invocation that the running code belongs to. */
-const running = new AsyncLocalStorage<{ readonly variables: NodeJS.ProcessEnv }>();
-
-/**
- * All functions run in this process, so the process has one environment and one standard output for each of them: code
- * that runs in an invocation sees that function's variables alone, and what it prints goes to the functions' log.
- */
-const separate = (log: Writable): (() => void) => {
-  const outer = process.env;
-  const current = () => running.getStore()?.variables ?? outer;
-  process.env = new Proxy(outer, {
-    get: (_, name) => Reflect.get(current(), name),
-    set: (_, name, value) => Reflect.set(current(), name, value),
-    has: (_, name) => Reflect.has(current(), name),
-    deleteProperty: (_, name) => Reflect.deleteProperty(current(), name),
-    ownKeys: () => Reflect.ownKeys(current()),
-    getOwnPropertyDescriptor: (_, name) => {
-      const found = Reflect.getOwnPropertyDescriptor(current(), name);
-      return found && { ...found, configurable: true };
-    },
-  });
-  const restore = [process.stdout, process.stderr].map((stream) => {
-    const write = stream.write.bind(stream);
-    stream.write = ((chunk: string | Uint8Array, ...rest: []) =>
-      running.getStore() === undefined ? write(chunk, ...rest) : log.write(chunk)) as typeof stream.write;
-    return () => {
-      stream.write = write;
-    };
-  });
-  return () => {
-    process.env = outer;
-    for (const undo of restore) undo();
-  };
-};
 
 const openLog = (file: string): Writable => {
   mkdirSync(dirname(file), { recursive: true });
@@ -85,101 +59,121 @@ const openLog = (file: string): Writable => {
   return createWriteStream(file, { flags: "a" });
 };
 
-const lambdaError = (error: unknown): LambdaError =>
-  error instanceof Error
-    ? { errorType: error.name, errorMessage: error.message, trace: (error.stack ?? "").split("\n") }
-    : { errorType: "Error", errorMessage: String(error) };
-
-/** The global that Lambda's Node.js runtime gives to functions that stream. */
-const installStreaming = () => {
-  Object.assign(globalThis, {
-    awslambda: {
-      streamifyResponse: (handler: StreamingHandler) => handler,
-      HttpResponseStream: {
-        from: (stream: Writable, metadata: Record<string, unknown>) => {
-          // As in the runtime: the head goes out before the first write. Without one, it never does.
-          const write = stream.write.bind(stream);
-          stream.write = ((...chunk: [string]) => {
-            stream.write = write;
-            stream.emit("metadata", metadata);
-            return write(...chunk);
-          }) as typeof stream.write;
-          return stream;
-        },
-      },
-    },
-  });
+/** An event as JSON. @throws Error `RequestTooLargeException` */
+const serialised = (payload: unknown): string => {
+  const event = JSON.stringify(payload ?? {});
+  if (Buffer.byteLength(event) <= MAX_EVENT_BYTES) return event;
+  const message = `Request must be smaller than ${MAX_EVENT_BYTES} bytes for the InvokeFunction operation`;
+  throw Object.assign(new Error(message), { name: "RequestTooLargeException" });
 };
+
+const answered = (json: string): InvokeResult => {
+  if (Buffer.byteLength(json) <= MAX_ANSWER_BYTES) return { payload: JSON.parse(json) };
+  const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAX_ANSWER_BYTES} bytes).`;
+  return { functionError: { errorType: "Function.ResponseSizeTooLarge", errorMessage } };
+};
+
+/** What a service that calls Lambda sees of a connection that breaks. */
+const sdkClientException = (cause: Error): Error =>
+  Object.assign(new Error(`Unable to execute HTTP request: ${cause.message}`, { cause }), {
+    name: "SdkClientException",
+  });
 
 /**
  * Lambda in this process: the handlers' own modules, called with events and contexts in Lambda's form, JSON in and out,
  * each with its own environment, time-out and log.
+ * @throws RangeError for a function that AWS would refuse
  */
 export const startLambda = (options: LambdaOptions): Lambda => {
+  const { cold = false, faults, streamingLimits = STREAMING_LIMITS } = options;
+  for (const declared of options.functions) checkFunction(declared);
   const functions = new Map(options.functions.map((declared) => [declared.name, declared]));
   const log = openLog(options.logFile);
   const restore = separate(log);
   installStreaming();
-  const handlers = new Map<string, Promise<Handler | StreamingHandler>>();
 
-  const handlerOf = (declared: LambdaFunction): Promise<Handler | StreamingHandler> => {
-    let handler = handlers.get(declared.module);
-    if (handler === undefined) {
-      handler = import(new URL(`../${declared.module}.ts`, import.meta.url).href).then(
-        (module: { handler: Handler }) => module.handler,
-      );
-      handlers.set(declared.module, handler);
-    }
-    return handler;
-  };
+  const moduleOf = (declared: LambdaFunction): string => new URL(`../${declared.module}.ts`, import.meta.url).href;
+  /** Node.js keeps each module, as a warm execution environment does. */
+  const handlerOf = async (declared: LambdaFunction): Promise<Handler | StreamingHandler> =>
+    ((await import(moduleOf(declared))) as { handler: Handler }).handler;
 
   const find = (nameOrArn: string): LambdaFunction => {
     const name = functionNameOf(nameOrArn);
     const found = functions.get(name);
     if (found !== undefined) return found;
-    const missing = new Error(`Function not found: ${name}`);
-    missing.name = "ResourceNotFoundException";
-    throw missing;
+    throw Object.assign(new Error(`Function not found: ${name}`), { name: "ResourceNotFoundException" });
   };
 
-  const contextOf = (declared: LambdaFunction): Context => {
-    const deadline = Date.now() + declared.timeoutSeconds * 1_000;
-    return {
-      functionName: declared.name,
-      functionVersion: "$LATEST",
-      invokedFunctionArn: `arn:aws:lambda:${options.region}:${options.accountId}:function:${declared.name}`,
-      memoryLimitInMB: String(declared.memoryMb),
-      awsRequestId: randomUUID(),
-      logGroupName: `/aws/lambda/${declared.name}`,
-      logStreamName: "local",
-      callbackWaitsForEmptyEventLoop: false,
-      getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
-      done: unsupported,
-      fail: unsupported,
-      succeed: unsupported,
-    };
+  const invokedNow = (declared: LambdaFunction): Invoked => ({
+    functionName: declared.name,
+    invokedFunctionArn: `arn:aws:lambda:${options.region}:${options.accountId}:function:${declared.name}`,
+    memoryLimitInMB: String(declared.memoryMb),
+    awsRequestId: randomUUID(),
+    deadline: Date.now() + declared.timeoutSeconds * 1_000,
+  });
+
+  /** Calls `late` when the function's time is over; answers how to prevent that. */
+  const limitTime = (declared: LambdaFunction, invoked: Invoked, late: (error: LambdaError) => void) => {
+    const timer = setTimeout(
+      () => late(timedOut(invoked.awsRequestId, declared.timeoutSeconds)),
+      declared.timeoutSeconds * 1_000,
+    );
+    return () => clearTimeout(timer);
   };
 
-  const withinTime = async <T>(declared: LambdaFunction, work: Promise<T>): Promise<T> => {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const error = new Error(`Task timed out after ${declared.timeoutSeconds.toFixed(2)} seconds`);
-        error.name = "Sandbox.Timedout";
-        reject(error);
-      }, declared.timeoutSeconds * 1_000);
+  const invocationOf = (declared: LambdaFunction, invoked: Invoked, crash: (error: LambdaError) => void) => ({
+    requestId: invoked.awsRequestId,
+    variables: { ...declared.variables },
+    crash,
+  });
+
+  const runWarm = async (declared: LambdaFunction, event: string, invoked: Invoked): Promise<InvokeResult> => {
+    const { promise: cut, resolve } = Promise.withResolvers<InvokeResult>();
+    const end = (functionError: LambdaError) => resolve({ functionError });
+    const inTime = limitTime(declared, invoked, end);
+    const work = running.run(invocationOf(declared, invoked, end), async (): Promise<InvokeResult> => {
+      try {
+        const handler = (await handlerOf(declared)) as Handler;
+        return answered(JSON.stringify((await handler(JSON.parse(event), contextOf(invoked))) ?? null));
+      } catch (error) {
+        return { functionError: thrown(error) };
+      }
     });
     try {
-      return await Promise.race([work, timeout]);
+      return await Promise.race([cut, work]);
     } finally {
-      clearTimeout(timer);
+      inTime();
     }
+  };
+
+  const runColdly = async (declared: LambdaFunction, event: string): Promise<InvokeResult> => {
+    const { promise: late, resolve } = Promise.withResolvers<InvokeResult>();
+    const thread = await coldThread();
+    const invoked = invokedNow(declared);
+    const inTime = limitTime(declared, invoked, (functionError) => resolve({ functionError }));
+    const data = { module: moduleOf(declared), event, invoked, streaming: false };
+    const run = runCold(thread, data, { ...declared, log });
+    const work = run.ended.then((outcome): InvokeResult => {
+      if ("error" in outcome) return { functionError: outcome.error };
+      return answered(outcome.json ?? "null");
+    });
+    try {
+      return await Promise.race([late, work]);
+    } finally {
+      inTime();
+      run.stop();
+    }
+  };
+
+  const run = (declared: LambdaFunction, payload: unknown): Promise<InvokeResult> => {
+    const event = serialised(payload);
+    return cold ? runColdly(declared, event) : runWarm(declared, event, invokedNow(declared));
   };
 
   const invoke: Invoke = async (functionName, payload) => {
     const declared = find(functionName);
     try {
-      return await options.faults.perform(`lambda:${declared.name}`, () => run(declared, payload));
+      return await faults.perform(`lambda:${declared.name}`, async () => run(declared, payload));
     } catch (error) {
       if (error instanceof ConnectionReset) throw sdkClientException(error);
       if (!(error instanceof InjectedError) || error.kind !== "error") throw error;
@@ -187,74 +181,65 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     }
   };
 
-  const run = async (declared: LambdaFunction, payload: unknown): Promise<InvokeResult> => {
-    const event = JSON.stringify(payload ?? {});
-    if (event.length > MAX_PAYLOAD_BYTES) {
-      const tooLarge = new Error(
-        `Request must be smaller than ${MAX_PAYLOAD_BYTES} bytes for the InvokeFunction operation`,
-      );
-      tooLarge.name = "RequestTooLargeException";
-      throw tooLarge;
-    }
-    try {
-      const answer = await running.run({ variables: { ...declared.variables } }, async () => {
-        const handler = (await handlerOf(declared)) as Handler;
-        return withinTime(declared, Promise.resolve(handler(JSON.parse(event), contextOf(declared))));
-      });
-      const result = JSON.stringify(answer ?? null);
-      if (result.length > MAX_PAYLOAD_BYTES) {
-        const errorMessage = `Response payload size exceeded maximum allowed payload size (${MAX_PAYLOAD_BYTES} bytes).`;
-        return { functionError: { errorType: "Function.ResponseSizeTooLarge", errorMessage } };
+  /** Runs a function that writes to `stream`; rejects when it fails. */
+  const runStreaming = async (declared: LambdaFunction, event: string, stream: PassThrough): Promise<void> => {
+    const thread = cold ? await coldThread() : undefined;
+    const invoked = invokedNow(declared);
+    const { promise: cut, reject } = Promise.withResolvers<never>();
+    const end = (error: LambdaError) => reject(asError(error));
+    const inTime = limitTime(declared, invoked, end);
+    const work = async (): Promise<void> => {
+      if (thread !== undefined) {
+        const data = { module: moduleOf(declared), event, invoked, streaming: true };
+        const outcome = await runCold(thread, data, { ...declared, log, stream }).ended;
+        if ("error" in outcome) throw asError(outcome.error);
+        return;
       }
-      return { payload: JSON.parse(result) };
-    } catch (error) {
-      return { functionError: lambdaError(error) };
+      const invocation = invocationOf(declared, invoked, end);
+      // Whoever reads the answer makes room in the stream, and with that runs the function's code: still in its invocation.
+      const emit = stream.emit.bind(stream);
+      stream.emit = ((name: string, ...rest: unknown[]) =>
+        name === "drain"
+          ? running.run(invocation, () => emit(name, ...rest))
+          : emit(name, ...rest)) as typeof stream.emit;
+      await running.run(invocation, async () => {
+        const handler = (await handlerOf(declared)) as StreamingHandler;
+        await handler(JSON.parse(event), stream, contextOf(invoked));
+      });
+    };
+    try {
+      await Promise.race([cut, work()]);
+    } finally {
+      inTime();
     }
   };
 
-  const invokeStreaming: Lambda["invokeStreaming"] = async (functionName, event) => {
-    const declared = find(functionName);
-    const stream = new PassThrough();
-    const invocation = { variables: { ...declared.variables } };
-    // Whoever reads the answer makes room in the stream, and with that runs the function's code: still in its invocation.
-    const emit = stream.emit.bind(stream);
-    stream.emit = ((name: string, ...rest: unknown[]) =>
-      name === "drain"
-        ? running.run(invocation, () => emit(name, ...rest))
-        : emit(name, ...rest)) as typeof stream.emit;
-    const metadata = new Promise<Record<string, unknown>>((resolve) => stream.once("metadata", resolve));
+  const stream = async (declared: LambdaFunction, payload: unknown): Promise<StreamedAnswer> => {
+    const answer = new PassThrough();
+    // What it is destroyed with comes to who reads it.
+    answer.on("error", () => undefined);
+    const metadata = new Promise<Record<string, unknown>>((resolve) => answer.once("metadata", resolve));
     const unsaid = { statusCode: 200, headers: { "content-type": "application/octet-stream" } };
-    const finished = running.run(invocation, async () => {
-      const handler = (await handlerOf(declared)) as StreamingHandler;
-      await handler(JSON.parse(JSON.stringify(event)), stream, contextOf(declared));
-    });
+    const finished = runStreaming(declared, serialised(payload), answer);
     // After the head is sent, a failure can only break the body off.
-    finished.catch((error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))));
+    finished.catch((error: unknown) => answer.destroy(error instanceof Error ? error : new Error(String(error))));
     const head = await Promise.race([metadata, finished.then(() => Promise.race([metadata, unsaid]))]);
-    return {
-      status: Number(head.statusCode),
-      headers: head.headers as Record<string, string>,
-      body: stream,
-    };
+    const body = Readable.from(withinLimits(answer, streamingLimits));
+    // Also when nobody reads it: the function would wait for room.
+    body.once("close", () => answer.destroy());
+    return { status: Number(head.statusCode), headers: head.headers as Record<string, string>, body };
   };
 
   return {
     invoke,
-    invokeStreaming,
+    invokeStreaming: async (functionName, event) => {
+      const declared = find(functionName);
+      // The first of two answers would never be read.
+      return faults.perform(`lambda:${declared.name}`, () => stream(declared, event), false);
+    },
     close: async () => {
       restore();
       await new Promise((resolve) => log.end(resolve));
     },
   };
-};
-
-/** What a service that calls Lambda sees of a connection that breaks. */
-const sdkClientException = (cause: Error): Error => {
-  const error = new Error(`Unable to execute HTTP request: ${cause.message}`, { cause });
-  error.name = "SdkClientException";
-  return error;
-};
-
-const unsupported = () => {
-  throw new Error("callbacks are not supported by the Node.js 24 runtime");
 };

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
 import type { DeadLetters } from "../dead-letters.ts";
-import { type Invoke, type InvokeResult, invokeSafely, type Log } from "../invoke.ts";
+import type { Invoke, InvokeResult, Log } from "../invoke.ts";
 import type { SourceRecord } from "./records.ts";
 
 export interface BatchMapping {
@@ -24,8 +24,10 @@ export interface BatchContext {
   readonly deadLetters: DeadLetters;
   readonly signal: AbortSignal;
   readonly log: Log;
-  /** Everything up to and including this record is done with. */
+  /** Everything of this batch up to and including this record is done with. */
   done(record: SourceRecord): void;
+  /** Whether this batch, or each part that it is split into, is to be delivered once more after it succeeded. */
+  redelivers(): boolean;
 }
 
 type Batch = readonly SourceRecord[];
@@ -128,24 +130,49 @@ const dropOld = (context: BatchContext, batch: Batch, attempts: number): Batch =
   return batch.slice(old.length);
 };
 
+/** Invokes until the function is reached: what does not reach it is no attempt, and goes on until the batch is too old. */
+const reach = async (context: BatchContext, batch: Batch): Promise<InvokeResult | "too old"> => {
+  const { mapping, signal, log } = context;
+  const event = { Records: batch.map((record) => record.event) };
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await context.invoke(mapping.functionName, event);
+    } catch (error) {
+      signal.throwIfAborted();
+      log("a function could not be reached", { mapping: mapping.name, tries: tries + 1, error: String(error) });
+    }
+    await pause(backoffMs(tries), undefined, { signal });
+    if (batch.some((record) => tooOld(context, record))) return "too old";
+  }
+};
+
 /**
  * Brings a batch to its end, in order: processed, or in the dead letter queue. Rejects only when `signal` aborts.
- * Progress within a batch counts as success: the attempts are those of the record that comes first.
+ * Progress within a batch counts as success: the attempts are those of the record that comes first. Attempts count when
+ * the function was reached and failed: a throttled one is tried until the record is too old.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
  */
 export const processBatch = async (context: BatchContext, given: Batch): Promise<void> => {
-  const { mapping, signal } = context;
+  const { mapping, signal, log } = context;
   let batch = given;
   let attempts = 0;
+  let again = context.redelivers();
   for (;;) {
     signal.throwIfAborted();
     batch = dropOld(context, batch, attempts);
     if (batch.length === 0) return;
-    const event = { Records: batch.map((record) => record.event) };
-    const result = await invokeSafely(context.invoke, mapping.functionName, event);
+    const result = await reach(context, batch);
     signal.throwIfAborted();
+    if (result === "too old") continue;
     attempts += 1;
 
     const failedAt = firstFailure(batch, result, mapping.reportBatchItemFailures);
+    if (failedAt === batch.length && again) {
+      again = false;
+      attempts = 0;
+      log("a batch is delivered once more on purpose", { mapping: mapping.name, records: batch.length });
+      continue;
+    }
     if (failedAt === batch.length) return markDone(context, batch);
     if (failedAt !== undefined && failedAt > 0) {
       markDone(context, batch.slice(0, failedAt));

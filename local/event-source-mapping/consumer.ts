@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { compilePattern } from "../event-pattern.ts";
 import type { Log } from "../invoke.ts";
 import { type BatchContext, type BatchMapping, processBatch } from "./batches.ts";
+import { type Disorder, holdMs, isRedelivered, shardOf } from "./disorder.ts";
 import { changedNothing, type SourceRecord } from "./records.ts";
 
 export interface ConsumerMapping extends BatchMapping {
@@ -24,82 +25,133 @@ export interface Consumer {
   readonly stopped: Promise<void>;
 }
 
+/** One shard's records in their order, and who works on them. */
+interface Lane {
+  readonly shard: number;
+  waiting: SourceRecord[];
+  working: boolean;
+  wake: (() => void) | undefined;
+}
+
 const MAX_WAITING = 5_000;
 const RESTART_MS = 1_000;
+/** Lambda invokes with what it has when the event reaches the limit of a synchronous invocation. */
+const MAX_EVENT_BYTES = 6 * 1024 ** 2;
+const EVENT_FRAME_BYTES = '{"Records":[]}'.length;
+
+/** What `CreateEventSourceMapping` takes, from and to. */
+const RANGES = {
+  batchSize: [1, 10_000],
+  batchWindowSeconds: [0, 300],
+  maximumRetryAttempts: [-1, 10_000],
+  maximumRecordAgeSeconds: [-1, 604_800],
+} as const;
+const MAX_PATTERN_LENGTH = 4_096;
+
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html */
+const check = (mapping: ConsumerMapping): void => {
+  for (const [name, [from, to]] of Object.entries(RANGES)) {
+    const value = mapping[name as keyof typeof RANGES];
+    if (value !== undefined && (!Number.isInteger(value) || value < from || value > to)) {
+      throw new RangeError(`mapping ${mapping.name}: ${name} is a whole number from ${from} to ${to}, not ${value}`);
+    }
+  }
+  if (mapping.filters.some((filter) => JSON.stringify(filter).length > MAX_PATTERN_LENGTH)) {
+    throw new RangeError(`mapping ${mapping.name}: a filter is longer than ${MAX_PATTERN_LENGTH} characters`);
+  }
+};
+
+/** As many of the records that wait as one event takes. */
+const nextBatch = (waiting: readonly SourceRecord[], batchSize: number): SourceRecord[] => {
+  let bytes = EVENT_FRAME_BYTES;
+  const tooMany = waiting.slice(0, batchSize).findIndex((record) => {
+    bytes += record.bytes + 1;
+    return bytes > MAX_EVENT_BYTES;
+  });
+  // One that is too large alone is Lambda's to refuse.
+  return waiting.slice(0, tooMany === -1 ? batchSize : Math.max(tooMany, 1));
+};
 
 /**
  * Starts to work on what is offered.
- * @throws `InvalidEventPattern` for a filter that AWS would refuse
+ * @throws `InvalidEventPattern` for a filter, and RangeError for a figure, that AWS would refuse
  */
 export const startConsumer = (options: {
   mapping: ConsumerMapping;
   checkpoint: bigint;
-  context: Omit<BatchContext, "done" | "mapping">;
+  context: Omit<BatchContext, "done" | "mapping" | "redelivers">;
+  /** The attribute by which records are spread over shards. */
+  partitionKey: string;
+  disorder: Disorder;
   save(checkpoint: bigint): void;
   log: Log;
 }): Consumer => {
-  const { mapping, save, log } = options;
+  const { mapping, save, log, disorder, partitionKey } = options;
   const { signal } = options.context;
+  check(mapping);
   const filters = mapping.filters.map(compilePattern);
   const wanted = (record: SourceRecord) =>
     !changedNothing(record) && (filters.length === 0 || filters.some((matches) => matches(record.event)));
 
   let position = options.checkpoint;
   let checkpoint = options.checkpoint;
-  let waiting: SourceRecord[] = [];
-  let working = false;
-  let wake: (() => void) | undefined;
+  const lanes = Array.from(
+    { length: disorder.shards ?? 1 },
+    (_, shard): Lane => ({ shard, waiting: [], working: false, wake: undefined }),
+  );
+  const waiting = () => lanes.reduce((sum, lane) => sum + lane.waiting.length, 0);
 
-  const moveTo = (sequence: bigint) => {
-    if (sequence <= checkpoint) return;
-    checkpoint = sequence;
-    save(sequence);
+  /** Moves the checkpoint to before the first record that any shard has yet to do. */
+  const settle = () => {
+    const firsts = lanes.flatMap((lane) => lane.waiting[0]?.sequence ?? []);
+    const first = firsts.reduce((low, one) => (one < low ? one : low), position + 1n);
+    if (first - 1n <= checkpoint) return;
+    checkpoint = first - 1n;
+    save(checkpoint);
   };
 
-  const context: BatchContext = {
+  const contextOf = (lane: Lane, batch: number): BatchContext => ({
     ...options.context,
+    // A shard of the engine's own if it is the only one.
+    shardId: lanes.length === 1 ? options.context.shardId : `${options.context.shardId}-${lane.shard}`,
     mapping,
     done: (record) => {
-      waiting = waiting.filter(({ sequence }) => sequence > record.sequence);
-      // With nothing left, the records behind it that matched no filter are done with as well.
-      moveTo(waiting.length === 0 ? position : record.sequence);
+      lane.waiting = lane.waiting.filter(({ sequence }) => sequence > record.sequence);
+      settle();
     },
-  };
+    redelivers: () => isRedelivered(disorder, mapping.name, lane.shard, batch),
+  });
 
-  const filled = async (ms: number) => {
+  const isFull = (lane: Lane) =>
+    lane.waiting.length >= mapping.batchSize || nextBatch(lane.waiting, mapping.batchSize).length < lane.waiting.length;
+
+  const filled = async (lane: Lane, ms: number) => {
     const until = performance.now() + ms;
-    while (waiting.length < mapping.batchSize) {
+    while (!isFull(lane)) {
       const left = until - performance.now();
       if (left <= 0) return;
       const more = new Promise<void>((resolve) => {
-        wake = resolve;
+        lane.wake = resolve;
       });
       await Promise.race([more, pause(left, undefined, { signal })]);
     }
   };
 
-  const work = async (): Promise<void> => {
-    working = true;
-    try {
-      while (waiting.length > 0) {
-        if (mapping.batchWindowSeconds !== undefined) await filled(mapping.batchWindowSeconds * 1000);
-        await processBatch(context, waiting.slice(0, mapping.batchSize));
-      }
-    } finally {
-      working = false;
-    }
-  };
-
-  const loop = async () => {
-    while (!signal.aborted) {
+  const run = async (lane: Lane) => {
+    for (let batch = 0; !signal.aborted; batch += 1) {
       try {
-        if (waiting.length === 0) {
+        if (lane.waiting.length === 0) {
+          lane.working = false;
           await new Promise<void>((resolve) => {
-            wake = resolve;
+            lane.wake = resolve;
           });
         }
         signal.throwIfAborted();
-        await work();
+        lane.working = true;
+        const hold = holdMs(disorder, mapping.name, lane.shard, batch);
+        if (hold > 0) await pause(hold, undefined, { signal });
+        if (mapping.batchWindowSeconds !== undefined) await filled(lane, mapping.batchWindowSeconds * 1000);
+        await processBatch(contextOf(lane, batch), nextBatch(lane.waiting, mapping.batchSize));
       } catch (error) {
         if (signal.aborted) return;
         // Not the function's failure but this engine's, such as a full disk: nothing was lost, so it is tried again.
@@ -113,18 +165,20 @@ export const startConsumer = (options: {
   return {
     position: () => position,
     checkpoint: () => checkpoint,
-    hasRoom: () => waiting.length < MAX_WAITING,
-    busy: () => working || waiting.length > 0,
+    hasRoom: () => waiting() < MAX_WAITING,
+    busy: () => lanes.some((lane) => lane.working || lane.waiting.length > 0),
     offer: (records) => {
       const fresh = records.filter(({ sequence }) => sequence > position);
       const last = fresh.at(-1);
       if (last === undefined) return;
       position = last.sequence;
-      waiting.push(...fresh.filter(wanted));
-      if (waiting.length === 0) moveTo(position);
-      else wake?.();
+      for (const record of fresh.filter(wanted)) {
+        lanes[shardOf(record.event.dynamodb?.Keys?.[partitionKey], lanes.length)]?.waiting.push(record);
+      }
+      settle();
+      for (const lane of lanes) if (lane.waiting.length > 0) lane.wake?.();
     },
     // A function that runs is not waited for: what it answers after the abort is not looked at.
-    stopped: Promise.race([loop(), aborted]),
+    stopped: Promise.race([Promise.all(lanes.map(run)).then(() => undefined), aborted]),
   };
 };

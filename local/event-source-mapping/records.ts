@@ -23,6 +23,8 @@ export interface SourceRecord {
   readonly sequence: bigint;
   /** Milliseconds. */
   readonly createdAt: number;
+  /** What it takes of an event, as JSON. */
+  readonly bytes: number;
   readonly event: DynamoDBRecord;
 }
 
@@ -54,10 +56,21 @@ export const toSourceRecord = (record: StreamRecord, streamArn: string, region: 
     },
     ...(record.userIdentity === undefined
       ? {}
-      : { userIdentity: { principalId: record.userIdentity.PrincipalId, type: record.userIdentity.Type } }),
+      : {
+          // Only what TTL deletes has one; the local engine writes its members in another case, so the client drops them.
+          userIdentity: {
+            principalId: record.userIdentity.PrincipalId ?? "dynamodb.amazonaws.com",
+            type: record.userIdentity.Type ?? "Service",
+          },
+        }),
     eventSourceARN: streamArn,
   };
-  return { sequence: BigInt(sequenceNumber), createdAt, event: event as DynamoDBRecord };
+  return {
+    sequence: BigInt(sequenceNumber),
+    createdAt,
+    bytes: Buffer.byteLength(JSON.stringify(event)),
+    event: event as DynamoDBRecord,
+  };
 };
 
 /** A write that changed nothing: DynamoDB emits no record for it, the local engine does. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { ServiceError } from "../aws-json-rpc.ts";
+import { busNameOf } from "./rules.ts";
 
 /** An event as its sender gives it. */
 export interface SentEvent {
@@ -68,8 +69,7 @@ const checkEntry = (entry: Entry): SentEvent | EntryError => {
   const detail = parseDetail(entry.Detail);
   if (detail === undefined) return { ErrorCode: "MalformedDetail", ErrorMessage: "Detail is malformed." };
   return {
-    // A bus is named by its name or by its ARN, which ends with the name.
-    bus: entry.EventBusName?.split("/").at(-1) ?? "default",
+    bus: busNameOf(entry.EventBusName),
     source: entry.Source,
     "detail-type": entry.DetailType,
     detail,
@@ -86,7 +86,7 @@ const checkEntry = (entry: Entry): SentEvent | EntryError => {
 export const readPutEvents = (input: unknown): (SentEvent | EntryError)[] => {
   const { Entries } = PutEventsInput.parse(input);
   const bytes = Entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-  if (bytes > MAX_REQUEST_BYTES) {
+  if (bytes >= MAX_REQUEST_BYTES) {
     throw new ServiceError("ValidationException", "Total size of the entries in the request is over the limit.");
   }
   return Entries.map(checkEntry);

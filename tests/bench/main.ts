@@ -3,12 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
+import { benchGreengrass } from "./greengrass.ts";
 import { benchIntents } from "./intents.ts";
+import { benchIot } from "./iot.ts";
 import { type Row, table } from "./report.ts";
+import { benchS3 } from "./s3.ts";
+import { benchStepFunctions } from "./step-functions.ts";
+import { benchStreams } from "./streams.ts";
 
-/** `npm run bench -- [--json FILE] [--quick]`: figures of this machine, printed and, if asked, written as JSON. */
-const main = async (): Promise<void> => {
-  const { values } = parseArgs({ options: { json: { type: "string" }, quick: { type: "boolean", default: false } } });
+/** The whole: time to ready, intents, memory. */
+const benchCloud = async (quick: boolean): Promise<Row[]> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-bench-"));
   const rows: Row[] = [];
   try {
@@ -18,14 +22,43 @@ const main = async (): Promise<void> => {
     const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"] });
     rows.push({ name: "time to ready, existing data folder", value: cloud.readyMs, unit: "ms" });
     try {
-      rows.push(...(await benchIntents(cloud, values.quick ? 100 : 1_000)));
+      rows.push(...(await benchIntents(cloud, quick ? 100 : 1_000)));
     } finally {
       await cloud.stop();
     }
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-  process.stdout.write(table(rows));
+  return rows;
+};
+
+/** Each engine alone, beside the bare thing: the cost of being honest. */
+const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
+  cloud: benchCloud,
+  s3: (quick) => benchS3(quick ? 200 : 2_000),
+  iot: (quick) => benchIot(quick ? 200 : 2_000),
+  greengrass: (quick) => benchGreengrass(quick ? 50 : 500),
+  "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
+  streams: (quick) => benchStreams(quick ? 200 : 2_000),
+};
+
+/** `npm run bench -- [--json FILE] [--quick] [--only SUITE]`: figures of this machine, printed and, if asked, as JSON. */
+const main = async (): Promise<void> => {
+  const { values } = parseArgs({
+    options: {
+      json: { type: "string" },
+      quick: { type: "boolean", default: false },
+      only: { type: "string", multiple: true, default: Object.keys(SUITES) },
+    },
+  });
+  const unknown = values.only.filter((name) => !(name in SUITES));
+  if (unknown.length > 0) throw new Error(`--only takes ${Object.keys(SUITES).join(", ")}, not ${unknown.join(", ")}`);
+  const rows: Row[] = [];
+  for (const name of values.only) {
+    const suite = (await SUITES[name]?.(values.quick)) ?? [];
+    process.stdout.write(table(suite));
+    rows.push(...suite);
+  }
   if (values.json !== undefined) {
     const report = { at: new Date().toISOString(), node: process.version, platform: process.platform, rows };
     writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);

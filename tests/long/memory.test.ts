@@ -7,7 +7,7 @@ import { aWorkload } from "../integration/support/workload.ts";
 const MB = 1024 ** 2;
 
 test("10,000 intents leave the supervisor under 400 MB, and the second half adds nothing that counts", async () => {
-  const cloud = await startTestCloud(["--test-mode"]);
+  const cloud = await startTestCloud(["--test-mode", "--retry-scale", "0.05"]);
   try {
     const api = await cloud.client();
     const control = controlOf(cloud.endpoints);

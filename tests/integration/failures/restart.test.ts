@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ApiClient, apiClient, type IntentBody } from "../../../local/api-client.ts";
 import { type RunningCloud, runCloud } from "../../../local/child.ts";
+import { PORTS } from "../../../local/endpoints.ts";
 import { listen, shut } from "../../../local/listen.ts";
 import { freePortBase } from "../../../local/ports.ts";
 import { until } from "../../local/until.ts";
@@ -117,7 +118,7 @@ describe("killed", () => {
   test("takes the supervisor down with a reason when its database engine ends", async () => {
     const { cloud } = await start();
     const exited = new Promise<number | null>((resolve) => cloud.child.once("exit", resolve));
-    const port = new URL(cloud.endpoints.dynamodb).port;
+    const port = String(cloud.portBase + PORTS.indexOf("engine"));
     // The engine's own process, found by the port in its command line.
     const engine = await until(async () => {
       const { readdirSync } = await import("node:fs");

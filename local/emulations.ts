@@ -1,0 +1,116 @@
+import { emulation as dynamodb, streamsEmulation as dynamodbStreams } from "./dynamodb-emulation.ts";
+import type { Emulation } from "./emulation.ts";
+import { emulation as eventSourceMapping } from "./event-source-mapping/emulation.ts";
+import { emulation as events } from "./events/emulation.ts";
+import { emulation as greengrass } from "./greengrass/emulation.ts";
+import { emulation as iot } from "./iot/emulation.ts";
+import { emulation as lambda } from "./lambda/emulation.ts";
+import { emulation as s3 } from "./s3/emulation.ts";
+import { emulation as stepFunctions } from "./step-functions/emulation.ts";
+
+const gateway: Emulation = {
+  service: "API Gateway (HTTP API)",
+  client: undefined,
+  operations: [],
+  differences: [
+    {
+      of: "401 of the JWT authoriser",
+      aws: '`{"message":"Unauthorized"}`, which cannot be changed',
+      here: "a problem document that holds that member and says what is wrong with the token",
+    },
+    { of: "own refusals (413 past 10 MB, 500 of a broken function)", aws: '`{"message":…}`', here: "the same" },
+    { of: "throttling", aws: "10,000/s with bursts of 5,000, and the stage's own limits", here: "none" },
+    { of: "CORS, access logs, custom domains", aws: "configured on the stage", here: "none" },
+    { of: "TLS", aws: "HTTPS alone", here: "HTTP on loopback" },
+  ],
+};
+
+const cdn: Emulation = {
+  service: "CloudFront",
+  client: undefined,
+  operations: [],
+  differences: [
+    { of: "edge locations", aws: "hundreds, each with a cache", here: "one, with 64 MB in memory" },
+    {
+      of: "edge functions",
+      aws: "CloudFront's JavaScript runtime, under a millisecond of CPU time",
+      here: "the same source, in Node.js",
+    },
+    {
+      of: "origin access control",
+      aws: "signs requests to the bucket and the function URL",
+      here: "calls both directly",
+    },
+    { of: "WAF, geo restrictions, logs, HTTP/2 and 3, TLS", aws: "configured on the distribution", here: "none" },
+    { of: "invalidation", aws: "CreateInvalidation", here: "none from outside" },
+  ],
+};
+
+const identity: Emulation = {
+  service: "Identity (OIDC, Cognito, IAM, STS)",
+  client: undefined,
+  operations: [],
+  differences: [
+    {
+      of: "issuer",
+      aws: "any OIDC issuer that the stage names",
+      here: "one that gives a token for any subject to who can read the data folder",
+    },
+    {
+      of: "IAM",
+      aws: "every call is allowed or denied by policies",
+      here: "roles are documents in `iam/roles.json`; nothing is enforced",
+    },
+    {
+      of: "SigV4",
+      aws: "verified by every service",
+      here: "verified by S3; IoT, Greengrass, Step Functions, EventBridge and DynamoDB take any signature",
+    },
+    { of: "STS", aws: "temporary credentials for roles", here: "none: one key pair for functions, one for developers" },
+  ],
+};
+
+const devices: Emulation = {
+  service: "Devices' ports (IoT Core's MQTT, the Greengrass data plane, the credentials provider)",
+  client: undefined,
+  operations: [],
+  differences: [
+    {
+      of: "all of it",
+      aws: "mutual TLS by the device's certificate",
+      here: "TLS with a certificate of the data folder's own CA; MQTT answers that the server is unavailable, HTTPS 501",
+    },
+  ],
+};
+
+const observability: Emulation = {
+  service: "CloudWatch, X-Ray",
+  client: undefined,
+  operations: [],
+  differences: [
+    {
+      of: "logs",
+      aws: "a log group for each function, kept as long as the stage says",
+      here: "`logs/functions.jsonl` and `logs/cloud.jsonl` of the data folder, 64 MB and the one before",
+    },
+    { of: "metrics, alarms, traces", aws: "CloudWatch and X-Ray", here: "none" },
+  ],
+};
+
+/** Every stand-in, in the order of the document. */
+export const emulations: readonly Emulation[] = [
+  s3,
+  iot,
+  greengrass,
+  stepFunctions,
+  dynamodb,
+  dynamodbStreams,
+  lambda,
+  events,
+  eventSourceMapping,
+  gateway,
+  cdn,
+  identity,
+  devices,
+  observability,
+];
