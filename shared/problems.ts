@@ -26,6 +26,7 @@ export const PROBLEMS = {
   "package-too-large": { status: 413, title: "The package is larger than one answer can be" },
   "unsupported-media-type": { status: 415, title: "The body's media type is not supported" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
+  "deployment-too-large": { status: 422, title: "Together, the deployments of a node are more than a device takes" },
   unresolvable: { status: 422, title: "No published version satisfies the requirement" },
   "artifact-missing": { status: 422, title: "An artifact was not uploaded" },
   "artifact-mismatch": { status: 422, title: "An artifact is not what was declared" },

@@ -7,7 +7,7 @@ import {
   reviseDeployment,
   type StoredDeployment,
 } from "../../shared/deployment/deployment.ts";
-import { layerOf, resolve } from "../../shared/deployment/resolve.ts";
+import { layerOf, MAX_DOCUMENT_BYTES, resolve } from "../../shared/deployment/resolve.ts";
 import type { Moment } from "../../shared/ids.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
@@ -55,13 +55,10 @@ export const revise = async (
   }
 };
 
-/** Below DynamoDB's 400 KB for an item, with room for the rest of it. */
-const MAX_COMPONENTS_BYTES = 350_000;
-
 const checkSize = ({ components }: StoredDeployment): void => {
   const bytes = Buffer.byteLength(JSON.stringify(components));
-  if (bytes <= MAX_COMPONENTS_BYTES) return;
-  const detail = `the deployment's components would take ${bytes} bytes; at most ${MAX_COMPONENTS_BYTES} are kept`;
+  if (bytes <= MAX_DOCUMENT_BYTES) return;
+  const detail = `the deployment's components would take ${bytes} bytes; devices take at most ${MAX_DOCUMENT_BYTES}`;
   throw new AppError("invalid-request", detail, { findings: [{ pointer: "/components", rule: "too-large", detail }] });
 };
 

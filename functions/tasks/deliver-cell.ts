@@ -12,7 +12,12 @@ import {
   startDelivery,
 } from "../../shared/deployment/delivery.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
-import { contentHash, type DeploymentContent, deploymentContent } from "../../shared/deployment/resolve.ts";
+import {
+  contentHash,
+  type DeploymentContent,
+  deploymentContent,
+  MAX_DOCUMENT_BYTES,
+} from "../../shared/deployment/resolve.ts";
 import { AppError } from "../../shared/problems.ts";
 import { desiredCell } from "./desired.ts";
 import { cellTask } from "./task.ts";
@@ -24,7 +29,13 @@ const contentOf = async (cell: StoredCell, deployments: readonly StoredDeploymen
   if (first !== undefined) {
     throw new AppError("unresolvable", `no published version of ${first.component} satisfies ${first.requirement}`);
   }
-  return deploymentContent(set);
+  const content = deploymentContent(set);
+  const bytes = Buffer.byteLength(JSON.stringify(content));
+  if (bytes > MAX_DOCUMENT_BYTES) {
+    const detail = `the deployments of ${cell.targets.length} targets take ${bytes} bytes, of at most ${MAX_DOCUMENT_BYTES}`;
+    throw new AppError("deployment-too-large", detail);
+  }
+  return content;
 };
 
 /**

@@ -137,6 +137,13 @@ export type DeploymentContent = Readonly<
   >
 >;
 
+/**
+ * What of a deployment fits into the 31 KB that Greengrass sends to a group's devices in one document: larger ones reach
+ * only devices that say they can fetch them.
+ * https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html
+ */
+export const MAX_DOCUMENT_BYTES = 30 * 1_024;
+
 /** The Greengrass form of an effective set; equal sets give equal bytes. */
 export const deploymentContent = (set: EffectiveSet): DeploymentContent =>
   Object.fromEntries(

@@ -140,17 +140,28 @@ describe("configuration, which may be any JSON object", () => {
     }
   });
 
-  test("is refused by the API, not by the table, when edits add up to more than one item can hold", async () => {
+  const withBig = (name: string) => ({
+    components: { [name]: { version: "1.0.0", merge: { big: "x".repeat(16_000) } } },
+  });
+
+  test("is refused when edits add up to more than a device takes", async () => {
     const path = `${values.ws}/node-groups/g-2/deployment`;
-    const big = "x".repeat(220_000);
-    for (const name of ["com.example.A", "com.example.B"]) {
-      if (name !== "com.example.A") await aPublishedComponent(api, values.ws ?? "", name);
-      const answer = await api.call("PATCH", path, {
-        body: { components: { [name]: { version: "1.0.0", merge: { big } } } },
-      });
-      if (answer.status === 202) expect((await api.ended(String(answer.body.id))).status).toBe("succeeded");
-      else expect([answer.status, answer.body.code]).toEqual([expect.toSatisfy((is) => is < 500), expect.any(String)]);
-    }
+    await aPublishedComponent(api, values.ws ?? "", "com.example.B");
+    await api.done("PATCH", path, withBig("com.example.A"));
+    const { status, body } = await api.call("PATCH", path, { body: withBig("com.example.B") });
+    expect([status, body.code]).toEqual([400, "invalid-request"]);
+    expect(body.errors ?? body.findings).toMatchObject([{ pointer: "/components", rule: "too-large" }]);
+  });
+
+  test("fails the intent when two groups' deployments add up to more than their node takes", async () => {
+    const ws = values.ws ?? "";
+    for (const name of ["big-1", "big-2"]) await api.done("POST", `${ws}/node-groups`, { name });
+    await api.done("POST", `${ws}/nodes`, { name: "big", groups: ["big-1", "big-2"] });
+    await api.done("PATCH", `${ws}/node-groups/big-1/deployment`, withBig("com.example.A"));
+    const path = `${ws}/node-groups/big-2/deployment`;
+    const { body } = await expecting(202, api.call("PATCH", path, { body: withBig("com.example.B") }));
+    const { status, problem } = await api.ended(String(body.id));
+    expect([status, problem?.code]).toEqual(["failed", "deployment-too-large"]);
   });
 });
 
