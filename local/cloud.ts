@@ -240,6 +240,7 @@ const start = async (
       ...place,
       dir: state("events"),
       port: port("events"),
+      buses: [variables.EVENT_BUS],
       rules: [
         ...Object.entries(rules(`${stateMachines}${STAGE}-`)).map(([name, rule]) => ({
           name: nameOf(name),

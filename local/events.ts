@@ -30,6 +30,8 @@ export interface EventsOptions {
   readonly invoke: Invoke;
   readonly faults: Faults;
   readonly deadLetters: DeadLetters;
+  /** Buses besides the default one and those that rules name. */
+  readonly buses?: readonly string[];
   /** Multiplies the time between two runs of a schedule. */
   readonly scheduleScale?: number;
   /** Milliseconds, by which events grow old; the clock's by default. */
@@ -79,7 +81,7 @@ const runSchedule = (schedule: string, scale: number, signal: AbortSignal, fire:
 export const startEvents = async (options: EventsOptions): Promise<Events> => {
   const { region, accountId, invoke, deadLetters, faults, log, scheduleScale = 1 } = options;
   const rules = options.rules.map((rule) => activate(rule, region, accountId));
-  const buses = new Set(["default", ...rules.map(({ bus }) => bus)]);
+  const buses = new Set(["default", ...(options.buses ?? []), ...rules.map(({ bus }) => bus)]);
   for (const { schedule } of rules) if (schedule !== undefined) parseSchedule(schedule);
   const deliveries = openDeliveries({
     dir: options.dir,
@@ -142,7 +144,7 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
     iamPrefix: "events",
     target: "AWSEvents",
     version: "1.1",
-    operations: operationsOf({ region, accountId, rules, accept }),
+    operations: operationsOf({ region, accountId, rules, buses, accept }),
     faults,
     log,
   });

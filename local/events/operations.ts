@@ -9,6 +9,7 @@ export interface Bridge {
   readonly region: string;
   readonly accountId: string;
   readonly rules: readonly ActiveRule[];
+  readonly buses: ReadonlySet<string>;
   /** Keeps the events and answers their ids. */
   accept(events: readonly SentEvent[]): string[];
 }
@@ -72,7 +73,7 @@ const parseJson = (name: string, text: string): object => {
 
 /** EventBridge's operations by their SDK names. */
 export const operationsOf = (bridge: Bridge): ReadonlyMap<string, Operation> => {
-  const buses = [...new Set(["default", ...bridge.rules.map(({ bus }) => bus)])];
+  const buses = [...bridge.buses];
   const describeBus = (Name: string) => ({
     Name,
     Arn: `arn:aws:events:${bridge.region}:${bridge.accountId}:event-bus/${Name}`,

@@ -52,6 +52,15 @@ describe("PutEvents", () => {
     expect(told).toEqual([{ message: expect.stringContaining("does not exist"), bus: "nowhere" }]);
   });
 
+  test("a bus needs no rule to exist", async () => {
+    const told: unknown[] = [];
+    const { events, put } = await start([rule()], { buses: ["quiet"], log: (message) => told.push(message) });
+    expect(await put(entry({ EventBusName: "quiet" }))).toMatchObject({ FailedEntryCount: 0 });
+    await events.idle();
+
+    expect(told).toEqual([]);
+  });
+
   test("an event that no rule matches is accepted", async () => {
     const { events, put } = await start();
     const { Entries = [] } = await put(entry({ Source: "elsewhere" }));
