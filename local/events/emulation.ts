@@ -5,7 +5,9 @@ import { operationsOf } from "./operations.ts";
 export const emulation: Emulation = {
   service: "Amazon EventBridge",
   client: "@aws-sdk/client-eventbridge",
-  operations: [...operationsOf({ region: "", accountId: "", rules: [], buses: new Set<string>(), accept: () => [] }).keys()].sort(),
+  operations: [
+    ...operationsOf({ region: "", accountId: "", rules: [], buses: new Set<string>(), accept: () => [] }).keys(),
+  ].sort(),
   differences: [
     {
       of: "rules, buses",

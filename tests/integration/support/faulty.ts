@@ -17,10 +17,13 @@ const FAULTS: readonly Fault[] = [
 
 /**
  * Asks for so many intents while one call in ten of every operation fails, is answered into the void, is done twice or
- * is late; then every one that was accepted has ended, and AWS holds what the tables want.
+ * is late, and streams repeat themselves and run at several paces; then every one that was accepted has ended, and AWS holds what the tables want.
  */
 export const faultyRun = async (intents: number, seed: number): Promise<void> => {
-  const cloud = await startTestCloud(["--test-mode", "--fault-seed", String(seed), "--retry-scale", "0.3"]);
+  const cloud = await startTestCloud([
+    ...["--test-mode", "--fault-seed", String(seed), "--retry-scale", "0.3"],
+    ...["--stream-shards", "4", "--redeliver", "0.1"],
+  ]);
   try {
     const api = await cloud.client();
     const control = controlOf(cloud.endpoints);
