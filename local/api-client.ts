@@ -47,7 +47,7 @@ export const apiClient = (api: string, token: string): ApiClient => {
     const isJson = /\bjson\b/.test(answer.headers.get("content-type") ?? "");
     return { status: answer.status, headers: answer.headers, body: (isJson ? JSON.parse(text) : text) as Body };
   };
-  const ended: ApiClient["ended"] = async (intentId, withinMs = 30_000) => {
+  const ended: ApiClient["ended"] = async (intentId, withinMs = 60_000) => {
     const deadline = Date.now() + withinMs;
     for (let pause = POLL_MS.first; ; pause = Math.min(POLL_MS.most, pause * 2)) {
       const { status, body } = await call<IntentBody>("GET", `/v1/intents/${intentId}`);

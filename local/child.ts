@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly args?: readonly string[];
 }
 
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 60_000;
 
 /**
  * `npm start` as a child process on free ports: for the demo, the benchmarks and the tests.

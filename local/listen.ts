@@ -9,12 +9,19 @@ export class PortTaken extends Error {
   }
 }
 
+/**
+ * Longer than any client here keeps an idle connection: one that the server closes just as a request comes on it is a
+ * failure that nobody asked for. Node.js's own 5 s are soon over when the process is busy.
+ */
+const KEEP_ALIVE_MS = 120_000;
+
 /** Listens on loopback and answers the port (`port` 0: any free one). Rejects with {@link PortTaken}. */
 export const listen = (name: string, server: Server, port: number): Promise<number> =>
   new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) =>
       reject(error.code === "EADDRINUSE" ? new PortTaken(name, port) : error);
     server.once("error", failed);
+    if ("keepAliveTimeout" in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.listen(port, "127.0.0.1", () => {
       server.off("error", failed);
       const address = server.address();

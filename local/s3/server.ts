@@ -242,7 +242,7 @@ export const startS3 = async (options: S3Options): Promise<S3Server> => {
     running.add(run);
   };
   // Uploads of many gigabytes take as long as they take.
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 });
+  const server = createServer({ requestTimeout: 0 });
   server.on("request", take(false));
   server.on("checkContinue", take(true));
   const port = await listen("s3", server, options.port).catch((error: unknown) => {

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
  */
 export const until = async <T>(
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  { deadlineMs = 10_000, what = "a condition" }: { deadlineMs?: number; what?: string } = {},
+  { deadlineMs = 60_000, what = "a condition" }: { deadlineMs?: number; what?: string } = {},
 ): Promise<T> => {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
