@@ -1,12 +1,24 @@
-import { transact } from "../../shared/aws/table.ts";
-import { succeedIntent } from "../../shared/intent/intent.ts";
+import { getItem, transact } from "../../shared/aws/table.ts";
+import { type StoredIntent, succeedIntent } from "../../shared/intent/intent.ts";
+import { keys } from "../../shared/keys.ts";
+import { AppError } from "../../shared/problems.ts";
 import type { Key, Write } from "../../shared/writes.ts";
 import type { TaskInput } from "./task.ts";
 
-/** The end of a workflow: the last writes and the intent's success, all at once. */
-export const succeed = (input: TaskInput, writes: readonly Write[] = [], now = new Date()): Promise<void> =>
-  transact([...writes, succeedIntent(input.intentId, input.attempt, now)]);
+const hasSucceeded = async ({ intentId, attempt }: TaskInput): Promise<boolean> => {
+  const intent = await getItem<StoredIntent>(keys.intent(intentId));
+  return intent?.status === "succeeded" && intent.attempt === attempt;
+};
 
+/** The end of a workflow: the last writes and the intent's success, all at once. Repeated, it does nothing more. */
+export const succeed = async (input: TaskInput, writes: readonly Write[] = [], now = new Date()): Promise<void> => {
+  try {
+    await transact([...writes, succeedIntent(input.intentId, input.attempt, now)]);
+  } catch (error) {
+    const refused = error instanceof AppError && error.code === "conflict";
+    if (!refused || !(await hasSucceeded(input))) throw error;
+  }
+};
 /** The end of a creation: the subject is active. */
 export const activate = (input: TaskInput, key: Key): Promise<void> => {
   const now = new Date();

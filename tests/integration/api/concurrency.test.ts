@@ -21,7 +21,7 @@ let api: ApiClient;
 let ws: { id: string; path: string };
 
 beforeAll(async () => {
-  cloud = await startTestCloud();
+  cloud = await startTestCloud(["--test-mode", "--retry-scale", "0.1"]);
   api = await cloud.client();
   ws = await aWorkspace(api, "acme");
   await api.done("POST", `${ws.path}/node-groups`, { name: "gateways" });

@@ -100,6 +100,25 @@ describe("a function that breaks", () => {
   });
 });
 
+test.each(["lost-answer", "duplicate"] as const)(
+  "a last step that meets a %s ends its execution well",
+  async (kind) => {
+    await control.fault({ operation: "lambda:local-finish-node", kind, times: 1 });
+    const { id } = await request(`last-step-${kind}`);
+    expect(await api.ended(id)).toMatchObject({ status: "succeeded" });
+    const { region, accountId } = cloud.endpoints;
+    const stateMachineArn = `arn:aws:states:${region}:${accountId}:stateMachine:local-node-create`;
+    const ended = await until(
+      async () => {
+        const { executions = [] } = await stepFunctions.send(new ListExecutionsCommand({ stateMachineArn }));
+        return executions.find(({ name, status }) => name === `${id}-1` && status !== "RUNNING");
+      },
+      { what: "the execution's end" },
+    );
+    expect(ended.status).toBe("SUCCEEDED");
+  },
+);
+
 describe("a workflow that ends without recording it", () => {
   test("aborted by AWS, it fails the intent", async () => {
     await control.arm("lambda:local-create-thing", "Busy", 500); // keeps it in its retries
