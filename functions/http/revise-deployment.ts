@@ -21,7 +21,7 @@ interface Edit {
 }
 
 /** How long an edit is applied anew to what concurrent edits have left: well within the function's own time. */
-const TRY_FOR_MS = 20_000;
+const TRY_FOR_MS = 24_000;
 
 /**
  * Edits a group's deployment. Concurrent edits all survive: each is applied to what it finds, and the condition on the
@@ -50,7 +50,7 @@ export const revise = async (
     } catch (error) {
       const lostRace = error instanceof AppError && error.code === "conflict";
       if (!lostRace || Date.now() > deadline) throw error;
-      await pause(Math.random() * Math.min(200, 5 * 2 ** tries));
+      await pause(Math.random() * Math.min(1_000, 5 * 2 ** tries));
     }
   }
 };
