@@ -1,14 +1,21 @@
 import { createServer, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import type { DeadLetters } from "./dead-letters.ts";
 import { type Faults, parseFault } from "./faults.ts";
 import type { Invoke } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
 
 const readJson = async (request: IncomingMessage): Promise<unknown> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString("utf8");
-  return text === "" ? {} : JSON.parse(text);
+  const body = await text(request);
+  return body === "" ? {} : JSON.parse(body);
+};
+
+/** @throws Error unless it is a whole number from 0 to 2^32 - 1 */
+const parseSeed = (seed: string): number => {
+  const number = Number(seed);
+  if (!/^\d+$/.test(seed) || number > 0xffff_ffff)
+    throw new Error(`seed must be a whole number from 0 to 4294967295, and is ${seed}`);
+  return number;
 };
 
 /**
@@ -35,7 +42,7 @@ export const startControl = async (options: {
       case "DELETE faults": {
         const seed = new URL(path, "http://control").searchParams.get("seed");
         if (seed === null) options.faults.disarm();
-        else options.faults.restart(Number(seed));
+        else options.faults.restart(parseSeed(seed));
         return {};
       }
       case "POST invoke":
@@ -58,6 +65,6 @@ export const startControl = async (options: {
       (error: unknown) => send(400, { error: String(error) }),
     );
   });
-  await listen("control", server, options.port);
-  return { close: () => shut(server) };
+  const port = await listen("control", server, options.port);
+  return { url: `http://127.0.0.1:${port}`, close: () => shut(server) };
 };

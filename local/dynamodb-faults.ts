@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
 import { listen, shut } from "./listen.ts";
 
@@ -8,12 +9,6 @@ interface Answer {
   readonly headers: Record<string, string | string[] | undefined>;
   readonly body: Buffer;
 }
-
-const readAll = async (message: IncomingMessage): Promise<Buffer> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks);
-};
 
 /** `DynamoDB_20120810.PutItem` → `dynamodb:PutItem`; of the streams' target too, as in IAM. */
 const operationOf = (message: IncomingMessage): string =>
@@ -34,7 +29,7 @@ export const startDynamoDBFaults = async (options: { port: number; engine: strin
       const { hostname, port } = engine;
       const { method, url: path, headers } = message;
       const sent = httpRequest({ hostname, port, method, path, headers, agent }, (answer) => {
-        readAll(answer).then(
+        buffer(answer).then(
           (bytes) => resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: bytes }),
           reject,
         );
@@ -44,7 +39,7 @@ export const startDynamoDBFaults = async (options: { port: number; engine: strin
     });
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await readAll(message);
+    const body = await buffer(message);
     const {
       status,
       headers,

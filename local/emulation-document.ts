@@ -6,9 +6,9 @@ const HEAD = `# The embedded cloud
 made from the stand-ins' code by \`npm run docs\`: what each of them does as AWS does, what it does not do, and where the two
 knowingly differ.
 
-What is not emulated is refused, mostly with 501, under the operation's name. What is emulated is held against AWS's documentation by the
-tables in \`tests/differential/\`, a row for each request with its source. \`tests/contract/\` fails when an update of the
-SDK brings or takes operations.
+What is not emulated is refused, mostly with 501, under the operation's name. What is emulated is held against AWS's
+documentation by the tables in \`tests/differential/\`, a row for each request with its source. \`tests/contract/\` fails
+when an update of the SDK brings or takes operations.
 
 `;
 

@@ -222,6 +222,7 @@ export const startS3 = async (options: S3Options): Promise<S3Server> => {
   const sweep = (now: number): Promise<void> => {
     // One after the other: two at once would delete the same.
     const run = sweeping.then(() => sweepLifecycles(context, now));
+    // Who asked for this sweep is told of its failure; the next one has nothing to do with it.
     sweeping = run.catch(() => undefined);
     return run;
   };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { emulation } from "../../local/iot/emulation.ts";
 import { certificateRows } from "./iot/certificates.rows.ts";
 import { groupRows } from "./iot/groups.rows.ts";
@@ -38,11 +38,3 @@ describeRows(
   () => world,
   emulation.operations,
 );
-
-describe("what the emulation says of itself", () => {
-  test("each difference has both sides, and is told once", () => {
-    const { differences } = emulation;
-    expect(differences.filter(({ of, aws, here }) => [of, aws, here].includes(""))).toEqual([]);
-    expect(new Set(differences.map(({ of }) => of)).size).toBe(differences.length);
-  });
-});

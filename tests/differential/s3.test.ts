@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { Faults } from "../../local/faults.ts";
 import { emulation } from "../../local/s3/emulation.ts";
 import { startS3 } from "../../local/s3/server.ts";
@@ -65,11 +65,3 @@ describeRows(
   () => world,
   emulation.operations,
 );
-
-describe("what the emulation says of itself", () => {
-  test("each difference has both sides, and is told once", () => {
-    const { differences } = emulation;
-    expect(differences.filter(({ of, aws, here }) => [of, aws, here].includes(""))).toEqual([]);
-    expect(new Set(differences.map(({ of }) => of)).size).toBe(differences.length);
-  });
-});

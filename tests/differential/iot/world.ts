@@ -1,62 +1,33 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { IoT } from "@aws-sdk/client-iot";
-import { Faults } from "../../../local/faults.ts";
-import { type IotServer, startIot } from "../../../local/iot/server.ts";
-import { type ManualClock, manualClock } from "../../local/manual-clock.ts";
+import { ACCOUNT, openIot, type Running } from "../../local/iot-server.ts";
 import type { Expected, Row } from "../rows.ts";
 
-export const REGION = "eu-central-1";
-export const ACCOUNT = "123456789012";
+export { ACCOUNT, arn, REGION } from "../../local/iot-server.ts";
 export const ROLE = `arn:aws:iam::${ACCOUNT}:role/provisioning`;
 
-export interface World {
-  readonly iot: IoT;
-  readonly server: IotServer;
-  readonly clock: ManualClock;
+export interface World extends Running {
   /** A name that no other call has had. */
   unique(prefix?: string): string;
-  close(): Promise<void>;
 }
 
 export const openWorld = async (): Promise<World> => {
   const dir = await mkdtemp(join(tmpdir(), "iot-rows-"));
-  const clock = manualClock();
-  const server = await startIot({
-    dir,
-    port: 0,
-    region: REGION,
-    accountId: ACCOUNT,
-    faults: new Faults(),
-    thingTypeCooldownMs: 300_000,
-    endpoints: { data: "data.local", credentials: "credentials.local", jobs: "jobs.local" },
-    clock,
-  });
-  const iot = new IoT({
-    endpoint: server.url,
-    region: REGION,
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-    maxAttempts: 1,
-  });
+  const running = await openIot(dir);
   let count = 0;
   return {
-    iot,
-    server,
-    clock,
+    ...running,
     unique: (prefix = "n") => {
       count += 1;
       return `${prefix}-${count}`;
     },
     close: async () => {
-      iot.destroy();
-      await server.close();
+      await running.close();
       await rm(dir, { recursive: true });
     },
   };
 };
-
-export const arn = (resource: string): string => `arn:aws:iot:${REGION}:${ACCOUNT}:${resource}`;
 
 /** The page of the API reference for an operation or a data type. */
 export const api = (name: string): string => `https://docs.aws.amazon.com/iot/latest/apireference/API_${name}.html`;

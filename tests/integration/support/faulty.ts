@@ -17,7 +17,8 @@ const FAULTS: readonly Fault[] = [
 
 /**
  * Asks for so many intents while one call in ten of every operation fails, is answered into the void, is done twice or
- * is late, and streams repeat themselves and run at several paces; then every one that was accepted has ended, and AWS holds what the tables want.
+ * is late, and streams repeat themselves and run at several paces; then every one that was accepted has ended, and AWS
+ * holds what the tables want.
  */
 export const faultyRun = async (intents: number, seed: number): Promise<void> => {
   const cloud = await startTestCloud([
