@@ -1,3 +1,4 @@
+import type { Permission } from "../shared/declared/permissions.ts";
 import { handlerName, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import type { EnvironmentName } from "../shared/env.ts";
 import { tasks } from "../workflows/tasks.ts";
@@ -8,14 +9,32 @@ export interface FunctionDeclaration {
   readonly environment: readonly EnvironmentName[];
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
+  /** What the function asks of AWS, beside its logs and traces. */
+  readonly permissions: readonly Permission[];
 }
 
-const api = (operation: string, environment: readonly EnvironmentName[]): FunctionDeclaration => ({
+const api = (
+  operation: string,
+  environment: readonly EnvironmentName[],
+  permissions: readonly Permission[],
+): FunctionDeclaration => ({
   module: `functions/api/${handlerName(operation)}`,
   environment,
   timeoutSeconds: 29, // an HTTP API waits 30 s
   memoryMb: 512,
+  permissions,
 });
+
+/** What the wrapper of every operation of this kind asks of AWS. */
+const permissionsOf = ({ access, method, permissions = [] }: Route): Permission[] => [
+  // Finds the workspace, and the caller's membership.
+  ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
+  // The record of an Idempotency-Key, and the change itself.
+  ...(method === "GET"
+    ? []
+    : (["control:GetItem", "control:PutItem", "control:UpdateItem", "control:DeleteItem"] as const)),
+  ...permissions,
+];
 
 const apiFunctionName = (operation: string): string => `api-${handlerName(operation)}`;
 
@@ -28,12 +47,12 @@ export const functionOfRoute = (operation: RouteName): string => apiFunctionName
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
-    Object.entries<Route>(routes).map(([operation, { environment }]) => [
+    Object.entries<Route>(routes).map(([operation, route]) => [
       apiFunctionName(operation),
-      api(operation, ["CONTROL_TABLE", ...(environment ?? [])]),
+      api(operation, ["CONTROL_TABLE", ...(route.environment ?? [])], permissionsOf(route)),
     ]),
   ),
-  [NO_ROUTE]: api("noSuchRoute", []),
+  [NO_ROUTE]: api("noSuchRoute", [], []),
   ...Object.fromEntries(
     Object.entries(tasks).map(([name, declared]) => [name, { module: `functions/tasks/${name}`, ...declared }]),
   ),
@@ -42,29 +61,34 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     environment: ["STAGE", "STATE_MACHINE_PREFIX"],
     timeoutSeconds: 30,
     memoryMb: 256,
+    permissions: ["states:StartExecution"],
   },
   "publish-events": {
     module: "functions/streams/publish-events",
     environment: ["EVENT_BUS"],
     timeoutSeconds: 30,
     memoryMb: 256,
+    permissions: ["events:PutEvents"],
   },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
     environment: ["CONTROL_TABLE", "OTA_TABLE"],
     timeoutSeconds: 30,
     memoryMb: 256,
+    permissions: ["control:GetItem", "control:UpdateItem", "ota:UpdateItem"],
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",
     environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", "STATE_MACHINE_PREFIX"],
     timeoutSeconds: 60,
     memoryMb: 256,
+    permissions: ["index:openIntents", "control:UpdateItem", "ota:UpdateItem", "states:DescribeExecution"],
   },
   "ota-package": {
     module: "functions/ota/package",
     environment: ["OTA_TABLE", "OTA_BUCKET", "OTA_URL", "OTA_DEFAULT_WORKSPACE"],
     timeoutSeconds: 300,
     memoryMb: 512,
+    permissions: ["ota:GetItem", "ota:Query", "ota-object:Get"],
   },
 };

@@ -19,7 +19,7 @@ import {
 import { contextOf, type Handler, type Invoked, installStreaming, type StreamingHandler } from "./lambda/runtime.ts";
 
 /** A function of the stage as Lambda has it: its code, its limits and the environment that it alone sees. */
-export interface LambdaFunction extends FunctionDeclaration {
+export interface LambdaFunction extends Omit<FunctionDeclaration, "permissions"> {
   readonly name: string;
   readonly variables: Readonly<Record<string, string>>;
 }

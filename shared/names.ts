@@ -39,3 +39,29 @@ export const awsNames = {
   provisioningRole: (stage: string) => `${stage}-slipway-provisioning`,
   provisioningTemplate: (stage: string) => `${stage}-slipway-node`,
 } as const;
+
+/** Where a stage is. */
+export interface Place {
+  /** `aws`, `aws-cn`, `aws-us-gov` … */
+  readonly partition: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly stage: string;
+}
+
+/** Names of what a stage has once. */
+export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountId">) => {
+  const named = (name: string) => `${stage}-${name}`;
+  return {
+    table: named,
+    function: named,
+    stateMachine: named,
+    /** Of a rule, a schedule or an event source mapping. */
+    trigger: named,
+    /** The queue for what a trigger could not get its function to take. */
+    deadLetters: (trigger: string) => named(`${trigger}-dead-letters`),
+    eventBus: named("slipway"),
+    /** Bucket names are the whole world's. */
+    otaBucket: `slipway-${stage}-ota-${accountId}`,
+  } as const;
+};

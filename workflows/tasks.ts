@@ -1,80 +1,180 @@
+import type { Permission } from "../shared/declared/permissions.ts";
 import type { EnvironmentName } from "../shared/env.ts";
 
 export interface TaskDeclaration {
   readonly environment: readonly EnvironmentName[];
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
+  /** What the task asks of AWS. */
+  readonly permissions: readonly Permission[];
 }
 
-const quick = (...environment: EnvironmentName[]): TaskDeclaration => ({
+const quick = (environment: readonly EnvironmentName[], ...permissions: Permission[]): TaskDeclaration => ({
   environment,
   timeoutSeconds: 30,
   memoryMb: 256,
+  permissions,
 });
 
 /** For tasks that go through files or long lists, a piece at a time. */
-const patient = (...environment: EnvironmentName[]): TaskDeclaration => ({
-  ...quick(...environment),
+const patient = (environment: readonly EnvironmentName[], ...permissions: Permission[]): TaskDeclaration => ({
+  ...quick(environment, ...permissions),
   timeoutSeconds: 900,
   memoryMb: 1_024,
 });
 
 /** Every step of a workflow: its handler is the file of the same name below `functions/tasks`. */
 export const tasks = {
-  "start-intent": quick("CONTROL_TABLE"),
-  "fail-intent": quick("CONTROL_TABLE", "OTA_TABLE"),
+  "start-intent": quick(["CONTROL_TABLE"], "control:UpdateItem"),
+  "fail-intent": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:UpdateItem", "ota:UpdateItem"),
 
-  "create-bucket": quick("CONTROL_TABLE"),
-  "secure-bucket": quick("CONTROL_TABLE", "UPLOAD_ORIGINS"),
-  "create-device-policy": quick("STAGE", "ACCOUNT_ID"),
-  "create-thing-type": quick("CONTROL_TABLE"),
-  "finish-workspace": quick("CONTROL_TABLE"),
+  "create-bucket": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "artifact-bucket:Create",
+    "artifact-bucket:ReadOwner",
+    "artifact-bucket:WriteOwner",
+    "artifact-bucket:List",
+  ),
+  "secure-bucket": quick(["CONTROL_TABLE", "UPLOAD_ORIGINS"], "control:GetItem", "artifact-bucket:Secure"),
+  "create-device-policy": quick(["STAGE", "ACCOUNT_ID"], "iot:CreatePolicy", "iot:GetPolicy"),
+  "create-thing-type": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThingType"),
+  "finish-workspace": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
 
-  "check-workspace-empty": quick("CONTROL_TABLE", "OTA_TABLE"),
-  "empty-bucket": patient("CONTROL_TABLE"),
-  "delete-bucket": quick("CONTROL_TABLE"),
-  "delete-device-policy": quick("STAGE"),
-  "delete-thing-type": quick("CONTROL_TABLE"),
-  "forget-workspace": quick("CONTROL_TABLE", "OTA_TABLE"),
+  "check-workspace-empty": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:Query", "ota:Query"),
+  "empty-bucket": patient(["CONTROL_TABLE"], "control:GetItem", "artifact-bucket:List", "artifact:Delete"),
+  "delete-bucket": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "artifact-bucket:List",
+    "artifact:Delete",
+    "artifact-bucket:Delete",
+  ),
+  "delete-device-policy": quick(["STAGE"], "iot:DeletePolicy"),
+  "delete-thing-type": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "iot:DescribeThingType",
+    "iot:DeprecateThingType",
+    "iot:DeleteThingType",
+  ),
+  "forget-workspace": quick(
+    ["CONTROL_TABLE", "OTA_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+    "ota:DeleteItem",
+  ),
 
-  "create-thing-group": quick("CONTROL_TABLE"),
-  "finish-node-group": quick("CONTROL_TABLE"),
-  "check-node-group-empty": quick("CONTROL_TABLE"),
-  "delete-thing-group": quick("CONTROL_TABLE"),
-  "forget-node-group": quick("CONTROL_TABLE"),
+  "create-thing-group": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThingGroup"),
+  "finish-node-group": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "check-node-group-empty": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "delete-thing-group": quick(["CONTROL_TABLE"], "control:GetItem", "iot:DeleteThingGroup"),
+  "forget-node-group": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+  ),
 
-  "create-cell": quick("CONTROL_TABLE", "STAGE"),
-  "deliver-cell": quick("CONTROL_TABLE"),
-  "delete-cell-deployments": quick("CONTROL_TABLE"),
-  "delete-cell": quick("CONTROL_TABLE", "STAGE"),
+  "create-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:UpdateItem", "iot:CreateThingGroup"),
+  "deliver-cell": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:BatchGetItem",
+    "greengrass:CreateDeployment",
+  ),
+  "delete-cell-deployments": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "greengrass:ListDeployments",
+    "greengrass:CancelDeployment",
+    "greengrass:DeleteDeployment",
+  ),
+  "delete-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:DeleteItem", "iot:DeleteThingGroup"),
 
-  "create-thing": quick("CONTROL_TABLE"),
-  "join-groups": quick("CONTROL_TABLE", "STAGE"),
-  "finish-node": quick("CONTROL_TABLE"),
-  "leave-groups": quick("CONTROL_TABLE"),
-  "delete-core-device": quick("CONTROL_TABLE"),
-  "delete-thing": quick("CONTROL_TABLE"),
-  "forget-node": quick("CONTROL_TABLE"),
+  "create-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThing"),
+  "join-groups": quick(
+    ["CONTROL_TABLE", "STAGE"],
+    "control:GetItem",
+    "control:BatchGetItem",
+    "iot:AddThingToThingGroup",
+  ),
+  "finish-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "leave-groups": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "iot:ListThingGroupsForThing",
+    "iot:RemoveThingFromThingGroup",
+  ),
+  "delete-core-device": quick(["CONTROL_TABLE"], "control:GetItem", "greengrass:DeleteCoreDevice"),
+  "delete-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:DeleteThing"),
+  "forget-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
-  "check-artifacts": quick("CONTROL_TABLE"),
-  "create-component-version": quick("CONTROL_TABLE", "ACCOUNT_ID"),
-  "describe-component-version": quick("CONTROL_TABLE"),
-  "finish-component-version": quick("CONTROL_TABLE"),
-  "check-version-unused": quick("CONTROL_TABLE"),
-  "delete-component-version": quick("CONTROL_TABLE"),
-  "delete-component-files": patient("CONTROL_TABLE"),
-  "forget-component-version": quick("CONTROL_TABLE"),
+  "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "artifact:Get"),
+  "create-component-version": quick(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:Query",
+    "control:GetItem",
+    "control:UpdateItem",
+    "greengrass:CreateComponentVersion",
+    "greengrass:DescribeComponent",
+    "greengrass:DeleteComponent",
+  ),
+  "describe-component-version": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "greengrass:DescribeComponent",
+    "greengrass:DeleteComponent",
+  ),
+  "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
+  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "delete-component-version": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "greengrass:DeleteComponent",
+  ),
+  "delete-component-files": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:DeleteItem",
+    "artifact-bucket:List",
+    "artifact:Delete",
+  ),
+  "forget-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
-  "list-cells-of-deployment": quick("CONTROL_TABLE"),
-  "finish-deployment": quick("CONTROL_TABLE"),
+  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:Query"),
+  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
 
-  "hash-release": patient("OTA_TABLE", "OTA_BUCKET"),
-  "store-release": patient("OTA_TABLE", "OTA_BUCKET"),
-  "compress-release": patient("OTA_TABLE", "OTA_BUCKET"),
-  "finish-release": quick("CONTROL_TABLE", "OTA_TABLE", "OTA_BUCKET"),
-  "withdraw-release": quick("OTA_TABLE"),
-  "delete-release-objects": quick("OTA_TABLE", "OTA_BUCKET"),
-  "forget-release": quick("CONTROL_TABLE", "OTA_TABLE"),
+  "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Get"),
+  "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Get", "ota-object:Put"),
+  "compress-release": patient(
+    ["OTA_TABLE", "OTA_BUCKET"],
+    "ota:GetItem",
+    "ota:UpdateItem",
+    "ota-object:Get",
+    "ota-object:Put",
+    "ota-object:AbortUpload",
+  ),
+  "finish-release": quick(
+    ["CONTROL_TABLE", "OTA_TABLE", "OTA_BUCKET"],
+    "control:UpdateItem",
+    "ota:GetItem",
+    "ota:UpdateItem",
+    "ota:PutItem",
+    "ota-object:Delete",
+  ),
+  "withdraw-release": quick(["OTA_TABLE"], "ota:GetItem", "ota:DeleteItem"),
+  "delete-release-objects": quick(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Delete"),
+  "forget-release": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:UpdateItem", "ota:GetItem", "ota:DeleteItem"),
 } as const satisfies Record<string, TaskDeclaration>;
 
 export type TaskName = keyof typeof tasks;

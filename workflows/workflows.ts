@@ -5,6 +5,7 @@ import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
 import { releaseDelete, releasePublish } from "./release.ts";
+import type { TaskName } from "./tasks.ts";
 import { workspaceCreate, workspaceDelete } from "./workspace.ts";
 
 const byKind: Readonly<Record<IntentKind, Workflow>> = {
@@ -27,3 +28,13 @@ export const workflows: readonly Workflow[] = INTENT_KINDS.map((kind) => {
   if (workflow.name !== workflowOf(kind)) throw new Error(`the workflow of ${kind} is named ${workflow.name}`);
   return workflow;
 });
+
+/** The tasks that a workflow has, each once. */
+export const tasksOf = ({ definition }: Workflow): TaskName[] => {
+  const found = new Set<TaskName>();
+  definition((task) => {
+    found.add(task);
+    return task;
+  });
+  return [...found].sort();
+};

@@ -58,7 +58,8 @@ export const runCold = (
     stdout: true,
     stderr: true,
     execArgv: ["--disable-warning=ExperimentalWarning"],
-    resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
+    // A small young generation: what is over the limit is found before it is past all bounds, and ends the process.
+    resourceLimits: { maxOldGenerationSizeMb: options.memoryMb, maxYoungGenerationSizeMb: 8 },
   });
   worker.stdout.pipe(options.log, { end: false });
   worker.stderr.pipe(options.log, { end: false });

@@ -12,6 +12,7 @@ import type { ProblemCode } from "../problems.ts";
 import { Description } from "../resource.ts";
 import type { Access } from "../workspace/access.ts";
 import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
+import type { Permission } from "./permissions.ts";
 
 export interface Route {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -32,6 +33,8 @@ export interface Route {
   readonly ifMatch?: "required" | "optional";
   /** Environment beside `CONTROL_TABLE`, which every API function has. */
   readonly environment?: readonly EnvironmentName[];
+  /** What the handler asks of AWS beside what every operation of its kind does (`functions/declared.ts`). */
+  readonly permissions?: readonly Permission[];
 }
 
 export const PAGE_LIMIT = { default: 50, max: 100 } as const;
@@ -76,6 +79,7 @@ export const routes = {
     answer: Intent,
     problems: ["name-taken"],
     environment: ["OTA_TABLE"],
+    permissions: ["control:PutItem", "ota:PutItem"],
   }),
   listWorkspaces: route({
     method: "GET",
@@ -86,6 +90,7 @@ export const routes = {
     status: 200,
     answer: page(Workspace),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query", "control:BatchGetItem"],
   }),
   getWorkspace: route({
     method: "GET",
@@ -118,6 +123,7 @@ export const routes = {
     answer: Intent,
     problems: ["workspace-not-empty", "not-ready"],
     environment: ["OTA_TABLE"],
+    permissions: ["control:Query", "ota:Query"],
   }),
 
   createNodeGroup: route({
@@ -130,6 +136,7 @@ export const routes = {
     answer: Intent,
     problems: ["name-taken", "not-ready"],
     environment: ["STAGE"],
+    permissions: ["control:ConditionCheckItem"],
   }),
   listNodeGroups: route({
     method: "GET",
@@ -140,6 +147,7 @@ export const routes = {
     status: 200,
     answer: page(NodeGroup),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
   }),
   getNodeGroup: route({
     method: "GET",
@@ -171,6 +179,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["node-group-not-empty", "not-ready"],
+    permissions: ["control:Query"],
   }),
 
   listDeployments: route({
@@ -182,6 +191,7 @@ export const routes = {
     status: 200,
     answer: page(Deployment),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
   }),
   getNodeGroupDeployment: route({
     method: "GET",
@@ -203,6 +213,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["unresolvable", "not-ready", "conflict"],
+    permissions: ["control:ConditionCheckItem", "control:Query"],
   }),
   deleteNodeGroupDeployment: route({
     method: "DELETE",
@@ -213,6 +224,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["not-ready", "conflict"],
+    permissions: ["control:ConditionCheckItem"],
   }),
 
   createNode: route({
@@ -225,6 +237,7 @@ export const routes = {
     answer: Intent,
     problems: ["name-taken", "not-ready"],
     environment: ["STAGE"],
+    permissions: ["control:ConditionCheckItem"],
   }),
   listNodes: route({
     method: "GET",
@@ -237,6 +250,7 @@ export const routes = {
     status: 200,
     answer: page(Node),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
   }),
   getNode: route({
     method: "GET",
@@ -281,6 +295,7 @@ export const routes = {
     answer: Component,
     tagged: true,
     problems: ["name-taken", "not-ready"],
+    permissions: ["control:ConditionCheckItem"],
   }),
   listComponents: route({
     method: "GET",
@@ -291,6 +306,7 @@ export const routes = {
     status: 200,
     answer: page(Component),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
   }),
   getComponent: route({
     method: "GET",
@@ -334,6 +350,7 @@ export const routes = {
     answer: ComponentVersion,
     tagged: true,
     problems: ["name-taken", "not-ready"],
+    permissions: ["control:ConditionCheckItem"],
   }),
   listComponentVersions: route({
     method: "GET",
@@ -344,6 +361,7 @@ export const routes = {
     status: 200,
     answer: page(ComponentVersion),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
   }),
   getComponentVersion: route({
     method: "GET",
@@ -364,6 +382,7 @@ export const routes = {
     status: 201,
     answer: CreatedFile,
     problems: ["version-immutable"],
+    permissions: ["control:ConditionCheckItem", "artifact:Get", "artifact:Put", "artifact:Delete"],
   }),
   listComponentFiles: route({
     method: "GET",
@@ -374,6 +393,7 @@ export const routes = {
     status: 200,
     answer: page(ComponentFile),
     problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
   }),
   publishComponentVersion: route({
     method: "POST",
@@ -392,6 +412,7 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["version-in-use", "not-ready"],
+    permissions: ["control:Query"],
   }),
 
   createRelease: route({
@@ -405,6 +426,7 @@ export const routes = {
     answer: CreatedRelease,
     problems: ["not-ready"],
     environment: ["OTA_TABLE", "OTA_BUCKET"],
+    permissions: ["control:ConditionCheckItem", "ota:PutItem", "ota-object:Put"],
   }),
   listReleases: route({
     method: "GET",
@@ -416,6 +438,7 @@ export const routes = {
     answer: page(Release),
     problems: ["invalid-cursor"],
     environment: ["OTA_TABLE"],
+    permissions: ["ota:Query"],
   }),
   getRelease: route({
     method: "GET",
@@ -427,6 +450,7 @@ export const routes = {
     tagged: true,
     problems: [],
     environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem"],
   }),
   publishRelease: route({
     method: "POST",
@@ -437,6 +461,7 @@ export const routes = {
     answer: Intent,
     problems: ["not-ready"],
     environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:UpdateItem"],
   }),
   deleteRelease: route({
     method: "DELETE",
@@ -447,6 +472,7 @@ export const routes = {
     answer: Intent,
     problems: ["not-ready"],
     environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:UpdateItem"],
   }),
 
   listIntents: route({
@@ -458,6 +484,7 @@ export const routes = {
     status: 200,
     answer: page(Intent),
     problems: ["invalid-cursor"],
+    permissions: ["index:intentsOfWorkspace"],
   }),
   getIntent: route({
     method: "GET",
@@ -467,6 +494,7 @@ export const routes = {
     status: 200,
     answer: Intent,
     problems: [],
+    permissions: ["control:GetItem"],
   }),
   getOpenapi: route({
     method: "GET",

@@ -1,0 +1,271 @@
+import { indexes } from "../keys.ts";
+import { type Place, stageNames } from "../names.ts";
+import type { TableName } from "../writes.ts";
+
+/**
+ * What a statement of a policy reaches. Every pattern names the stage, unless AWS gives no way to: then `unscoped` says
+ * why, and what bounds it instead.
+ */
+interface Target {
+  readonly arns: (place: Place) => readonly string[];
+  readonly condition?: (place: Place) => object;
+  readonly unscoped?: string;
+}
+
+const own = ({ accountId }: Place) => ({ StringEquals: { "aws:ResourceAccount": accountId } });
+const aws = (place: Place, service: string, resource: string): string =>
+  `arn:${place.partition}:${service}:${place.region}:${place.accountId}:${resource}`;
+const table = (place: Place, name: TableName): string =>
+  aws(place, "dynamodb", `table/${stageNames(place).table(name)}`);
+/** What IoT names after a stage's workspaces: ids of workspaces begin with `ws_`, and no stage's name has an underscore. */
+const ofWorkspaces = (place: Place, kind: string): string => aws(place, "iot", `${kind}/${place.stage}-ws_*`);
+
+const BUCKET_NAME = "the bucket's name is bound to the workspace alone; the account's own buckets of that form";
+
+export const targets = {
+  controlTable: { arns: (place) => [table(place, "control")] },
+  otaTable: { arns: (place) => [table(place, "ota")] },
+  intentsOfWorkspace: { arns: (place) => [`${table(place, "control")}/index/${indexes.intentsOfWorkspace.name}`] },
+  openIntents: { arns: (place) => [`${table(place, "control")}/index/${indexes.openIntents.name}`] },
+  anyStream: {
+    arns: () => ["*"],
+    unscoped: "DynamoDB has no resource level for ListStreams, which Lambda asks of whoever reads a stream",
+  },
+  controlStream: { arns: (place) => [`${table(place, "control")}/stream/*`] },
+
+  newArtifactBuckets: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts`],
+    unscoped: `${BUCKET_NAME} can be made, and a bucket that is not there yet has no account to compare`,
+  },
+  artifactBuckets: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts`],
+    condition: own,
+    unscoped: BUCKET_NAME,
+  },
+  artifacts: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts/*`],
+    condition: own,
+    unscoped: BUCKET_NAME,
+  },
+  otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
+  otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
+
+  things: { arns: (place) => [ofWorkspaces(place, "thing")] },
+  thingGroups: { arns: (place) => [ofWorkspaces(place, "thinggroup")] },
+  devicePolicies: { arns: (place) => [ofWorkspaces(place, "policy")] },
+  thingTypes: {
+    arns: (place) => [aws(place, "iot", "thingtype/ws-???-*-comp-artifacts")],
+    unscoped: "a thing type has the name of its workspace's bucket, by which the device role finds the bucket",
+  },
+  greengrassJobs: {
+    arns: (place) => [aws(place, "iot", "job/*")],
+    unscoped: "Greengrass gives the jobs of its deployments random names",
+  },
+
+  anyDeployment: {
+    arns: () => ["*"],
+    unscoped:
+      "Greengrass V2 has no resource level for CreateDeployment and ListDeployments; what a deployment may reach is bounded by the things, groups and jobs of the dependent actions",
+  },
+  deployments: {
+    arns: (place) => [aws(place, "greengrass", "deployments:*")],
+    unscoped: "Greengrass gives deployments random ids",
+  },
+  componentVersions: {
+    arns: (place) => [aws(place, "greengrass", "components:*")],
+    unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
+  },
+  coreDevices: { arns: (place) => [aws(place, "greengrass", `coreDevices:${place.stage}-ws_*`)] },
+
+  stateMachines: { arns: (place) => [aws(place, "states", `stateMachine:${place.stage}-*`)] },
+  executions: { arns: (place) => [aws(place, "states", `execution:${place.stage}-*`)] },
+  eventBus: { arns: (place) => [aws(place, "events", `event-bus/${stageNames(place).eventBus}`)] },
+  traces: {
+    arns: () => ["*"],
+    unscoped: "X-Ray has no resource level for sending traces",
+  },
+  logDelivery: {
+    arns: () => ["*"],
+    unscoped: "CloudWatch Logs has no resource level for the delivery of a state machine's logs",
+  },
+} as const satisfies Record<string, Target>;
+
+export type TargetName = keyof typeof targets;
+
+/** An IAM action, and what it is done to. */
+type Grant = readonly [action: string, target: TargetName];
+
+const onTable = (target: TargetName) =>
+  ({
+    GetItem: [["dynamodb:GetItem", target]],
+    BatchGetItem: [["dynamodb:BatchGetItem", target]],
+    Query: [["dynamodb:Query", target]],
+    PutItem: [["dynamodb:PutItem", target]],
+    UpdateItem: [["dynamodb:UpdateItem", target]],
+    DeleteItem: [["dynamodb:DeleteItem", target]],
+    ConditionCheckItem: [["dynamodb:ConditionCheckItem", target]],
+  }) as const satisfies Record<string, readonly Grant[]>;
+
+/**
+ * What Greengrass does in AWS IoT with the caller's own permissions.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiotgreengrassv2.html, "Dependent actions"
+ */
+const jobsOfDeployment = {
+  create: [
+    ["iot:CreateJob", "greengrassJobs"],
+    ["iot:CreateJob", "thingGroups"],
+  ],
+  cancel: [
+    ["iot:CancelJob", "greengrassJobs"],
+    ["iot:UpdateJob", "greengrassJobs"],
+    ["iot:DeleteThingShadow", "things"],
+    ["iot:UpdateThingShadow", "things"],
+  ],
+  read: [
+    ["iot:DescribeJob", "greengrassJobs"],
+    ["iot:DescribeThing", "things"],
+    ["iot:DescribeThingGroup", "thingGroups"],
+    ["iot:GetThingShadow", "things"],
+  ],
+} as const satisfies Record<string, readonly Grant[]>;
+
+const prefixed = <const P extends string, const T extends Record<string, readonly Grant[]>>(prefix: P, grants: T) =>
+  Object.fromEntries(Object.entries(grants).map(([name, value]) => [`${prefix}:${name}`, value])) as {
+    readonly [Name in keyof T & string as `${P}:${Name}`]: readonly Grant[];
+  };
+
+/**
+ * What code of ours may ask of AWS, named after the operation that it calls, with the IAM actions that AWS checks for it.
+ * Without `s3:ListBucket` an absent object is a 403 and not a 404, which is why reading needs it as well
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+ */
+export const permissions = {
+  ...prefixed("control", onTable("controlTable")),
+  ...prefixed("ota", onTable("otaTable")),
+  ...prefixed("index", {
+    intentsOfWorkspace: [["dynamodb:Query", "intentsOfWorkspace"]],
+    openIntents: [["dynamodb:Query", "openIntents"]],
+  }),
+
+  ...prefixed("artifact-bucket", {
+    Create: [["s3:CreateBucket", "newArtifactBuckets"]],
+    ReadOwner: [["s3:GetBucketTagging", "artifactBuckets"]],
+    WriteOwner: [["s3:PutBucketTagging", "artifactBuckets"]],
+    List: [["s3:ListBucket", "artifactBuckets"]],
+    Secure: [
+      ["s3:PutBucketPublicAccessBlock", "artifactBuckets"],
+      ["s3:PutEncryptionConfiguration", "artifactBuckets"],
+      ["s3:PutBucketCORS", "artifactBuckets"],
+      ["s3:PutLifecycleConfiguration", "artifactBuckets"],
+      ["s3:PutBucketNotification", "artifactBuckets"],
+    ],
+    Delete: [["s3:DeleteBucket", "artifactBuckets"]],
+  }),
+  ...prefixed("artifact", {
+    Get: [
+      ["s3:GetObject", "artifacts"],
+      ["s3:ListBucket", "artifactBuckets"],
+    ],
+    Put: [["s3:PutObject", "artifacts"]],
+    Delete: [["s3:DeleteObject", "artifacts"]],
+  }),
+  ...prefixed("ota-object", {
+    Get: [
+      ["s3:GetObject", "otaObjects"],
+      ["s3:ListBucket", "otaBucket"],
+    ],
+    Put: [["s3:PutObject", "otaObjects"]],
+    AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
+    Delete: [["s3:DeleteObject", "otaObjects"]],
+  }),
+
+  ...prefixed("iot", {
+    CreateThing: [["iot:CreateThing", "things"]],
+    DeleteThing: [["iot:DeleteThing", "things"]],
+    CreateThingGroup: [["iot:CreateThingGroup", "thingGroups"]],
+    DeleteThingGroup: [["iot:DeleteThingGroup", "thingGroups"]],
+    AddThingToThingGroup: [
+      ["iot:AddThingToThingGroup", "things"],
+      ["iot:AddThingToThingGroup", "thingGroups"],
+    ],
+    RemoveThingFromThingGroup: [
+      ["iot:RemoveThingFromThingGroup", "things"],
+      ["iot:RemoveThingFromThingGroup", "thingGroups"],
+    ],
+    ListThingGroupsForThing: [["iot:ListThingGroupsForThing", "things"]],
+    CreateThingType: [["iot:CreateThingType", "thingTypes"]],
+    DescribeThingType: [["iot:DescribeThingType", "thingTypes"]],
+    DeprecateThingType: [["iot:DeprecateThingType", "thingTypes"]],
+    DeleteThingType: [["iot:DeleteThingType", "thingTypes"]],
+    CreatePolicy: [["iot:CreatePolicy", "devicePolicies"]],
+    GetPolicy: [["iot:GetPolicy", "devicePolicies"]],
+    DeletePolicy: [["iot:DeletePolicy", "devicePolicies"]],
+  }),
+
+  ...prefixed("greengrass", {
+    CreateDeployment: [
+      ["greengrass:CreateDeployment", "anyDeployment"],
+      ...jobsOfDeployment.create,
+      ...jobsOfDeployment.cancel, // a new revision cancels the job of the one before
+      ...jobsOfDeployment.read,
+    ],
+    ListDeployments: [["greengrass:ListDeployments", "anyDeployment"], ...jobsOfDeployment.read],
+    CancelDeployment: [
+      ["greengrass:CancelDeployment", "deployments"],
+      ...jobsOfDeployment.cancel,
+      ...jobsOfDeployment.read,
+    ],
+    DeleteDeployment: [
+      ["greengrass:DeleteDeployment", "deployments"],
+      ["iot:DeleteJob", "greengrassJobs"],
+    ],
+    // Tags at creation need the right to tag; Greengrass reads the artifacts as the caller.
+    CreateComponentVersion: [
+      ["greengrass:CreateComponentVersion", "componentVersions"],
+      ["greengrass:TagResource", "componentVersions"],
+      ["s3:GetObject", "artifacts"],
+    ],
+    DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
+    DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
+    DeleteCoreDevice: [
+      ["greengrass:DeleteCoreDevice", "coreDevices"],
+      ["iot:DescribeJobExecution", "things"],
+    ],
+  }),
+
+  ...prefixed("states", {
+    StartExecution: [["states:StartExecution", "stateMachines"]],
+    DescribeExecution: [["states:DescribeExecution", "executions"]],
+  }),
+  ...prefixed("events", { PutEvents: [["events:PutEvents", "eventBus"]] }),
+
+  ...prefixed("traces", {
+    Send: [
+      ["xray:PutTraceSegments", "traces"],
+      ["xray:PutTelemetryRecords", "traces"],
+    ],
+  }),
+  // https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+  ...prefixed("logs", {
+    Deliver: [
+      ["logs:CreateLogDelivery", "logDelivery"],
+      ["logs:GetLogDelivery", "logDelivery"],
+      ["logs:UpdateLogDelivery", "logDelivery"],
+      ["logs:DeleteLogDelivery", "logDelivery"],
+      ["logs:ListLogDeliveries", "logDelivery"],
+      ["logs:PutResourcePolicy", "logDelivery"],
+      ["logs:DescribeResourcePolicies", "logDelivery"],
+      ["logs:DescribeLogGroups", "logDelivery"],
+    ],
+  }),
+  ...prefixed("stream", {
+    Read: [
+      ["dynamodb:DescribeStream", "controlStream"],
+      ["dynamodb:GetShardIterator", "controlStream"],
+      ["dynamodb:GetRecords", "controlStream"],
+      ["dynamodb:ListStreams", "anyStream"],
+    ],
+  }),
+} as const;
+
+export type Permission = keyof typeof permissions;
