@@ -1,0 +1,132 @@
+import { createHmac } from "node:crypto";
+import type { Role } from "../../shared/declared/policies.ts";
+import type { Log } from "../invoke.ts";
+import { type AccessRequest, type Document, isAllowed } from "./evaluate.ts";
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** Who calls: a role's session, or a developer, who may do anything. */
+interface Identity {
+  readonly arn: string;
+  readonly credentials: Credentials;
+  readonly role?: string;
+  readonly policy?: Document;
+}
+
+/** A request that a role's policy allowed, and did for the first time. */
+export interface Decision extends AccessRequest {
+  readonly role: string;
+}
+
+/** What no policy allows, worded as AWS words it. */
+export class AccessDenied extends Error {
+  constructor(arn: string, { action, resource }: AccessRequest) {
+    super(
+      `User: ${arn} is not authorized to perform: ${action} on resource: ${resource} ` +
+        `because no identity-based policy allows the ${action} action`,
+    );
+  }
+}
+
+/** Credentials that this cloud did not give. */
+export class UnknownCredentials extends Error {}
+
+export interface Identities {
+  readonly credentialsOf: (role: string) => Credentials;
+  /** For the verification of signatures: the secret of a key, if the session token belongs to it. */
+  readonly secretOf: (accessKeyId: string, sessionToken: string | undefined) => string | undefined;
+  /** @throws AccessDenied for the first of the requests that the caller's policy does not allow; UnknownCredentials */
+  readonly authorize: (accessKeyId: string, requests: readonly AccessRequest[]) => void;
+  /** The same for a role that AWS itself acts in. @throws AccessDenied */
+  readonly authorizeRole: (role: string, requests: readonly AccessRequest[]) => void;
+  readonly allows: (accessKeyId: string, request: AccessRequest) => boolean;
+  /** Whether the caller may do anything: what it asks for need not be known. */
+  readonly isDeveloper: (accessKeyId: string) => boolean;
+  /** What roles were allowed so far, each once. */
+  readonly decisions: () => readonly Decision[];
+}
+
+/** The access key and the session token of a request that is signed in its headers. */
+export const callerOf = (headers: Readonly<Record<string, string | readonly string[] | undefined>>): string =>
+  /Credential=([^/]+)\//.exec(String(headers.authorization ?? ""))?.[1] ?? "";
+
+/**
+ * The roles of the stage with credentials of their own.
+ *
+ * @param options.secret what the keys are derived from: the same for a data folder, so that a presigned URL outlives a
+ *   restart
+ * @param options.enforce whether policies are evaluated; without it every known caller may do anything
+ */
+export const openIdentities = (options: {
+  readonly accountId: string;
+  readonly partition: string;
+  readonly roles: readonly Role[];
+  readonly developer: Credentials;
+  readonly secret: string;
+  readonly enforce: boolean;
+  readonly log: Log;
+}): Identities => {
+  const derived = (role: string, what: string) =>
+    createHmac("sha256", options.secret).update(`${what} ${role}`).digest("hex");
+  const sessions = options.roles.map(
+    ({ name, policy }): Identity => ({
+      arn: `arn:${options.partition}:sts::${options.accountId}:assumed-role/${name}/${name}`,
+      role: name,
+      policy,
+      credentials: {
+        accessKeyId: `ASIA${derived(name, "key").slice(0, 16).toUpperCase()}`,
+        secretAccessKey: derived(name, "secret").slice(0, 40),
+        sessionToken: derived(name, "token"),
+      },
+    }),
+  );
+  const developer: Identity = {
+    arn: `arn:${options.partition}:iam::${options.accountId}:user/developer`,
+    credentials: options.developer,
+  };
+  const byKey = new Map([...sessions, developer].map((identity) => [identity.credentials.accessKeyId, identity]));
+  const byRole = new Map(sessions.map((session) => [session.role, session]));
+  const decisions = new Map<string, Decision>();
+
+  const callerWith = (accessKeyId: string): Identity => {
+    const identity = byKey.get(accessKeyId);
+    if (identity === undefined) throw new UnknownCredentials("The security token included in the request is invalid.");
+    return identity;
+  };
+  const sessionOf = (role: string): Identity => {
+    const session = byRole.get(role);
+    if (session === undefined) throw new Error(`there is no role ${role}`);
+    return session;
+  };
+  const may = ({ role, policy }: Identity, request: AccessRequest): boolean => {
+    if (!options.enforce || role === undefined || policy === undefined) return true;
+    if (!isAllowed(policy, request)) return false;
+    decisions.set(JSON.stringify([role, request]), { role, ...request });
+    return true;
+  };
+  const authorize = (identity: Identity, requests: readonly AccessRequest[]): void => {
+    for (const request of requests) {
+      if (may(identity, request)) continue;
+      const denied = new AccessDenied(identity.arn, request);
+      options.log("access denied", { role: identity.role, ...request });
+      throw denied;
+    }
+  };
+
+  return {
+    credentialsOf: (role) => sessionOf(role).credentials,
+    secretOf: (accessKeyId, sessionToken) => {
+      const credentials = byKey.get(accessKeyId)?.credentials;
+      return credentials?.sessionToken === sessionToken ? credentials?.secretAccessKey : undefined;
+    },
+    authorize: (accessKeyId, requests) => authorize(callerWith(accessKeyId), requests),
+    authorizeRole: (role, requests) => authorize(sessionOf(role), requests),
+    allows: (accessKeyId, request) => may(callerWith(accessKeyId), request),
+    isDeveloper: (accessKeyId) => callerWith(accessKeyId).role === undefined,
+    decisions: () => [...decisions.values()],
+  };
+};

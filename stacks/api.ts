@@ -1,0 +1,164 @@
+/// <reference path="../.sst/platform/config.d.ts" />
+import { functionOfRoute, NO_ROUTE } from "../functions/declared.ts";
+import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
+import { logGroup } from "./encryption.ts";
+import { type Functions, functionNamed } from "./functions.ts";
+import type { Stage } from "./stage.ts";
+
+/** Who issues the tokens that the API takes. */
+interface Identity {
+  readonly issuer: $util.Input<string>;
+  readonly audiences: $util.Input<string[]>;
+}
+
+/** Users of a stage that has no issuer of its own: made by an administrator, known by their e-mail. */
+const makeUserPool = ({ place, settings }: Stage): Identity => {
+  const pool = new aws.cognito.UserPool(
+    "users",
+    {
+      name: `${place.stage}-slipway`,
+      adminCreateUserConfig: { allowAdminCreateUserOnly: true },
+      usernameAttributes: ["email"],
+      autoVerifiedAttributes: ["email"],
+      accountRecoverySetting: { recoveryMechanisms: [{ name: "verified_email", priority: 1 }] },
+      mfaConfiguration: "OPTIONAL",
+      softwareTokenMfaConfiguration: { enabled: true },
+      passwordPolicy: {
+        minimumLength: 12,
+        requireLowercase: true,
+        requireNumbers: true,
+        requireSymbols: false,
+        requireUppercase: true,
+        temporaryPasswordValidityDays: 7,
+      },
+      deletionProtection: settings.retain ? "ACTIVE" : "INACTIVE",
+    },
+    { retainOnDelete: settings.retain },
+  );
+  const client = new aws.cognito.UserPoolClient("users", {
+    name: "slipway",
+    userPoolId: pool.id,
+    generateSecret: false,
+    explicitAuthFlows: ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"],
+    preventUserExistenceErrors: "ENABLED",
+    enableTokenRevocation: true,
+    accessTokenValidity: 60,
+    idTokenValidity: 60,
+    refreshTokenValidity: 30,
+    tokenValidityUnits: { accessToken: "minutes", idToken: "minutes", refreshToken: "days" },
+  });
+  return { issuer: $util.interpolate`https://${pool.endpoint}`, audiences: $util.all([client.id]) };
+};
+
+/** One line of JSON a request; of a caller only who it is and from where. */
+const ACCESS_LOG = JSON.stringify({
+  requestId: "$context.requestId",
+  time: "$context.requestTime",
+  ip: "$context.identity.sourceIp",
+  caller: "$context.authorizer.claims.sub",
+  route: "$context.routeKey",
+  path: "$context.path",
+  status: "$context.status",
+  latencyMs: "$context.responseLatency",
+  integrationLatencyMs: "$context.integrationLatency",
+  integrationError: "$context.integrationErrorMessage",
+  authorizerError: "$context.authorizer.error",
+});
+
+/** Path parameters as wildcards: a permission names what is called, not for which resource. */
+const pathPattern = (path: string): string => path.replace(/\{\w+\}/g, "*");
+
+/**
+ * The HTTP API: every declared route to its own function, and the rest to the one that says there is none.
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html
+ */
+export const api = (stage: Stage, key: aws.kms.Key, functions: Functions) => {
+  const { place, settings } = stage;
+  const { domain } = settings.api;
+  const name = `${place.stage}-api`;
+  const made = new aws.apigatewayv2.Api("api", {
+    name,
+    protocolType: "HTTP",
+    disableExecuteApiEndpoint: domain !== undefined,
+  });
+  const { issuer, audience } = settings.identity;
+  const identity =
+    issuer === undefined || audience === undefined ? makeUserPool(stage) : { issuer, audiences: audience };
+  const authorizer = new aws.apigatewayv2.Authorizer("tokens", {
+    apiId: made.id,
+    name: "tokens",
+    authorizerType: "JWT",
+    identitySources: ["$request.header.Authorization"],
+    jwtConfiguration: { issuer: identity.issuer, audiences: identity.audiences },
+  });
+
+  const route = (
+    resource: string,
+    routeKey: string,
+    called: aws.lambda.Function,
+    access: Route["access"],
+    source: string,
+  ) => {
+    const integration = new aws.apigatewayv2.Integration(resource, {
+      apiId: made.id,
+      integrationType: "AWS_PROXY",
+      integrationUri: called.arn,
+      integrationMethod: "POST",
+      payloadFormatVersion: "2.0",
+      timeoutMilliseconds: 30_000,
+    });
+    new aws.apigatewayv2.Route(resource, {
+      apiId: made.id,
+      routeKey,
+      target: $util.interpolate`integrations/${integration.id}`,
+      ...(access === "anyone"
+        ? { authorizationType: "NONE" }
+        : { authorizationType: "JWT", authorizerId: authorizer.id }),
+    });
+    new aws.lambda.Permission(resource, {
+      statementId: "api",
+      action: "lambda:InvokeFunction",
+      function: called.name,
+      principal: "apigateway.amazonaws.com",
+      sourceArn: $util.interpolate`${made.executionArn}/*/${source}`,
+    });
+  };
+  for (const [operation, { method, path, access }] of Object.entries<Route>(routes) as [RouteName, Route][]) {
+    const called = functionNamed(functions, functionOfRoute(operation));
+    route(operation, `${method} ${path}`, called, access, `${method}${pathPattern(path)}`);
+  }
+  route("$default", "$default", functionNamed(functions, NO_ROUTE), "anyone", "$default");
+
+  const logs = logGroup(stage, key, `/aws/vendedlogs/apis/${name}`);
+  const apiStage = new aws.apigatewayv2.Stage("api", {
+    apiId: made.id,
+    name: "$default",
+    autoDeploy: true,
+    accessLogSettings: { destinationArn: logs.arn, format: ACCESS_LOG },
+    defaultRouteSettings: {
+      detailedMetricsEnabled: true,
+      throttlingRateLimit: settings.api.requestsPerSecond,
+      throttlingBurstLimit: settings.api.burst,
+    },
+  });
+  return {
+    api: made,
+    ...(domain === undefined ? { url: made.apiEndpoint } : makeDomain(made, apiStage, domain)),
+    issuer: identity.issuer,
+    audiences: identity.audiences,
+  };
+};
+
+/** The API under its own name. A CNAME from the name to `dnsTarget` is for whoever runs the zone. */
+const makeDomain = (
+  api: aws.apigatewayv2.Api,
+  stage: aws.apigatewayv2.Stage,
+  { name, certificateArn }: { readonly name: string; readonly certificateArn: string },
+) => {
+  const domainName = new aws.apigatewayv2.DomainName("api", {
+    domainName: name,
+    domainNameConfiguration: { certificateArn, endpointType: "REGIONAL", securityPolicy: "TLS_1_2" },
+  });
+  new aws.apigatewayv2.ApiMapping("api", { apiId: api.id, domainName: domainName.id, stage: stage.id });
+  return { url: `https://${name}`, dnsTarget: domainName.domainNameConfiguration.targetDomainName };
+};

@@ -1,0 +1,22 @@
+/// <reference path="../.sst/platform/config.d.ts" />
+import { api } from "./api.ts";
+import { encryption } from "./encryption.ts";
+import { events } from "./events.ts";
+import { makeFunctions } from "./functions.ts";
+import { stageOf } from "./stage.ts";
+import { storage } from "./storage.ts";
+import { streamReaders } from "./streams.ts";
+import { stateMachines } from "./workflows.ts";
+
+/** Everything of a stage, in order. Answers what a person or a client must know of it. */
+export const deploy = async (name: string) => {
+  const stage = await stageOf(name);
+  const key = encryption(stage);
+  const stores = storage(stage);
+  const functions = makeFunctions(stage, key);
+  stateMachines(stage, key, functions);
+  streamReaders(stage, stores, functions);
+  events(stage, functions);
+  const { api: _, ...told } = api(stage, key, functions);
+  return told;
+};

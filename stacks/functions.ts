@@ -1,0 +1,78 @@
+/// <reference path="../.sst/platform/config.d.ts" />
+import { resolve } from "node:path";
+import { type FunctionDeclaration, functions } from "../functions/declared.ts";
+import { functionRoles } from "../functions/roles.ts";
+import type { EnvironmentName } from "../shared/env.ts";
+import { logGroup } from "./encryption.ts";
+import { makeRole } from "./roles.ts";
+import type { Stage } from "./stage.ts";
+
+/** Every function by its declared name. */
+export type Functions = Readonly<Record<string, aws.lambda.Function>>;
+
+const bundleDirectory = (name: string): string => `dist/${name}`;
+
+/** A declared function. @throws Error when there is none of that name */
+export const functionNamed = (functions: Functions, name: string): aws.lambda.Function => {
+  const found = functions[name];
+  if (found === undefined) throw new Error(`no function ${name} is declared`);
+  return found;
+};
+
+/** Every variable that functions may be given. Names rather than references: they are known before anything is made. */
+const variablesOf = ({ place, names, settings, arn }: Stage): Record<EnvironmentName, string> => ({
+  STAGE: place.stage,
+  CONTROL_TABLE: names.table("control"),
+  OTA_TABLE: names.table("ota"),
+  OTA_BUCKET: names.otaBucket,
+  OTA_DEFAULT_WORKSPACE: settings.ota.defaultWorkspace,
+  STATE_MACHINE_PREFIX: arn("states", "stateMachine:"),
+  EVENT_BUS: names.eventBus,
+  ACCOUNT_ID: place.accountId,
+  UPLOAD_ORIGINS: settings.uploads.origins.join(","),
+});
+
+/** Every declared function, each with its own role and log group. The bundles must have been built. */
+export const makeFunctions = (stage: Stage, key: aws.kms.Key): Functions => {
+  const variables = variablesOf(stage);
+  const roles = functionRoles(stage.place);
+  const make = (name: string, declared: FunctionDeclaration): aws.lambda.Function => {
+    const declaredRole = roles[name];
+    if (declaredRole === undefined) throw new Error(`no role is declared for function ${name}`);
+    const { role, policy } = makeRole(declaredRole);
+    const functionName = stage.names.function(name);
+    const logs = logGroup(stage, key, `/aws/lambda/${functionName}`);
+    const { reservedConcurrency } = stage.settings.ota;
+    return new aws.lambda.Function(
+      name,
+      {
+        name: functionName,
+        description: declared.module,
+        role: role.arn,
+        runtime: "nodejs24.x",
+        architectures: ["arm64"],
+        handler: "index.handler",
+        code: new $util.asset.FileArchive(resolve(bundleDirectory(name))),
+        memorySize: declared.memoryMb,
+        timeout: declared.timeoutSeconds,
+        environment: {
+          variables: {
+            NODE_OPTIONS: "--enable-source-maps",
+            ...Object.fromEntries(declared.environment.map((variable) => [variable, variables[variable]])),
+          },
+        },
+        tracingConfig: { mode: "Active" },
+        loggingConfig: {
+          logFormat: "JSON",
+          logGroup: logs.name,
+          applicationLogLevel: stage.settings.logs.level,
+          systemLogLevel: "INFO",
+        },
+        ...(name === "ota-package" &&
+          reservedConcurrency !== undefined && { reservedConcurrentExecutions: reservedConcurrency }),
+      },
+      { dependsOn: [policy] },
+    );
+  };
+  return Object.fromEntries(Object.entries(functions).map(([name, declared]) => [name, make(name, declared)]));
+};
