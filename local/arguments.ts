@@ -16,6 +16,10 @@ export interface StartOptions {
   readonly membershipLagSeconds: number;
   /** Whether a thing that comes back to a group gets the jobs again that were removed when it left. */
   readonly restartJobs: boolean;
+  /** Whether each function and workflow may do just what its role's policy allows. */
+  readonly enforceIam: boolean;
+  /** `{role}/{statement}` to leave out of the policies: to see what breaks without it. */
+  readonly withoutStatements: readonly string[];
   /** Whether each invocation of a function has modules of its own, as after a cold start. */
   readonly cold: boolean;
   /** Over so many shards a table's stream is spread, each at its own pace. */
@@ -40,6 +44,9 @@ export const USAGE = `Usage: npm start -- [options]
   --throttling                refuse what comes more often than AWS's default quotas allow
   --membership-lag S          seconds until a change of a thing group's members is seen (default 0)
   --no-job-restart            a thing that comes back to a group does not get its removed jobs again
+  --enforce-iam               each function and workflow may do just what its role's policy allows
+  --without-statement R/S     leave statement S out of role R's policy, to see what breaks; may be repeated, and
+                              implies --enforce-iam
   --cold                      load a function's modules anew for each call
   --stream-shards N           spread each table's stream over so many shards, each at its own pace (default 1)
   --redeliver P               deliver a stream's batch again with this probability (default 0)
@@ -92,6 +99,8 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         throttling: { type: "boolean", default: false },
         "membership-lag": { type: "string", default: "0" },
         "no-job-restart": { type: "boolean", default: false },
+        "enforce-iam": { type: "boolean", default: false },
+        "without-statement": { type: "string", multiple: true, default: [] },
         cold: { type: "boolean", default: false },
         "stream-shards": { type: "string", default: "1" },
         redeliver: { type: "string", default: "0" },
@@ -104,6 +113,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
   if (values.help === true) throw new HelpWanted();
   const portBase = whole("port-base", number("port-base", String(values["port-base"]), 1, 65_535 - PORTS.length));
   const faults = faultsOf(values.fault as string[]);
+  const withoutStatements = values["without-statement"] as string[];
   return {
     portBase,
     faults,
@@ -112,6 +122,8 @@ export const startOptions = (args: readonly string[]): StartOptions => {
     throttling: values.throttling === true,
     membershipLagSeconds: number("membership-lag", String(values["membership-lag"]), 0, 3_600),
     restartJobs: values["no-job-restart"] !== true,
+    enforceIam: values["enforce-iam"] === true || withoutStatements.length > 0,
+    withoutStatements,
     cold: values.cold === true,
     streamShards: whole("stream-shards", number("stream-shards", String(values["stream-shards"]), 1, 64)),
     redeliver: number("redeliver", String(values.redeliver), 0, 1),

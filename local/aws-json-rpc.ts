@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import * as z from "zod";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
+import type { Gate } from "./iam/gate.ts";
 import type { Log } from "./invoke.ts";
 
 /** An error that the client sees under its AWS code. */
@@ -25,6 +26,8 @@ export interface AwsJsonService {
   readonly version: "1.0" | "1.1";
   readonly operations: ReadonlyMap<string, Operation>;
   readonly faults: Faults;
+  /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
+  readonly gate?: Gate | undefined;
   readonly log: Log;
 }
 
@@ -62,7 +65,11 @@ const operate = async (service: AwsJsonService, request: IncomingMessage): Promi
   if (operation === undefined) {
     throw new ServiceError("NotImplementedException", `${service.target} does not do ${name} here`, 501);
   }
-  return service.faults.perform(`${service.iamPrefix}:${name}`, () => operation(parse(body)));
+  return service.faults.perform(`${service.iamPrefix}:${name}`, () => {
+    const input = parse(body);
+    service.gate?.(name, input as Readonly<Record<string, unknown>>, request.headers);
+    return operation(input);
+  });
 };
 
 const describe = (error: unknown): { code: string; message: string; status: number } => {

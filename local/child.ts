@@ -22,6 +22,8 @@ export interface RunningCloud {
 export interface RunOptions {
   readonly portBase?: number;
   readonly args?: readonly string[];
+  /** Whether each function may do just what its role allows; true by default. */
+  readonly enforceIam?: boolean;
 }
 
 const READY_WITHIN_MS = 60_000;
@@ -31,10 +33,10 @@ const READY_WITHIN_MS = 60_000;
  * @throws Error with what it printed when it does not become ready
  */
 export const runCloud = async (dir: string, options: RunOptions = {}): Promise<RunningCloud> => {
-  if (options.portBase !== undefined) return start(dir, options.portBase, options.args);
+  if (options.portBase !== undefined) return start(dir, options.portBase, options);
   for (let tries = 1; ; tries += 1) {
     try {
-      return await start(dir, await freePortBase(), options.args);
+      return await start(dir, await freePortBase(), options);
     } catch (error) {
       // Ports that were free a moment ago may have been taken by another run since.
       if (tries >= 5 || !/port \d+ .* is taken/.test(String(error))) throw error;
@@ -42,7 +44,11 @@ export const runCloud = async (dir: string, options: RunOptions = {}): Promise<R
   }
 };
 
-const start = async (dir: string, portBase: number, args: readonly string[] = []): Promise<RunningCloud> => {
+const start = async (
+  dir: string,
+  portBase: number,
+  { args = [], enforceIam = true }: RunOptions,
+): Promise<RunningCloud> => {
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
@@ -56,6 +62,7 @@ const start = async (dir: string, portBase: number, args: readonly string[] = []
       dir,
       "--port-base",
       String(portBase),
+      ...(enforceIam ? ["--enforce-iam"] : []),
       ...args,
     ],
     { stdio: ["ignore", "pipe", "pipe"] },

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -13,6 +13,8 @@ import { rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
 import { workflows } from "../workflows/workflows.ts";
 import type { StartOptions } from "./arguments.ts";
+import { AwsError } from "./aws-json/errors.ts";
+import { ServiceError } from "./aws-json-rpc.ts";
 import { startCdn } from "./cdn.ts";
 import { serverCertificate } from "./certificates.ts";
 import { startControl } from "./control.ts";
@@ -21,14 +23,25 @@ import { openDeadLetters } from "./dead-letters.ts";
 import { startDevicePorts } from "./device-ports.ts";
 import { behaviours, binaries, packages } from "./distribution.ts";
 import { createTables, partitionKeyOf, startDynamoDB, streamArnOf } from "./dynamodb.ts";
-import { startDynamoDBFaults } from "./dynamodb-faults.ts";
+import { startDynamoDBProxy } from "./dynamodb-proxy.ts";
 import { startTimeToLive } from "./dynamodb-ttl.ts";
 import { type Endpoints, PORTS, type PortName, removeEndpoints, writeEndpoints } from "./endpoints.ts";
 import { startEventSourceMappings } from "./event-source-mapping.ts";
 import { startEvents } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { startGateway } from "./gateway.ts";
-import { startGreengrass } from "./greengrass/server.ts";
+import { type GreengrassServer, startGreengrass } from "./greengrass/server.ts";
+import {
+  type AccessOf,
+  dynamodbAccess,
+  eventBridgeAccess,
+  greengrassAccess,
+  iotAccess,
+  stepFunctionsAccess,
+} from "./iam/actions.ts";
+import { gate } from "./iam/gate.ts";
+import type { Credentials } from "./iam/identities.ts";
+import { authorizeTriggers, mayInvoke, mayLog, stageIdentities } from "./iam/stage-identities.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { startIot } from "./iot/server.ts";
 import { AUDIENCE, startIssuer } from "./issuer.ts";
@@ -82,18 +95,11 @@ const lock = (dir: string): DatabaseSync => {
   return database;
 };
 
-/** The key pair of the functions, made once for the data folder. */
-const functionKeys = (dir: string): typeof DEVELOPER => {
-  const file = join(dir, "keys.json");
-  if (!existsSync(file)) {
-    const keys = {
-      accessKeyId: `AKIA${randomBytes(8).toString("hex").toUpperCase()}`,
-      secretAccessKey: randomBytes(30).toString("base64url"),
-    };
-    writeFileSync(file, JSON.stringify(keys), { mode: 0o600 });
-  }
-  return JSON.parse(readFileSync(file, "utf8")) as typeof DEVELOPER;
-};
+const credentialsIn = ({ accessKeyId, secretAccessKey, sessionToken = "" }: Credentials) => ({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  AWS_SESSION_TOKEN: sessionToken,
+});
 
 const S3_URI = /^s3:\/\/([^/]+)\/(.+)$/;
 
@@ -168,8 +174,13 @@ const start = async (
   const faults = new Faults(options.faultSeed);
   const deadLetters = later(openDeadLetters(dir));
 
-  const keys = functionKeys(dir);
-  const secrets = new Map([keys, DEVELOPER].map(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]));
+  const stage = { ...place, partition: "aws", stage: STAGE };
+  const { enforceIam: enforce, withoutStatements } = options;
+  const identities = stageIdentities(dir, stage, { developer: DEVELOPER, enforce, withoutStatements, log });
+  const rpcGate = (service: string, accessOf: AccessOf) =>
+    gate(identities, service, accessOf, (code, message) => new ServiceError(code, message, 400));
+  const restGate = (service: string, accessOf: AccessOf) =>
+    gate(identities, service, accessOf, (code, message) => new AwsError(code, 403, message));
   const clientOf = (endpoint: string) => ({ region: REGION, endpoint, credentials: { ...DEVELOPER } });
 
   const nameOf = (name: string) => `${STAGE}-${name}`;
@@ -187,15 +198,21 @@ const start = async (
     UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
   };
 
-  const enginePort = port(options.testMode ? "engine" : "dynamodb");
+  const proxied = options.testMode || enforce;
+  const enginePort = port(proxied ? "engine" : "dynamodb");
   const dynamodb = later(await startDynamoDB({ dir: state("dynamodb"), port: enginePort }));
-  const dynamodbUrl = options.testMode
-    ? later(await startDynamoDBFaults({ port: port("dynamodb"), engine: dynamodb.url, faults })).url
+  const dynamodbUrl = proxied
+    ? later(
+        await startDynamoDBProxy({
+          port: port("dynamodb"),
+          engine: dynamodb.url,
+          faults,
+          gate: rpcGate("dynamodb", dynamodbAccess(stage)),
+        }),
+      ).url
     : dynamodb.url;
   const runtime = {
     AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: keys.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
     AWS_ENDPOINT_URL_S3: url("s3"),
     AWS_ENDPOINT_URL_IOT: url("iot"),
@@ -213,8 +230,10 @@ const start = async (
       functions: Object.entries(functions).map(([name, declared]) => ({
         ...declared,
         name: nameOf(name),
+        mayLog: mayLog(identities, stage, nameOf(name)),
         variables: {
           ...runtime,
+          ...credentialsIn(identities.credentialsOf(nameOf(name))),
           AWS_LAMBDA_FUNCTION_NAME: nameOf(name),
           ...Object.fromEntries(declared.environment.map((variable) => [variable, variables[variable]])),
         },
@@ -257,6 +276,7 @@ const start = async (
       ],
       invoke,
       faults,
+      gate: rpcGate("events", eventBridgeAccess(stage)),
       deadLetters,
       log,
     }),
@@ -266,7 +286,8 @@ const start = async (
       ...place,
       dir: state("s3"),
       port: port("s3"),
-      secretOf: (accessKeyId) => secrets.get(accessKeyId),
+      secretOf: identities.secretOf,
+      identities,
       faults,
       publish: events.publish,
     }),
@@ -279,6 +300,7 @@ const start = async (
       dir: state("iot"),
       port: port("iot"),
       faults,
+      gate: restGate("iot", iotAccess(stage)),
       thingTypeCooldownMs: options.thingTypeCooldownSeconds * 1_000,
       throttling,
       membershipLagMs: options.membershipLagSeconds * 1_000,
@@ -290,9 +312,13 @@ const start = async (
       },
     }),
   );
-  later(
+  const greengrass: GreengrassServer = later(
     await startGreengrass({
       ...place,
+      gate: restGate(
+        "greengrass",
+        greengrassAccess(stage, (id) => greengrass.targetOf(id)),
+      ),
       dir: state("greengrass"),
       port: port("greengrass"),
       faults,
@@ -318,6 +344,8 @@ const start = async (
       publish: events.publish,
       s3,
       faults,
+      gate: rpcGate("states", stepFunctionsAccess),
+      mayInvoke: (machine, functionName) => mayInvoke(identities, stage, machine, functionName),
       retryScale: options.retryScale,
       log,
     }),
@@ -332,6 +360,7 @@ const start = async (
     { dir: state("iam"), otaBucket: variables.OTA_BUCKET, origins: variables.UPLOAD_ORIGINS.split(",") },
   );
   iotClient.close();
+  authorizeTriggers(identities, stage);
   later(
     await startEventSourceMappings({
       ...place,
@@ -393,7 +422,7 @@ const start = async (
     }),
   );
   if (options.testMode) {
-    later(await startControl({ port: port("control"), faults, deadLetters, invoke, functionName: nameOf }));
+    later(await startControl({ port: port("control"), faults, deadLetters, identities, invoke, functionName: nameOf }));
   }
 
   const endpoints: Endpoints = {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import type { DeadLetters } from "./dead-letters.ts";
 import { type Faults, parseFault } from "./faults.ts";
+import type { Identities } from "./iam/identities.ts";
 import type { Invoke } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
 
@@ -21,12 +22,14 @@ const parseSeed = (seed: string): number => {
 /**
  * The test mode's port: `POST /faults` arms a fault, `GET /faults` tells what is armed and how often each struck,
  * `DELETE /faults` disarms all (`?seed=N`: and begins anew with that seed); `POST /invoke/{function}` calls a function (a
- * schedule's, without waiting for the clock); `GET /dead-letters`; `GET /memory`.
+ * schedule's, without waiting for the clock); `GET /dead-letters`; `GET /decisions` (what roles
+ * were allowed); `GET /memory`.
  */
 export const startControl = async (options: {
   port: number;
   faults: Faults;
   deadLetters: DeadLetters;
+  identities: Identities;
   invoke: Invoke;
   functionName: (name: string) => string;
 }) => {
@@ -49,6 +52,8 @@ export const startControl = async (options: {
         return options.invoke(options.functionName(path.split("/")[2] ?? ""), await readJson(request));
       case "GET dead-letters":
         return options.deadLetters.list();
+      case "GET decisions":
+        return options.identities.decisions();
       case "GET memory":
         return process.memoryUsage();
       default:

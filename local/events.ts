@@ -7,6 +7,7 @@ import { eventTime, type SentEvent } from "./events/put-events.ts";
 import { type ActiveRule, activate, type Rule } from "./events/rules.ts";
 import { parseSchedule } from "./events/schedule.ts";
 import type { Faults } from "./faults.ts";
+import type { Gate } from "./iam/gate.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
 
@@ -29,6 +30,8 @@ export interface EventsOptions {
   readonly rules: readonly Rule[];
   readonly invoke: Invoke;
   readonly faults: Faults;
+  /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
+  readonly gate?: Gate | undefined;
   readonly deadLetters: DeadLetters;
   /** Buses besides the default one and those that rules name. */
   readonly buses?: readonly string[];
@@ -146,6 +149,7 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
     version: "1.1",
     operations: operationsOf({ region, accountId, rules, buses, accept }),
     faults,
+    gate: options.gate,
     log,
   });
   let closing: Promise<void> | undefined;

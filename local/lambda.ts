@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createWriteStream, mkdirSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { PassThrough, Readable, type Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import type { FunctionDeclaration } from "../functions/declared.ts";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
 import { functionNameOf, type Invoke, type InvokeResult, type LambdaError } from "./invoke.ts";
@@ -22,6 +22,8 @@ import { contextOf, type Handler, type Invoked, installStreaming, type Streaming
 export interface LambdaFunction extends Omit<FunctionDeclaration, "permissions"> {
   readonly name: string;
   readonly variables: Readonly<Record<string, string>>;
+  /** Without the permission to write its log, what a function prints goes nowhere, as on AWS. */
+  readonly mayLog?: boolean;
 }
 
 export interface StreamedAnswer {
@@ -89,7 +91,9 @@ export const startLambda = (options: LambdaOptions): Lambda => {
   for (const declared of options.functions) checkFunction(declared);
   const functions = new Map(options.functions.map((declared) => [declared.name, declared]));
   const log = openLog(options.logFile);
-  const restore = separate(log);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const logOf = ({ mayLog = true }: LambdaFunction): Writable => (mayLog ? log : nowhere);
+  const restore = separate();
   installStreaming();
 
   const moduleOf = (declared: LambdaFunction): string => new URL(`../${declared.module}.ts`, import.meta.url).href;
@@ -124,6 +128,7 @@ export const startLambda = (options: LambdaOptions): Lambda => {
   const invocationOf = (declared: LambdaFunction, invoked: Invoked, crash: (error: LambdaError) => void) => ({
     requestId: invoked.awsRequestId,
     variables: { ...declared.variables },
+    log: logOf(declared),
     crash,
   });
 
@@ -152,7 +157,7 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     const invoked = invokedNow(declared);
     const inTime = limitTime(declared, invoked, (functionError) => resolve({ functionError }));
     const data = { module: moduleOf(declared), event, invoked, streaming: false };
-    const run = runCold(thread, data, { ...declared, log });
+    const run = runCold(thread, data, { ...declared, log: logOf(declared) });
     const work = run.ended.then((outcome): InvokeResult => {
       if ("error" in outcome) return { functionError: outcome.error };
       return answered(outcome.json ?? "null");
@@ -191,7 +196,7 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     const work = async (): Promise<void> => {
       if (thread !== undefined) {
         const data = { module: moduleOf(declared), event, invoked, streaming: true };
-        const outcome = await runCold(thread, data, { ...declared, log, stream }).ended;
+        const outcome = await runCold(thread, data, { ...declared, log: logOf(declared), stream }).ended;
         if ("error" in outcome) throw asError(outcome.error);
         return;
       }

@@ -1,5 +1,6 @@
 import { HelpWanted, startOptions, USAGE, UsageError } from "./arguments.ts";
 import { DataUnusable, startCloud } from "./cloud.ts";
+import { PolicyFault } from "./iam/stage-identities.ts";
 import { PortTaken } from "./listen.ts";
 
 /** `npm start`: runs the embedded cloud until Ctrl-C. Exit codes: 0 stopped, 1 failed, 2 wrong options. */
@@ -40,7 +41,7 @@ main().then(
       process.exit(2);
     }
     const told =
-      error instanceof PortTaken || error instanceof DataUnusable
+      error instanceof PortTaken || error instanceof DataUnusable || error instanceof PolicyFault
         ? error.message
         : error instanceof Error
           ? error.stack

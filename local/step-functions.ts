@@ -1,6 +1,7 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { createAwsJsonServer } from "./aws-json-rpc.ts";
 import type { Faults } from "./faults.ts";
+import type { Gate } from "./iam/gate.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
 import { prepareDefinition, UnsupportedDefinition } from "./step-functions/definition.ts";
@@ -33,6 +34,10 @@ export interface StepFunctionsOptions {
   readonly s3?: S3Client;
   publish(event: StatusChange): void;
   readonly faults: Faults;
+  /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
+  readonly gate?: Gate | undefined;
+  /** Throws if the role of a state machine may not call a function; all may if it is not given. */
+  readonly mayInvoke?: ((machine: string, functionName: string) => void) | undefined;
   /** Multiplies the intervals of Retry and the pauses of Wait (not its timestamps); timeouts stay. */
   readonly retryScale?: number;
   readonly log: Log;
@@ -114,7 +119,8 @@ export const startStepFunctions = async (options: StepFunctionsOptions): Promise
     await validateDefinitions(options.machines, store);
     const mapRuns = openMapRuns(store);
     const publish = (event: StatusChange) => options.publish(event);
-    const runner = makeRunner({ store, mapRuns, arns, machines, region, invoke, s3, publish, scale, log });
+    const { mayInvoke = () => {} } = options;
+    const runner = makeRunner({ store, mapRuns, arns, machines, region, invoke, mayInvoke, s3, publish, scale, log });
     const operations = makeOperations({ machines, store, mapRuns, runner, arns });
     const server = createAwsJsonServer({
       iamPrefix: "states",
@@ -122,6 +128,7 @@ export const startStepFunctions = async (options: StepFunctionsOptions): Promise
       version: "1.0",
       operations,
       faults,
+      gate: options.gate,
       log,
     });
     const port = await listen("Step Functions", server, options.port);

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { JsonShapeDeserializer, JsonShapeSerializer } from "@aws-sdk/core/protocols";
 import type { NormalizedSchema } from "@smithy/core/schema";
 import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
+import type { Gate } from "../iam/gate.ts";
 import type { Throttle } from "../throttle.ts";
 import { type Model, Validator } from "./constraints.ts";
 import { AwsError, serializationError } from "./errors.ts";
@@ -21,6 +22,8 @@ export interface JsonServiceOptions<Module extends object, Context> {
   readonly faults: Faults;
   /** Refuses calls that come too often; all are taken if it is not given. */
   readonly throttle?: Throttle;
+  /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
+  readonly gate?: Gate | undefined;
   /** How this service words a request that breaks its constraints. */
   readonly validationError: (message: string) => AwsError;
   /** The code of this service's answer (500) to a failure that is not the client's. */
@@ -153,6 +156,7 @@ class JsonService<Module extends object, Context> {
     if (this.#options.throttle?.(route.name) === false)
       throw new AwsError("ThrottlingException", this.#statusOf("ThrottlingException"), "Rate exceeded");
     const input = this.#input(route, labels, query, headers, body);
+    this.#options.gate?.(route.name, input, headers);
     const failures = this.#validator.check(route.name, input);
     if (failures.length > 0) {
       const count = `${failures.length} validation error${failures.length > 1 ? "s" : ""} detected`;

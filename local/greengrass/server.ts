@@ -5,6 +5,7 @@ import { createJsonServer } from "../aws-json/server.ts";
 import { Store } from "../aws-json/store.ts";
 import type { ServiceEvent } from "../events.ts";
 import type { Faults } from "../faults.ts";
+import type { Gate } from "../iam/gate.ts";
 import type { JobsPort } from "../iot/jobs-port.ts";
 import { listen, shut } from "../listen.ts";
 import { ArtifactReader, type ReadArtifact } from "./artifacts.ts";
@@ -31,6 +32,8 @@ export interface GreengrassOptions {
   readonly region: string;
   readonly accountId: string;
   readonly faults: Faults;
+  /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
+  readonly gate?: Gate | undefined;
   /** Digests an artifact at an `s3://` URI. */
   readonly readArtifact: ReadArtifact;
   /** Whether the ARN is of a thing or a thing group that exists. */
@@ -66,6 +69,8 @@ export interface GreengrassServer {
   readonly port: number;
   readonly url: string;
   readonly devices: CoreDevices;
+  /** The ARN that a deployment is for. */
+  targetOf(deploymentId: string): string | undefined;
   close(): Promise<void>;
 }
 
@@ -111,6 +116,7 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
     handlers,
     context: greengrass,
     faults: options.faults,
+    gate: options.gate,
     ...(options.throttling === "aws" && { throttle: awsThrottle() }),
     validationError: invalidField,
     internalErrorCode: "InternalServerException",
@@ -123,6 +129,7 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
     return {
       port,
       url: `http://127.0.0.1:${port}`,
+      targetOf: (id) => store.get<{ target: string }>("SELECT target FROM deployments WHERE id = ?", id)?.target,
       devices: { reportHealth: (thingName, document) => reportHealth(greengrass, thingName, document) },
       close: async () => {
         await shut(server);

@@ -23,7 +23,10 @@ export const gate =
     const caller = callerOf(headers);
     try {
       if (identities.isDeveloper(caller)) return;
-      identities.authorize(caller, accessOf(operation, input) ?? [{ action: `${service}:${operation}`, resource: "*" }]);
+      identities.authorize(
+        caller,
+        accessOf(operation, input) ?? [{ action: `${service}:${operation}`, resource: "*" }],
+      );
     } catch (error) {
       if (error instanceof AccessDenied) throw refuse("AccessDeniedException", error.message);
       if (error instanceof UnknownCredentials) throw refuse("UnrecognizedClientException", error.message);

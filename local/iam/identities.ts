@@ -44,6 +44,8 @@ export interface Identities {
   /** The same for a role that AWS itself acts in. @throws AccessDenied */
   readonly authorizeRole: (role: string, requests: readonly AccessRequest[]) => void;
   readonly allows: (accessKeyId: string, request: AccessRequest) => boolean;
+  /** The same of a role. */
+  readonly may: (role: string, request: AccessRequest) => boolean;
   /** Whether the caller may do anything: what it asks for need not be known. */
   readonly isDeveloper: (accessKeyId: string) => boolean;
   /** What roles were allowed so far, each once. */
@@ -125,6 +127,7 @@ export const openIdentities = (options: {
     },
     authorize: (accessKeyId, requests) => authorize(callerWith(accessKeyId), requests),
     authorizeRole: (role, requests) => authorize(sessionOf(role), requests),
+    may: (role, request) => may(sessionOf(role), request),
     allows: (accessKeyId, request) => may(callerWith(accessKeyId), request),
     isDeveloper: (accessKeyId) => callerWith(accessKeyId).role === undefined,
     decisions: () => [...decisions.values()],

@@ -4,6 +4,7 @@ import { loadModel } from "../aws-json/constraints.ts";
 import { createJsonServer } from "../aws-json/server.ts";
 import { Store } from "../aws-json/store.ts";
 import type { Faults } from "../faults.ts";
+import type { Gate } from "../iam/gate.ts";
 import { listen, shut } from "../listen.ts";
 import { tokenBuckets } from "../throttle.ts";
 import { exists, parseArn } from "./arns.ts";
@@ -29,6 +30,8 @@ export interface IotOptions {
   readonly region: string;
   readonly accountId: string;
   readonly faults: Faults;
+  /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
+  readonly gate?: Gate | undefined;
   /** How long a thing type must have been deprecated before it can be deleted; five minutes on AWS. */
   readonly thingTypeCooldownMs: number;
   /** What `DescribeEndpoint` answers. */
@@ -108,6 +111,7 @@ export const startIot = async (options: IotOptions): Promise<IotServer> => {
     handlers: HANDLERS,
     context: iot,
     faults: options.faults,
+    gate: options.gate,
     ...(options.throttling === "aws" && { throttle: tokenBuckets(RATES, options.clock?.now) }),
     validationError: invalidRequest,
     internalErrorCode: "InternalFailureException",

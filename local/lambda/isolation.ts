@@ -6,6 +6,8 @@ import { exited, thrown, unhandled } from "./errors.ts";
 export interface Invocation {
   readonly requestId: string;
   readonly variables: NodeJS.ProcessEnv;
+  /** Takes what the function prints. */
+  readonly log: Writable;
   /** Ends the invocation with an error that no promise of the handler tells. */
   readonly crash: (error: LambdaError) => void;
 }
@@ -27,7 +29,7 @@ const crashOf = (event: string, cause: unknown): LambdaError | undefined => {
  * and what ends a process of its own on AWS (an exception that nobody catches, a rejection that nobody handles,
  * `process.exit`) ends the invocation. Answers how to undo all that.
  */
-export const separate = (log: Writable): (() => void) => {
+export const separate = (): (() => void) => {
   const outer = process.env;
   const current = () => running.getStore()?.variables ?? outer;
   process.env = new Proxy(outer, {
@@ -45,7 +47,7 @@ export const separate = (log: Writable): (() => void) => {
   const restore = [process.stdout, process.stderr].map((stream) => {
     const write = stream.write.bind(stream);
     stream.write = ((chunk: string | Uint8Array, ...rest: []) =>
-      running.getStore() === undefined ? write(chunk, ...rest) : log.write(chunk)) as typeof stream.write;
+      running.getStore()?.log.write(chunk) ?? write(chunk, ...rest)) as typeof stream.write;
     return () => {
       stream.write = write;
     };
@@ -66,7 +68,7 @@ export const separate = (log: Writable): (() => void) => {
     }
     const error = crashOf(event, rest[0]);
     if (error === undefined) return true;
-    log.write(`${JSON.stringify({ level: "FATAL", requestId: invocation.requestId, ...error })}\n`);
+    invocation.log.write(`${JSON.stringify({ level: "FATAL", requestId: invocation.requestId, ...error })}\n`);
     invocation.crash(error);
     return true;
   }) as typeof process.emit;

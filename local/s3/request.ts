@@ -15,6 +15,8 @@ export interface S3Request {
   readonly query: ReadonlyMap<string, string>;
   /** By lower-case name; a presigned URL's `x-amz-*` parameters count as headers, as in S3. */
   readonly headers: ReadonlyMap<string, string>;
+  /** Whose signature it carries. */
+  readonly accessKeyId: string;
   /** `x-amz-content-sha256`, or what a presigned URL says in its place. */
   readonly payloadHash: string;
   /** What signed chunks of the body are verified with, when the signature is in the header. */

@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
+import type { Identities } from "../iam/identities.ts";
 import { listen, shut } from "../listen.ts";
+import { authorize, hideAbsence } from "./authorize.ts";
 import { addForeignBucket } from "./buckets.ts";
 import { Content } from "./content.ts";
 import { type Context, requireBucket, type S3Event, XML_TYPE } from "./context.ts";
@@ -26,6 +28,8 @@ export interface S3Options {
   readonly accountId: string;
   /** The secret of an access key, undefined when there is no such key (or not with that session token). */
   readonly secretOf: (accessKeyId: string, sessionToken: string | undefined) => string | undefined;
+  /** Whose policies are evaluated; all is allowed if it is not given. */
+  readonly identities?: Identities | undefined;
   /** Asked for `s3:PutObject` and the like once a request is authenticated and before it acts. */
   readonly faults: Faults;
   /** Takes the events of buckets that notify EventBridge, after the change they tell of is stored. */
@@ -90,6 +94,7 @@ const readRequest = (exchange: Exchange): { request: S3Request; signed: Paramete
     key: target.key,
     query: new Map(target.query),
     headers,
+    accessKeyId: "",
     payloadHash: "",
     seal: undefined,
     sourceIp: message.socket.remoteAddress ?? "",
@@ -105,14 +110,24 @@ const readRequest = (exchange: Exchange): { request: S3Request; signed: Paramete
   return { request, signed: { method, target, headers: sent } };
 };
 
-const act = async (context: Context, request: S3Request, operation: string): Promise<S3Response> => {
+const act = async (
+  context: Context,
+  request: S3Request,
+  operation: string,
+  identities: Identities | undefined,
+): Promise<S3Response> => {
   const handler = ROUTES.get(operation);
   if (handler === undefined) throw notImplemented(operation);
+  if (identities !== undefined) authorize(context, request, operation, identities);
   const expectedOwner = request.headers.get("x-amz-expected-bucket-owner");
   if (expectedOwner !== undefined && requireBucket(context, request.bucket).owner !== expectedOwner) {
     throw S3Error.of("AccessDenied");
   }
-  return handler(context, request);
+  try {
+    return await handler(context, request);
+  } catch (error) {
+    throw identities === undefined ? error : hideAbsence(context, request, operation, identities, error);
+  }
 };
 
 const discard = async (response: S3Response | undefined): Promise<void> => {
@@ -122,7 +137,11 @@ const discard = async (response: S3Response | undefined): Promise<void> => {
   await response?.release?.();
 };
 
-const actWithFaults = async (context: Context, request: S3Request, faults: Faults): Promise<S3Response> => {
+const actWithFaults = async (
+  context: Context,
+  request: S3Request,
+  { faults, identities }: S3Options,
+): Promise<S3Response> => {
   const operation = operationOf(request);
   let response: S3Response | undefined;
   try {
@@ -130,7 +149,7 @@ const actWithFaults = async (context: Context, request: S3Request, faults: Fault
     return await faults.perform(
       `s3:${operation}`,
       async () => {
-        response = await act(context, request, operation);
+        response = await act(context, request, operation, identities);
         return response;
       },
       false,
@@ -167,9 +186,9 @@ const answer = async (context: Context, options: S3Options, exchange: Exchange):
     const read = readRequest(exchange);
     request = read.request;
     if (request.method === "OPTIONS") return await preflight(context, request);
-    const { region, secretOf, faults } = options;
+    const { region, secretOf } = options;
     const verified = verifySignature(read.signed, { region, secretOf, now: Date.now() });
-    result = await actWithFaults(context, { ...request, ...verified }, faults);
+    result = await actWithFaults(context, { ...request, ...verified }, options);
   } catch (error) {
     if (error instanceof ConnectionReset) throw error;
     if (!(error instanceof S3Error) && !clientLeft(exchange)) report(exchange, error);

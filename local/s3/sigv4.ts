@@ -213,7 +213,7 @@ const refuseUnsigned = ({ headers }: Signed, claim: Claim): void => {
 export const verifySignature = (
   signed: Signed,
   verifier: Verifier,
-): { readonly payloadHash: string; readonly seal: ChunkSeal | undefined } => {
+): { readonly accessKeyId: string; readonly payloadHash: string; readonly seal: ChunkSeal | undefined } => {
   const authorization = signed.headers.get("authorization");
   const presigned = signed.target.query.some(([name]) => name === "X-Amz-Algorithm" || name === "X-Amz-Signature");
   if (authorization === undefined && !presigned) throw S3Error.of("AccessDenied");
@@ -242,6 +242,6 @@ export const verifySignature = (
       CanonicalRequest: canonical,
     });
   }
-  const { payloadHash, date, scope, signature: seed } = claim;
-  return { payloadHash, seal: authorization === undefined ? undefined : { key, date, scope, seed } };
+  const { accessKeyId, payloadHash, date, scope, signature: seed } = claim;
+  return { accessKeyId, payloadHash, seal: authorization === undefined ? undefined : { key, date, scope, seed } };
 };

@@ -91,6 +91,8 @@ export const makeRunner = (options: {
   machines: ReadonlyMap<string, RunnableMachine>;
   region: string;
   invoke: Invoke;
+  /** Throws if the role of the machine may not call the function. */
+  mayInvoke(machine: string, functionName: string): void;
   s3: S3Client | undefined;
   publish(event: StatusChange): void;
   scale: number;
@@ -150,7 +152,11 @@ export const makeRunner = (options: {
       execution: { ...execution, arn: arns.execution(execution.machine, execution.name) },
       checkpoint,
       region: options.region,
-      invoke: options.invoke,
+      invoke: async (functionName, payload) => {
+        // A Distributed Map's children act as the machine that has the map.
+        options.mayInvoke(execution.machine.split("/")[0] ?? "", functionName);
+        return options.invoke(functionName, payload);
+      },
       scale: options.scale,
       keeper: {
         checkpoint: (step, state, events) => store.checkpoint(position, step, state, events),

@@ -8,11 +8,18 @@ export const clientSettings = {
   requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
 } as const;
 
-/** A value made at the first call and kept: one client per function instance, and none at import. */
+/**
+ * A value made at a function's first call and kept: none at import, and one client for each function, also where several
+ * share a process, since a client goes on with the credentials that it began with.
+ */
 export const once = <T>(make: () => T): (() => T) => {
-  let made: { value: T } | undefined;
+  const made = new Map<string | undefined, T>();
   return () => {
-    made ??= { value: make() };
-    return made.value;
+    const name = process.env.AWS_LAMBDA_FUNCTION_NAME;
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const value = make();
+    made.set(name, value);
+    return value;
   };
 };

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startControl } from "../../local/control.ts";
 import { openDeadLetters } from "../../local/dead-letters.ts";
 import { Faults } from "../../local/faults.ts";
+import { openIdentities } from "../../local/iam/identities.ts";
 
 const faults = new Faults();
 let dir: string;
@@ -18,6 +19,15 @@ beforeAll(async () => {
     port: 0,
     faults,
     deadLetters: letters,
+    identities: openIdentities({
+      accountId: "123456789012",
+      partition: "aws",
+      roles: [],
+      developer: { accessKeyId: "test", secretAccessKey: "test" },
+      secret: "secret",
+      enforce: true,
+      log: () => {},
+    }),
     invoke: async (name, payload) => ({ payload: { name, payload } }),
     functionName: (name) => `stage-${name}`,
   });

@@ -13,7 +13,7 @@ import {
 import { ListExecutionsCommand, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { startDynamoDBFaults } from "../../local/dynamodb-faults.ts";
+import { startDynamoDBProxy } from "../../local/dynamodb-proxy.ts";
 import {
   ConnectionReset,
   type Fault,
@@ -234,7 +234,7 @@ describe("an engine", () => {
     closers.push(() => engine.stop());
     await engine.createTable("things");
     const endpoint = String(await engine.database.config.endpoint?.().then(({ port }) => `http://127.0.0.1:${port}`));
-    const dynamodb = later(await startDynamoDBFaults({ port: 0, engine: endpoint, faults }));
+    const dynamodb = later(await startDynamoDBProxy({ port: 0, engine: endpoint, faults }));
     lambda = startLambda({
       ...place,
       logFile: join(dir, "functions.jsonl"),

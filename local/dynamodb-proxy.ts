@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { ServiceError } from "./aws-json-rpc.ts";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
+import type { Gate } from "./iam/gate.ts";
 import { listen, shut } from "./listen.ts";
 
 interface Answer {
@@ -10,17 +12,33 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** `DynamoDB_20120810.PutItem` → `dynamodb:PutItem`; of the streams' target too, as in IAM. */
+/** `DynamoDB_20120810.PutItem` → `PutItem`; of the streams' target too. */
 const operationOf = (message: IncomingMessage): string =>
-  `dynamodb:${String(message.headers["x-amz-target"] ?? "").split(".")[1] ?? ""}`;
+  String(message.headers["x-amz-target"] ?? "").split(".")[1] ?? "";
+
+const inputOf = (body: Buffer): Readonly<Record<string, unknown>> => {
+  try {
+    return JSON.parse(body.toString("utf8")) as Record<string, unknown>;
+  } catch (error) {
+    throw new ServiceError("SerializationException", String(error));
+  }
+};
+
+const refusalOf = ({ name, status, message }: ServiceError) => ({ code: name, status, message });
 
 /**
- * Stands before the DynamoDB engine, which is a program of its own, so that its operations meet faults as well. Only in
- * the test mode: each call takes a fraction of a millisecond longer.
- * @param engine the engine's base URL
+ * Stands before the DynamoDB engine, which is a program of its own, so that its operations meet faults and policies as
+ * well. Only where these are wanted: each call takes a fraction of a millisecond longer.
+ * @param options.engine the engine's base URL
+ * @param options.gate refuses what the caller's policy does not allow
  * @throws PortTaken
  */
-export const startDynamoDBFaults = async (options: { port: number; engine: string; faults: Faults }) => {
+export const startDynamoDBProxy = async (options: {
+  port: number;
+  engine: string;
+  faults: Faults;
+  gate?: Gate | undefined;
+}) => {
   const engine = new URL(options.engine);
   const agent = new Agent({ keepAlive: true });
 
@@ -40,27 +58,35 @@ export const startDynamoDBFaults = async (options: { port: number; engine: strin
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await buffer(message);
+    const operation = operationOf(message);
     const {
       status,
       headers,
       body: bytes,
-    } = await options.faults.perform(operationOf(message), () => forward(message, body));
+    } = await options.faults.perform(`dynamodb:${operation}`, () => {
+      options.gate?.(operation, inputOf(body), message.headers);
+      return forward(message, body);
+    });
     response.writeHead(status, headers);
     response.end(bytes);
   };
 
   const fail = (error: unknown, message: IncomingMessage, response: ServerResponse): void => {
-    if (!(error instanceof InjectedError)) {
+    const refused =
+      error instanceof InjectedError ? error : error instanceof ServiceError ? refusalOf(error) : undefined;
+    if (refused === undefined) {
       // A reset that was asked for, and an engine that does not answer: a client sees both as a broken connection.
       if (!(error instanceof ConnectionReset)) console.error("DynamoDB did not answer", error);
       message.socket.resetAndDestroy();
       return;
     }
-    response.writeHead(error.status, {
+    response.writeHead(refused.status, {
       "content-type": "application/x-amz-json-1.0",
       "x-amzn-requestid": randomUUID(),
     });
-    response.end(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${error.code}`, message: error.message }));
+    response.end(
+      JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${refused.code}`, message: refused.message }),
+    );
   };
 
   const server = createServer((message, response) => {
