@@ -1,5 +1,6 @@
 import type { Endpoints } from "../../../local/endpoints.ts";
 import type { Fault } from "../../../local/faults.ts";
+import type { Decision } from "../../../local/iam/identities.ts";
 
 /** The test mode's port of a running cloud. */
 export const controlOf = ({ control }: Endpoints) => {
@@ -21,6 +22,8 @@ export const controlOf = ({ control }: Endpoints) => {
     faults: () => ask<{ fault: Fault; struck: number }[]>("GET", "/faults"),
     disarm: () => ask("DELETE", "/faults"),
     invoke: (name: string, event: unknown = {}) => ask("POST", `/invoke/${name}`, event),
+    /** What roles were allowed so far. */
+    decisions: () => ask<Decision[]>("GET", "/decisions"),
     memory: () => ask<NodeJS.MemoryUsage>("GET", "/memory"),
     deadLetters: () => ask<{ queue: string; body: Record<string, unknown> }[]>("GET", "/dead-letters"),
   };

@@ -1,0 +1,161 @@
+import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
+import { keys } from "../../../shared/keys.ts";
+import { until } from "../../local/until.ts";
+import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
+import { controlOf } from "./control.ts";
+
+const MINUTES_OLD = 5;
+
+/** As if nobody had touched the intent for some minutes. */
+const age = (cloud: TestCloud, intentId: string) =>
+  cloud.documents.send(
+    new UpdateCommand({
+      TableName: cloud.tables.control,
+      Key: keys.intent(intentId),
+      UpdateExpression: "SET updatedAt = :then",
+      ExpressionAttributeValues: { ":then": new Date(Date.now() - MINUTES_OLD * 60_000).toISOString() },
+    }),
+  );
+
+/** Edits what is there with the ETag that it has. */
+const describeAnew = async (api: ApiClient, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const ifMatch = { "if-match": headers.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", path, { body: { description: "seen" }, headers: ifMatch }));
+};
+
+const managedDevices = async (api: ApiClient, workspace: string): Promise<void> => {
+  for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
+  await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
+  await expecting(201, api.call("POST", `${workspace}/components`, { body: { name: "com.example.Walk" } }));
+  const component = `${workspace}/components/com.example.Walk`;
+  await expecting(
+    201,
+    api.call("POST", `${component}/versions`, { body: { version: "1.0.0", recipe: { run: "sh {artifact}" } } }),
+  );
+  const version = `${component}/versions/1.0.0`;
+  for (const bytes of ["false", "true"]) {
+    const declared = { path: "dist/run.sh", size: bytes.length, sha256: sha256(bytes) };
+    const { body } = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
+    await sendFile(body.upload, bytes);
+  }
+  await api.done("POST", `${version}/publish`);
+  const deployment = `${workspace}/node-groups/one/deployment`;
+  await api.done("PATCH", deployment, { components: { "com.example.Walk": { version: "^1.0.0" } } });
+  for (const path of [
+    "/v1/openapi.json",
+    "/v1/workspaces",
+    `${workspace}/node-groups`,
+    `${workspace}/nodes`,
+    `${workspace}/nodes?group=one`,
+    `${workspace}/components`,
+    `${component}/versions`,
+    version,
+    `${version}/files`,
+    `${workspace}/deployments`,
+    deployment,
+    `${workspace}/intents`,
+  ]) {
+    await expecting(200, api.call("GET", path));
+  }
+  for (const path of ["", "/node-groups/one", "/nodes/n1", "/components/com.example.Walk"]) {
+    await describeAnew(api, `${workspace}${path}`);
+  }
+  await expecting(404, api.call("GET", "/v1/nowhere"));
+};
+
+const anonymousDevices = async (api: ApiClient, workspace: string, ota: string): Promise<void> => {
+  const release = await anUploadedRelease(api, workspace, "os_walk");
+  await api.done("POST", `${workspace}/releases/${release}/publish`);
+  await expecting(200, api.call("GET", `${workspace}/releases`));
+  await expecting(200, api.call("GET", `${workspace}/releases/${release}`));
+  for (const payload of ["metadataOnly", "fullPayload"]) {
+    const answer = await fetch(`${ota}/walk/package?cpuArch=walk&payloadType=${payload}`);
+    await answer.arrayBuffer();
+    if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
+  }
+  await api.done("DELETE", `${workspace}/releases/${release}`);
+};
+
+/** What fails by itself, what is ended from outside with and without the event of it, and what was never started. */
+const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  const { region, accountId, stepfunctions, accessKeyId, secretAccessKey } = cloud.endpoints;
+  const sfn = new SFNClient({ region, endpoint: stepfunctions, credentials: { accessKeyId, secretAccessKey } });
+  const aRelease = async (app: string) => {
+    const { body } = await expecting(
+      201,
+      api.call<{ id: string }>("POST", `${workspace}/releases`, { body: releaseOf(app, "never sent") }),
+    );
+    return body.id;
+  };
+  const accepted = async (method: string, path: string, body?: unknown) =>
+    (await expecting(202, api.call<IntentBody>(method, path, { body }))).body.id;
+  const stop = (machine: string, intent: string) =>
+    until(
+      async () => {
+        const executionArn = `arn:aws:states:${region}:${accountId}:execution:local-${machine}:${intent}-1`;
+        try {
+          await sfn.send(new StopExecutionCommand({ executionArn }));
+          return true;
+        } catch (error) {
+          if ((error as Error).name === "ExecutionDoesNotExist") return false;
+          throw error;
+        }
+      },
+      { what: `an execution of ${machine}` },
+    );
+  const endsFailed = async (intent: string) => {
+    const { status } = await api.ended(intent);
+    if (status !== "failed") throw new Error(`${intent} ${status}`);
+  };
+
+  await endsFailed(await accepted("POST", `${workspace}/releases/${await aRelease("os_missing")}/publish`));
+
+  for (const task of ["create-thing", "hash-release"]) await control.arm(`lambda:local-${task}`, "Busy", 500);
+  const heard = [
+    ["node-create", await accepted("POST", `${workspace}/nodes`, { name: "stopped" })],
+    ["release-publish", await accepted("POST", `${workspace}/releases/${await aRelease("os_stopped")}/publish`)],
+  ] as const;
+  for (const [machine, intent] of heard) {
+    await stop(machine, intent);
+    await endsFailed(intent);
+  }
+  await control.arm("lambda:local-workflow-ended", "Lost", 500);
+  const unheard = [
+    ["node-create", await accepted("POST", `${workspace}/nodes`, { name: "unheard" })],
+    ["release-publish", await accepted("POST", `${workspace}/releases/${await aRelease("os_unheard")}/publish`)],
+  ] as const;
+  for (const [machine, intent] of unheard) {
+    await stop(machine, intent);
+    await age(cloud, intent);
+  }
+  await control.invoke("sweep-intents");
+  for (const [, intent] of unheard) await endsFailed(intent);
+  await control.disarm();
+  sfn.destroy();
+};
+
+const takeDown = async (api: ApiClient, workspace: string): Promise<void> => {
+  await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
+  await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/1.0.0`);
+  await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
+  for (const name of ["n1", "stopped", "unheard"]) await api.done("DELETE", `${workspace}/nodes/${name}`);
+  for (const name of ["one", "two"]) await api.done("DELETE", `${workspace}/node-groups/${name}`);
+  const { body } = await expecting(200, api.call<{ items: { id: string }[] }>("GET", `${workspace}/releases`));
+  for (const { id } of body.items) await api.done("DELETE", `${workspace}/releases/${id}`);
+  await api.done("DELETE", workspace);
+};
+
+/** Everything that the product does, once: each operation of the API, each workflow, each way of failing. */
+export const walk = async (cloud: TestCloud): Promise<void> => {
+  const api = await cloud.client();
+  await api.done("POST", "/v1/workspaces", { name: "walk" });
+  const workspace = "/v1/workspaces/walk";
+  await managedDevices(api, workspace);
+  await anonymousDevices(api, workspace, cloud.endpoints.ota);
+  await failures(cloud, api, workspace);
+  await takeDown(api, workspace);
+};
