@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/long/**"],
+    globalSetup: ["tests/infrastructure/setup.ts"],
     maxWorkers: 2,
     testTimeout: 180_000,
     hookTimeout: 120_000,

@@ -49,7 +49,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
     Object.entries<Route>(routes).map(([operation, route]) => [
       apiFunctionName(operation),
-      api(operation, ["CONTROL_TABLE", ...(route.environment ?? [])], permissionsOf(route)),
+      api(operation, ["STAGE", "CONTROL_TABLE", ...(route.environment ?? [])], permissionsOf(route)),
     ]),
   ),
   [NO_ROUTE]: api("noSuchRoute", [], []),
@@ -65,7 +65,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "publish-events": {
     module: "functions/streams/publish-events",
-    environment: ["EVENT_BUS"],
+    environment: ["STAGE", "EVENT_BUS"],
     timeoutSeconds: 30,
     memoryMb: 256,
     permissions: ["events:PutEvents"],
@@ -86,7 +86,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "ota-package": {
     module: "functions/ota/package",
-    environment: ["OTA_TABLE", "OTA_BUCKET", "OTA_URL", "OTA_DEFAULT_WORKSPACE"],
+    environment: ["STAGE", "OTA_TABLE", "OTA_BUCKET", "OTA_DEFAULT_WORKSPACE"],
     timeoutSeconds: 300,
     memoryMb: 512,
     permissions: ["ota:GetItem", "ota:Query", "ota-object:Get"],

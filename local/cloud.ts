@@ -193,7 +193,6 @@ const start = async (
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
-    OTA_URL: url("ota"),
     ACCOUNT_ID,
     UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
   };
@@ -355,7 +354,7 @@ const start = async (
   await createTables(client, nameOf);
   const iotClient = asClosable(new IoTClient(clientOf(url("iot"))));
   await deployStage(
-    { stage: STAGE, ...place },
+    stage,
     { iot: iotClient, s3 },
     { dir: state("iam"), otaBucket: variables.OTA_BUCKET, origins: variables.UPLOAD_ORIGINS.split(",") },
   );

@@ -1,34 +1,15 @@
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { behaviours as declared } from "../shared/declared/distribution.ts";
 import { viewerRequest, viewerResponse } from "../shared/ota/edge.ts";
 import { problem } from "../shared/problems.ts";
 import type { Behaviour, Origin } from "./cdn.ts";
 import type { StreamedAnswer } from "./lambda.ts";
 
-/** What the OTA distribution serves: packages from the function, binaries from the bucket. */
-export const behaviours: readonly Behaviour[] = [
-  ...["/package", "/*/package"].map(
-    (pathPattern): Behaviour => ({
-      pathPattern,
-      origin: "packages",
-      viewerRequest,
-      viewerResponse,
-      cacheKey: { queryStrings: "all", headers: ["x-ota-have"] },
-      minTtl: 0,
-      defaultTtl: 100,
-      maxTtl: 100,
-      methods: ["GET", "HEAD", "OPTIONS"],
-    }),
-  ),
-  {
-    pathPattern: "/*/releases/*",
-    origin: "binaries",
-    cacheKey: { queryStrings: "none", headers: [] },
-    minTtl: 0,
-    defaultTtl: 86_400,
-    maxTtl: 31_536_000,
-    methods: ["GET", "HEAD", "OPTIONS"],
-  },
-];
+/** The declared behaviours, with the functions that CloudFront runs at its edge. */
+export const behaviours: readonly Behaviour[] = declared.map(({ edge, ...behaviour }) => ({
+  ...behaviour,
+  ...(edge && { viewerRequest, viewerResponse }),
+}));
 
 /** The package function behind its URL, called as CloudFront calls it. */
 export const packages = (invoke: (event: unknown) => Promise<StreamedAnswer>, accountId: string): Origin => ({
@@ -38,7 +19,7 @@ export const packages = (invoke: (event: unknown) => Promise<StreamedAnswer>, ac
       routeKey: "$default",
       rawPath: path,
       rawQueryString: query,
-      headers,
+      headers: { ...headers, "x-forwarded-proto": "http" },
       requestContext: {
         accountId,
         apiId: "local",

@@ -15,14 +15,13 @@ import {
   PutPublicAccessBlockCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { awsNames } from "../shared/names.ts";
-import { deviceRole, provisioningRole, provisioningTemplate } from "../shared/node/provisioning.ts";
-
-export interface Place {
-  readonly stage: string;
-  readonly region: string;
-  readonly accountId: string;
-}
+import { awsNames, type Place } from "../shared/names.ts";
+import {
+  DEVICE_CREDENTIAL_SECONDS,
+  deviceRole,
+  provisioningRole,
+  provisioningTemplate,
+} from "../shared/node/provisioning.ts";
 
 const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...args: never[]) => Error)[]) => {
   try {
@@ -100,7 +99,7 @@ export const deployStage = async (
   const roles = [deviceRole(place), provisioningRole(place)];
   mkdirSync(options.dir, { recursive: true });
   writeFileSync(join(options.dir, "roles.json"), JSON.stringify(roles, null, 2));
-  const roleArn = (name: string) => `arn:aws:iam::${place.accountId}:role/${name}`;
+  const roleArn = (name: string) => `arn:${place.partition}:iam::${place.accountId}:role/${name}`;
   const template = provisioningTemplate(place.stage);
   await Promise.all([
     unlessThere(
@@ -108,7 +107,7 @@ export const deployStage = async (
         new CreateRoleAliasCommand({
           roleAlias: awsNames.roleAlias(place.stage),
           roleArn: roleArn(awsNames.deviceRole(place.stage)),
-          credentialDurationSeconds: 3_600,
+          credentialDurationSeconds: DEVICE_CREDENTIAL_SECONDS,
         }),
       ),
       ResourceAlreadyExistsException,
@@ -119,7 +118,7 @@ export const deployStage = async (
           templateName: template.name,
           templateBody: template.body,
           provisioningRoleArn: roleArn(awsNames.provisioningRole(place.stage)),
-          enabled: false, // until there is a hook to say who may register
+          enabled: template.enabled,
         }),
       ),
       ResourceAlreadyExistsException,

@@ -9,8 +9,6 @@ export const ENVIRONMENT = {
   /** ARN of any state machine of the stage up to and with the last colon: a machine's name follows. */
   STATE_MACHINE_PREFIX: z.string().startsWith("arn:"),
   EVENT_BUS: z.string().min(1),
-  /** Public base URL from which anonymous devices fetch packages. */
-  OTA_URL: z.url(),
   /** Workspace that `/package` means when the path names none; empty for none. */
   OTA_DEFAULT_WORKSPACE: z.string(),
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),

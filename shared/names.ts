@@ -37,6 +37,7 @@ export const awsNames = {
   roleAlias: (stage: string) => `${stage}-slipway-device`,
   deviceRole: (stage: string) => `${stage}-slipway-device`,
   provisioningRole: (stage: string) => `${stage}-slipway-provisioning`,
+  iotLoggingRole: (stage: string) => `${stage}-slipway-iot-logging`,
   provisioningTemplate: (stage: string) => `${stage}-slipway-node`,
 } as const;
 

@@ -30,13 +30,13 @@ const certificate = (region: string) =>
     );
 const domain = (region: string) => z.strictObject({ name: HostName, certificateArn: certificate(region) }).optional();
 const whole = (least: number, most: number) => z.int().min(least).max(most);
-const LogRetention = z.int().refine((days) => LOG_RETENTIONS.includes(days), `one of ${LOG_RETENTIONS.join(", ")}`);
+const LogRetention = z.literal(LOG_RETENTIONS);
 
 /**
  * Every setting of a stage: what it may be, what it is if the stage's file does not say, and what for. Settings without a
  * default must be in the file, or are optional. `of` picks the default of a kind of stage.
  */
-const schemaOf = (kind: StageKind, region: string) => {
+export const schemaOf = (kind: StageKind, region: string) => {
   const of = <T>(personal: T, staging: T, production: T): T => ({ personal, staging, production })[kind];
   return z.strictObject({
     region: z
@@ -89,13 +89,12 @@ const schemaOf = (kind: StageKind, region: string) => {
       .prefault({}),
     uploads: z
       .strictObject({
-        origins:
-          kind === "personal"
-            ? z.array(Origin).min(1).default(["http://localhost:*", "http://127.0.0.1:*"])
-            : z.array(Origin).min(1),
+        origins: (kind === "personal"
+          ? z.array(Origin).min(1).default(["http://localhost:*", "http://127.0.0.1:*"])
+          : z.array(Origin).min(1)
+        ).describe("Origins of web pages that may upload with a presigned URL"),
       })
-      .prefault({} as never)
-      .describe("Origins of web pages that may upload with a presigned URL. Personal: localhost"),
+      .prefault({} as never),
     data: z
       .strictObject({
         recoveryDays: whole(1, 35)
@@ -163,10 +162,9 @@ const schemaOf = (kind: StageKind, region: string) => {
       .prefault({}),
     alarms: z
       .strictObject({
-        email:
-          kind === "personal"
-            ? Email.optional().describe("Who is told of alarms. None: alarms are only seen")
-            : Email.describe("Who is told of alarms"),
+        email: (kind === "personal" ? Email.optional() : Email).describe(
+          "Who is told of alarms and of the budget. None: alarms are only seen",
+        ),
         monthlyBudgetUsd: whole(1, 10_000_000)
           .default(of(20, 100, 1_000))
           .describe("A mail goes out when the stage's cost is at 80% of this, or will be above it"),
@@ -178,7 +176,7 @@ const schemaOf = (kind: StageKind, region: string) => {
 /** The settings of a stage. */
 export type Settings = z.infer<ReturnType<typeof schemaOf>> & { readonly kind: StageKind };
 
-const DEFAULT_REGION = "eu-west-1";
+export const DEFAULT_REGION = "eu-west-1";
 
 /** Whether SST and every name made of it take a stage's name: `STAGE` of `shared/env.ts`. */
 const STAGE_NAME = /^[a-z][a-z0-9-]{0,15}$/;

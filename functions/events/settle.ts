@@ -19,11 +19,15 @@ const problemOfExecution = ({ status, error, cause }: Execution): Problem | unde
   }
 };
 
-/** Fails the intent of an execution that has ended without saying so; one that still runs is left alone. */
-export const settle = async (intent: StoredIntent, execution: Execution, log: Log): Promise<void> => {
-  if (intent.status !== "requested" && intent.status !== "running") return;
+/**
+ * Fails the intent of an execution that has ended without saying so; one that still runs is left alone.
+ * @returns whether there was something to do
+ */
+export const settle = async (intent: StoredIntent, execution: Execution, log: Log): Promise<boolean> => {
+  if (intent.status !== "requested" && intent.status !== "running") return false;
   const found = problemOfExecution(execution);
-  if (found === undefined) return;
+  if (found === undefined) return false;
   log.warn("settled", { status: execution.status, code: found.code });
   await recordFailure(workflowInput(intent), found, new Date());
+  return true;
 };

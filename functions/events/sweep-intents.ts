@@ -7,6 +7,7 @@ import { MAX_ATTEMPTS, retryIntent, type StoredIntent, workflowInput } from "../
 import { indexes } from "../../shared/keys.ts";
 import { AppError, problem } from "../../shared/problems.ts";
 import { type Log, loggerOf } from "../logger.ts";
+import { measure } from "../metrics.ts";
 import { settle } from "./settle.ts";
 
 /** An intent that has not moved for this long is looked at. */
@@ -25,6 +26,7 @@ export const handler = middy<EventBridgeEvent<string, unknown>, { looked: number
   const deadline = Date.now() + BUDGET_MS;
   const below = new Date(Date.now() - STILL_SECONDS * 1_000).toISOString();
   let looked = 0;
+  let oldest = 0;
   let after: Record<string, unknown> | undefined;
   do {
     const page = await listIndex<StoredIntent>(indexes.openIntents, "open", {
@@ -35,8 +37,9 @@ export const handler = middy<EventBridgeEvent<string, unknown>, { looked: number
     });
     await Promise.all(
       page.items.map(async (intent) => {
+        oldest = Math.max(oldest, Date.now() - Date.parse(intent.updatedAt));
         try {
-          await sweep(intent, log);
+          if (await sweep(intent, log)) measure("IntentsSwept", 1);
         } catch (error) {
           log.error("an intent could not be swept", error instanceof Error ? error : new Error(String(error)));
         }
@@ -45,16 +48,19 @@ export const handler = middy<EventBridgeEvent<string, unknown>, { looked: number
     looked += page.items.length;
     after = page.next;
   } while (after !== undefined && Date.now() < deadline);
+  measure("OldestOpenIntentSeconds", Math.round(oldest / 1_000));
   return { looked };
 });
 
-const sweep = async (intent: StoredIntent, log: Log): Promise<void> => {
+/** @returns whether there was something to do */
+const sweep = async (intent: StoredIntent, log: Log): Promise<boolean> => {
   const execution = await describeWorkflow(intent);
   if (execution !== undefined) return settle(intent, execution, log);
   if (intent.attempt >= MAX_ATTEMPTS) {
     log.error("given up", { intent: intent.id, attempt: intent.attempt });
     const lost = problem("lost", `the workflow could not be started in ${MAX_ATTEMPTS} attempts`);
-    return recordFailure(workflowInput(intent), lost, new Date());
+    await recordFailure(workflowInput(intent), lost, new Date());
+    return true;
   }
   log.warn("started again", { intent: intent.id, attempt: intent.attempt + 1 });
   try {
@@ -62,4 +68,5 @@ const sweep = async (intent: StoredIntent, log: Log): Promise<void> => {
   } catch (error) {
     if (!(error instanceof AppError && error.code === "conflict")) throw error; // it has moved meanwhile
   }
+  return true;
 };

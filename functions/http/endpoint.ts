@@ -8,6 +8,7 @@ import { viewIntent } from "../../shared/intent/intent.ts";
 import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Write } from "../../shared/writes.ts";
 import type { Log } from "../logger.ts";
+import { measure } from "../metrics.ts";
 import { theMoment } from "../moment.ts";
 import { type ApiEvent, authenticate, idempotency, jsonResult, logs, parse, problems } from "./middlewares.ts";
 
@@ -77,11 +78,14 @@ export const endpoint = <Name extends RouteName>(
         caller: work.caller,
         moment,
         log: work.log,
-        accept: ({ intent, writes }) =>
-          respond([...writes, { do: "create", item: intent }], {
+        accept: async ({ intent, writes }) => {
+          const result = await respond([...writes, { do: "create", item: intent }], {
             body: viewIntent(intent),
             headers: { location: `/v1/intents/${intent.id}` },
-          }),
+          });
+          measure("IntentsAccepted", 1, { kind: intent.kind });
+          return result;
+        },
         commit: respond,
       });
       return "statusCode" in answer ? answer : respond([], answer as Answer<Name>);

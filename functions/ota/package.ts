@@ -11,6 +11,7 @@ import { type ArchivePart, answerPackage } from "../../shared/ota/package.ts";
 import { type CurrentRelease, parseQuery, select } from "../../shared/ota/select.ts";
 import { AppError, problem } from "../../shared/problems.ts";
 import { loggerOf } from "../logger.ts";
+import { measure } from "../metrics.ts";
 
 /** As long as the sample that devices in the field know. */
 const CACHE = "public, max-age=100";
@@ -26,6 +27,8 @@ interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   /** What the body is made of, in order; nothing for HEAD and 304. */
   readonly parts: readonly ArchivePart[];
+  /** As polls are counted. */
+  readonly kind: "not-modified" | "metadata" | "archive" | "refused" | "failed";
 }
 
 /**
@@ -43,6 +46,7 @@ export const handler = awslambda.streamifyResponse(async (event: APIGatewayProxy
     answer = refusal(error);
   }
   log.info("answered", { status: answer.status });
+  measure("OtaPolls", 1, { answer: answer.kind });
   const body = awslambda.HttpResponseStream.from(stream, { statusCode: answer.status, headers: answer.headers });
   // Lambda sends status and headers with the first write, and an empty 200 if there is none.
   if (answer.parts.length === 0) body.write("");
@@ -64,6 +68,7 @@ const refusal = (error: unknown): Answer => {
       ...(document.code === "method-not-allowed" && { allow: "GET, HEAD" }),
     },
     parts: [{ kind: "bytes", bytes: body }],
+    kind: document.status < 500 ? "refused" : "failed",
   };
 };
 
@@ -78,7 +83,7 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
     payloadType: query.payloadType,
     selection: select(query, releases),
     have: parseEntityTags([event.headers["x-ota-have"], event.headers["if-none-match"]].filter(Boolean).join(", ")),
-    urlOf: (release) => `${env("OTA_URL")}/${(release as StoredCurrent).path}`,
+    urlOf: (release) => `${baseUrl(event.headers)}/${(release as StoredCurrent).path}`,
   });
   switch (answer.kind) {
     case "not-found":
@@ -87,9 +92,14 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
       const headers = { etag: answer.etag, "cache-control": CACHE };
       // CloudFront revalidates with its own ETag: to it, a 304 would call its stale body fresh. It gets a marked 200.
       if (answer.because === "binaries" && behindEdge) {
-        return { status: 200, headers: { ...headers, "x-ota-not-modified": "1", "content-length": "0" }, parts: [] };
+        return {
+          status: 200,
+          headers: { ...headers, "x-ota-not-modified": "1", "content-length": "0" },
+          parts: [],
+          kind: "not-modified",
+        };
       }
-      return { status: 304, headers, parts: [] };
+      return { status: 304, headers, parts: [], kind: "not-modified" };
     }
     case "metadata":
       return {
@@ -101,6 +111,7 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
           "cache-control": CACHE,
         },
         parts: method === "HEAD" ? [] : [{ kind: "bytes", bytes: answer.body }],
+        kind: "metadata",
       };
     case "archive":
       if (answer.contentLength > MAX_ARCHIVE_BYTES) {
@@ -117,8 +128,19 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
           "cache-control": CACHE,
         },
         parts: method === "HEAD" ? [] : answer.parts,
+        kind: "archive",
       };
   }
+};
+
+/**
+ * Where the device asked, and where it finds the binaries as well. The edge tells the name in `x-ota-host`, for the
+ * distribution's own is made after this function, which is its origin.
+ */
+const baseUrl = (headers: APIGatewayProxyEventV2["headers"]): string => {
+  const host = headers["x-ota-host"];
+  if (host === undefined) throw new AppError("invalid-request", "packages are asked for through the distribution");
+  return `${headers["x-forwarded-proto"] ?? "https"}://${host}`;
 };
 
 /** What devices of the workspace in the path get. @throws AppError `not-found` */

@@ -77,6 +77,31 @@ export const targets = {
   },
   coreDevices: { arns: (place) => [aws(place, "greengrass", `coreDevices:${place.stage}-ws_*`)] },
 
+  ownArtifacts: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::\${credentials-iot:ThingTypeName}/*`],
+    condition: own,
+    unscoped: "a node's thing type is named as its workspace's bucket: it reaches that one, in this account alone",
+  },
+  nodeLogGroups: {
+    arns: (place) => [aws(place, "logs", "log-group:/aws/greengrass/*")],
+    unscoped: "Greengrass names log groups after components, which have no stage",
+  },
+  ownLogStreams: {
+    // Greengrass names a stream /{date}/thing/{thing name}.
+    arns: (place) => [
+      aws(place, "logs", "log-group:/aws/greengrass/*:log-stream:/*/thing/${credentials-iot:ThingName}"),
+    ],
+    unscoped: "Greengrass names log groups after components; the stream is the node's own",
+  },
+  certificates: {
+    arns: (place) => [aws(place, "iot", "cert/*")],
+    unscoped: "AWS IoT names certificates by their hash",
+  },
+  iotLogs: {
+    arns: (place) => [aws(place, "logs", "log-group:AWSIotLogsV2:*")],
+    unscoped: "AWS IoT writes one log of the account and region, under this name",
+  },
+
   stateMachines: { arns: (place) => [aws(place, "states", `stateMachine:${place.stage}-*`)] },
   executions: { arns: (place) => [aws(place, "states", `execution:${place.stage}-*`)] },
   eventBus: { arns: (place) => [aws(place, "events", `event-bus/${stageNames(place).eventBus}`)] },
@@ -230,6 +255,37 @@ export const permissions = {
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
       ["iot:DescribeJobExecution", "things"],
+    ],
+  }),
+
+  // What nodes do themselves, with credentials for their certificates.
+  ...prefixed("node", {
+    ReadArtifacts: [["s3:GetObject", "ownArtifacts"]],
+    WriteLogs: [
+      ["logs:CreateLogGroup", "nodeLogGroups"],
+      ["logs:DescribeLogStreams", "nodeLogGroups"],
+      ["logs:CreateLogStream", "ownLogStreams"],
+      ["logs:PutLogEvents", "ownLogStreams"],
+    ],
+  }),
+  // What AWS IoT does for us.
+  ...prefixed("provisioning", {
+    Register: [
+      ["iot:DescribeCertificate", "certificates"],
+      ["iot:UpdateCertificate", "certificates"],
+      ["iot:AttachThingPrincipal", "certificates"],
+      ["iot:AttachThingPrincipal", "things"],
+      ["iot:AttachPolicy", "certificates"],
+      ["iot:DescribeThing", "things"],
+      ["iot:CreateThing", "things"],
+      ["iot:GetPolicy", "devicePolicies"],
+    ],
+  }),
+  // https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
+  ...prefixed("iot-logs", {
+    Write: [
+      ["logs:CreateLogStream", "iotLogs"],
+      ["logs:PutLogEvents", "iotLogs"],
     ],
   }),
 

@@ -135,7 +135,6 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["name-taken", "not-ready"],
-    environment: ["STAGE"],
     permissions: ["control:ConditionCheckItem"],
   }),
   listNodeGroups: route({
@@ -236,7 +235,6 @@ export const routes = {
     status: 202,
     answer: Intent,
     problems: ["name-taken", "not-ready"],
-    environment: ["STAGE"],
     permissions: ["control:ConditionCheckItem"],
   }),
   listNodes: route({

@@ -1,74 +1,33 @@
-import { awsNames } from "../names.ts";
+import { policy, type Role, statementsOf, trusting } from "../declared/policies.ts";
+import { awsNames, type Place } from "../names.ts";
 
-interface Place {
-  readonly region: string;
-  readonly accountId: string;
-  readonly stage: string;
-}
-
-export interface RoleDeclaration {
-  readonly name: string;
-  readonly trust: object;
-  readonly policy: object;
-}
-
-const trusting = (service: string) => ({
-  Version: "2012-10-17",
-  Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
-});
+/** How long a node works with credentials before it asks for new ones: what IAM lets a role's session have. */
+export const DEVICE_CREDENTIAL_SECONDS = 3_600;
 
 /**
  * What a node may do in AWS with credentials for its certificate: read artifacts from its own workspace's bucket, whose
  * name is its thing type's, and write its own logs. One role for all workspaces of a stage.
  * https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html
  */
-export const deviceRole = ({ region, accountId, stage }: Place): RoleDeclaration => {
-  const thing = "${credentials-iot:ThingName}";
-  const logGroup = `arn:aws:logs:${region}:${accountId}:log-group:/aws/greengrass/*`;
-  return {
-    name: awsNames.deviceRole(stage),
-    trust: trusting("credentials.iot.amazonaws.com"),
-    policy: {
-      Version: "2012-10-17",
-      Statement: [
-        {
-          Effect: "Allow",
-          Action: "s3:GetObject",
-          Resource: "arn:aws:s3:::${credentials-iot:ThingTypeName}/*",
-          Condition: { StringEquals: { "aws:ResourceAccount": accountId } },
-        },
-        { Effect: "Allow", Action: ["logs:CreateLogGroup", "logs:DescribeLogStreams"], Resource: logGroup },
-        {
-          Effect: "Allow",
-          Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-          // Greengrass names its streams /{date}/thing/{thing name}.
-          Resource: `${logGroup}:log-stream:/*/thing/${thing}`,
-        },
-      ],
-    },
-  };
-};
+export const deviceRole = (place: Place): Role => ({
+  name: awsNames.deviceRole(place.stage),
+  trust: trusting("credentials.iot.amazonaws.com", place.accountId),
+  policy: policy(statementsOf(["node:ReadArtifacts", "node:WriteLogs"], place)),
+});
 
 /** What fleet provisioning may do when a node registers: activate its certificate, attach policy and thing. No more. */
-export const provisioningRole = ({ region, accountId, stage }: Place): RoleDeclaration => {
-  const iot = `arn:aws:iot:${region}:${accountId}`;
-  return {
-    name: awsNames.provisioningRole(stage),
-    trust: trusting("iot.amazonaws.com"),
-    policy: {
-      Version: "2012-10-17",
-      Statement: [
-        {
-          Effect: "Allow",
-          Action: ["iot:DescribeCertificate", "iot:UpdateCertificate", "iot:AttachThingPrincipal", "iot:AttachPolicy"],
-          Resource: [`${iot}:cert/*`, `${iot}:thing/${stage}-*`],
-        },
-        { Effect: "Allow", Action: ["iot:DescribeThing", "iot:CreateThing"], Resource: `${iot}:thing/${stage}-*` },
-        { Effect: "Allow", Action: "iot:GetPolicy", Resource: `${iot}:policy/${stage}-*` },
-      ],
-    },
-  };
-};
+export const provisioningRole = (place: Place): Role => ({
+  name: awsNames.provisioningRole(place.stage),
+  trust: trusting("iot.amazonaws.com", place.accountId),
+  policy: policy(statementsOf(["provisioning:Register"], place)),
+});
+
+/** What AWS IoT may do to log what it does for devices. */
+export const iotLoggingRole = (place: Place): Role => ({
+  name: awsNames.iotLoggingRole(place.stage),
+  trust: trusting("iot.amazonaws.com", place.accountId),
+  policy: policy(statementsOf(["iot-logs:Write"], place)),
+});
 
 /**
  * The stage's provisioning template: a certificate becomes active and is bound to a thing and a policy that exist already.
@@ -77,6 +36,8 @@ export const provisioningRole = ({ region, accountId, stage }: Place): RoleDecla
  */
 export const provisioningTemplate = (stage: string) => ({
   name: awsNames.provisioningTemplate(stage),
+  /** Not before there is a hook to say who may register. */
+  enabled: false,
   body: JSON.stringify({
     Parameters: {
       ThingName: { Type: "String" },

@@ -1,7 +1,7 @@
 /*
  * What runs as CloudFront Functions in front of the OTA origin (runtime cloudfront-js-2.0): no imports, nothing but what
  * that runtime has (ECMAScript 5.1, let/const and arrow functions; no URL, no Buffer), under 10 KB as deployed. Exported for
- * the bundler and for tests; a deployed function is this file with `handler` bound to one of the two.
+ * the bundler and for tests; a deployed function is this file with `handler` bound to one of them.
  * Event objects: AWS, CloudFront Developer Guide, "CloudFront Functions event structure".
  */
 
@@ -110,8 +110,9 @@ const have = (header: EdgeValue): string[] => {
 /**
  * Viewer request: one cache key for all spellings of one question. The query is lower-cased, sorted and freed of repetitions;
  * the hashes in `If-None-Match` become `x-ota-have` (lower-case hex, sorted, unique, joined by commas; `*` alone for `*`;
- * absent when there are none), which belongs to the cache key, and which no client can set. `If-None-Match` itself stays, for
- * plain revalidation of a cached answer. Absurd queries end here with a 400 problem document.
+ * absent when there are none), and the distribution's name becomes `x-ota-host`, which the origin cannot know otherwise. Both
+ * belong to the cache key, and no client can set them. `If-None-Match` itself stays, for plain revalidation of a cached
+ * answer. Absurd queries end here with a 400 problem document.
  */
 export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeResponse => {
   const request = event.request;
@@ -126,6 +127,9 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   if (/%(?:[01][0-9a-f]|7f)/i.test(query)) return refuse("characters", "the query has a control character");
   request.querystring = query;
 
+  const host = request.headers.host;
+  if (host) request.headers["x-ota-host"] = { value: host.value };
+  else delete request.headers["x-ota-host"];
   delete request.headers["x-ota-have"];
   const condition = request.headers["if-none-match"];
   if (condition) {
@@ -135,6 +139,20 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   }
   return request;
 };
+
+/** Viewer request where no behaviour is for the path: the answer is here, and no origin is asked. */
+export const noSuchPath = (): EdgeResponse => ({
+  statusCode: 404,
+  statusDescription: "Not Found",
+  headers: { "content-type": { value: "application/problem+json" }, "cache-control": { value: "no-store" } },
+  body: JSON.stringify({
+    type: "/v1/problems/not-found",
+    title: "There is no such thing",
+    status: 404,
+    code: "not-found",
+    detail: "there are packages and releases here",
+  }),
+});
 
 /**
  * Viewer response: the origin's 200 with `x-ota-not-modified: 1` (the device has everything) becomes the 304 it stands for,

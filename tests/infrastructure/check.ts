@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { settingsDocument } from "../../stacks/settings-document.ts";
 import { inventoryOf, writeInventory } from "./inventory.ts";
 import { installPlatform } from "./platform.ts";
 import { synthesiseAll } from "./stages.ts";
 
 /**
  * `npm run infra:check`: installs SST's platform if it is absent, type-checks the stacks, and tests what they make of
- * every stage. With `-- --write`, the inventory is written anew before that.
+ * every stage. With `-- --write`, the inventory and docs/SETTINGS.md are written anew before that.
  */
 const root = join(import.meta.dirname, "../..");
 const run = (...command: string[]): void => {
@@ -15,5 +17,8 @@ const run = (...command: string[]): void => {
 };
 
 await installPlatform();
-if (process.argv.includes("--write")) writeInventory(inventoryOf(await synthesiseAll()));
+if (process.argv.includes("--write")) {
+  writeInventory(inventoryOf(await synthesiseAll()));
+  writeFileSync(join(root, "docs/SETTINGS.md"), settingsDocument());
+}
 run("vitest", "run", "tests/infrastructure");

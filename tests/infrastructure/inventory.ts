@@ -8,11 +8,13 @@ export type Inventory = Readonly<Record<string, Inputs>>;
 const FILE = join(import.meta.dirname, "../../stacks/inventory.json");
 const BY_STAGE = "by stage";
 
+type Entry<T> = readonly [name: string, value: T];
+
 const isObject = (value: unknown): value is Inputs =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const sorted = (entries: [string, unknown][]): Inputs =>
-  Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+const sorted = <T>(entries: readonly Entry<T>[]): Readonly<Record<string, T>> =>
+  Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 
 /** With the stage's name as `{stage}`, members in order, and JSON that is text as what it says. */
 const normalised = (value: unknown, stage: string): unknown => {
@@ -23,7 +25,9 @@ const normalised = (value: unknown, stage: string): unknown => {
   if (Array.isArray(value)) return value.map((item) => normalised(item, stage));
   if (!isObject(value)) return value;
   return sorted(
-    Object.entries(value).map(([name, inner]) => [String(normalised(name, stage)), normalised(inner, stage)]),
+    Object.entries(value).map(
+      ([name, inner]): Entry<unknown> => [String(normalised(name, stage)), normalised(inner, stage)],
+    ),
   );
 };
 
@@ -31,22 +35,30 @@ const normalised = (value: unknown, stage: string): unknown => {
 const shortType = (type: string): string => type.replace(/^aws:(\w+)\/.*:(\w+)$/, "$1.$2");
 
 const ofStage = ({ stage, app, resources, outputs }: Synthesis): Inventory => {
-  const entries = resources.map(({ type, name, inputs, retained }): [string, unknown] => [
-    `${shortType(type)} ${normalised(name, stage)}`,
-    normalised({ ...inputs, ...(retained && { "kept when it leaves the stage": true }) }, stage),
-  ]);
+  const entries = resources.map(
+    ({ type, name, inputs, retained }): Entry<Inputs> => [
+      `${shortType(type)} ${normalised(name, stage)}`,
+      normalised({ ...inputs, ...(retained && { "kept when it leaves the stage": true }) }, stage) as Inputs,
+    ],
+  );
   const twice = entries.find(([key], index) => entries.findIndex(([other]) => other === key) !== index);
   if (twice) throw new Error(`two resources of ${stage} are ${twice[0]}`);
-  return Object.fromEntries([...entries, ["(app)", normalised(app, stage)], ["(outputs)", normalised(outputs, stage)]]);
+  const told = normalised({ "(app)": app, "(outputs)": outputs }, stage) as Inventory;
+  return { ...Object.fromEntries(entries), ...told };
 };
 
-const merged = (byStage: readonly [stage: string, value: unknown][]): unknown => {
+const merged = (byStage: readonly Entry<unknown>[]): unknown => {
   const texts = new Set(byStage.map(([, value]) => JSON.stringify(value)));
   if (texts.size === 1) return byStage[0]?.[1];
   if (byStage.every(([, value]) => isObject(value))) {
     const names = new Set(byStage.flatMap(([, value]) => Object.keys(value as Inputs)));
     return sorted(
-      [...names].map((name) => [name, merged(byStage.map(([stage, value]) => [stage, (value as Inputs)[name]]))]),
+      [...names].map(
+        (name): Entry<unknown> => [
+          name,
+          merged(byStage.map(([stage, value]): Entry<unknown> => [stage, (value as Inputs)[name]])),
+        ],
+      ),
     );
   }
   return { [BY_STAGE]: Object.fromEntries(byStage.filter(([, value]) => value !== undefined)) };
@@ -54,11 +66,16 @@ const merged = (byStage: readonly [stage: string, value: unknown][]): unknown =>
 
 /** One inventory of some stages. Equal for equal declarations, in whatever order resources were made. */
 export const inventoryOf = (stages: readonly Synthesis[]): Inventory => {
-  const each = stages.map((synthesis): [string, Inventory] => [synthesis.stage, ofStage(synthesis)]);
+  const each = stages.map((synthesis): Entry<Inventory> => [synthesis.stage, ofStage(synthesis)]);
   const keys = new Set(each.flatMap(([, inventory]) => Object.keys(inventory)));
   return sorted(
-    [...keys].map((key) => [key, merged(each.map(([stage, inventory]) => [stage, inventory[key]]))]),
-  ) as Inventory;
+    [...keys].map(
+      (key): Entry<Inputs> => [
+        key,
+        merged(each.map(([stage, inventory]): Entry<unknown> => [stage, inventory[key]])) as Inputs,
+      ],
+    ),
+  );
 };
 
 const short = (value: unknown): string => {

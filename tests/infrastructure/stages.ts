@@ -17,15 +17,10 @@ export const synthesiseAll = async (): Promise<Synthesis[]> => {
 export const ofType = ({ resources }: Synthesis, type: string): Resource[] =>
   resources.filter((resource) => resource.type === `aws:${type}`);
 
-/** The one resource of a type. @throws Error when there is none or more */
-export const theOne = (
-  synthesis: Synthesis,
-  type: string,
-  where: (inputs: Inputs) => boolean = () => true,
-): Resource => {
-  const found = ofType(synthesis, type).filter(({ inputs }) => where(inputs));
+/** The one resource that was found. @throws Error when there is none or more */
+export const only = (found: readonly Resource[]): Resource => {
   const [one] = found;
-  if (one === undefined || found.length > 1) throw new Error(`${found.length} of ${type} in ${synthesis.stage}`);
+  if (one === undefined || found.length > 1) throw new Error(`${found.length} resources, not one`);
   return one;
 };
 

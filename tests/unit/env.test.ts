@@ -15,8 +15,6 @@ describe("a variable of the environment", () => {
     { name: "STATE_MACHINE_PREFIX", value: "arn:aws:states:eu-central-1:123456789012:stateMachine:", fine: true },
     { name: "STATE_MACHINE_PREFIX", value: "stateMachine:", fine: false },
     { name: "EVENT_BUS", value: "", fine: false },
-    { name: "OTA_URL", value: "https://ota.example.com", fine: true },
-    { name: "OTA_URL", value: "ota.example.com", fine: false },
     { name: "OTA_DEFAULT_WORKSPACE", value: "", fine: true },
     { name: "ACCOUNT_ID", value: "123456789012", fine: true },
     { name: "ACCOUNT_ID", value: "1234", fine: false },

@@ -36,6 +36,7 @@ describe("AWS takes the names of the longest stage:", () => {
     { what: "role alias", name: awsNames.roleAlias(stage), rule: /^[\w=,@-]{1,128}$/ },
     { what: "provisioning template", name: awsNames.provisioningTemplate(stage), rule: /^[0-9A-Za-z_-]{1,36}$/ },
     // IAM: CreateRole.
+    { what: "IoT logging role", name: awsNames.iotLoggingRole(stage), rule: /^[\w+=,.@-]{1,64}$/ },
     { what: "device role", name: awsNames.deviceRole(stage), rule: /^[\w+=,.@-]{1,64}$/ },
     { what: "provisioning role", name: awsNames.provisioningRole(stage), rule: /^[\w+=,.@-]{1,64}$/ },
   ])("$what", ({ name, rule }) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { awsNames } from "../../shared/names.ts";
 import { devicePolicy, MAX_POLICY_CHARACTERS } from "../../shared/node/device-policy.ts";
-import { deviceRole, provisioningRole, provisioningTemplate } from "../../shared/node/provisioning.ts";
+import { deviceRole, iotLoggingRole, provisioningRole, provisioningTemplate } from "../../shared/node/provisioning.ts";
 
 interface Statement {
   readonly Effect: string;
@@ -11,9 +11,13 @@ interface Statement {
 }
 
 const STAGES = ["dev", "s".repeat(16)];
-const REGIONS = ["eu-central-1", "ap-southeast-4", "us-gov-west-1"];
+const REGIONS = [
+  { region: "eu-central-1", partition: "aws" },
+  { region: "ap-southeast-4", partition: "aws" },
+  { region: "us-gov-west-1", partition: "aws-us-gov" },
+];
 const WORKSPACE = "ws_0123456789abcdefghjk";
-const places = STAGES.flatMap((stage) => REGIONS.map((region) => ({ stage, region, accountId: "123456789012" })));
+const places = STAGES.flatMap((stage) => REGIONS.map((where) => ({ stage, ...where, accountId: "123456789012" })));
 const policyOf = (place: (typeof places)[number]) =>
   devicePolicy({ ...place, workspaceId: WORKSPACE, roleAlias: awsNames.roleAlias(place.stage) });
 
@@ -110,12 +114,20 @@ describe.each(places)("the roles of stage $stage in $region", (place) => {
   const roles = [
     { role: deviceRole(place), service: "credentials.iot.amazonaws.com" },
     { role: provisioningRole(place), service: "iot.amazonaws.com" },
+    { role: iotLoggingRole(place), service: "iot.amazonaws.com" },
   ];
 
-  test.each(roles)("$role.name is trusted to its service alone", ({ role, service }) => {
+  test.each(roles)("$role.name is trusted to its service alone, on behalf of this account", ({ role, service }) => {
     expect(role.trust).toEqual({
       Version: "2012-10-17",
-      Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
+      Statement: [
+        {
+          Effect: "Allow",
+          Principal: { Service: service },
+          Action: "sts:AssumeRole",
+          Condition: { StringEquals: { "aws:SourceAccount": place.accountId } },
+        },
+      ],
     });
   });
 
@@ -124,7 +136,11 @@ describe.each(places)("the roles of stage $stage in $region", (place) => {
     for (const { Effect } of statements) expect(Effect).toBe("Allow");
     for (const { action, resource } of granted(statements)) {
       expect(action).toMatch(/^[a-z0-9]+:[A-Z][A-Za-z]+$/);
-      expect(resource).toMatch(/^arn:aws:(s3:::.+\/\*|(iot|logs):[a-z0-9-]+:\d{12}:[a-z-]+[/:].+)$/);
+      expect(resource).toMatch(
+        new RegExp(
+          `^arn:${place.partition}:(s3:::.+/\\*|(iot|logs):${place.region}:${place.accountId}:[a-z-]+[/:].+)$`,
+        ),
+      );
     }
     expect(JSON.stringify(role.policy).length).toBeLessThanOrEqual(10_240);
   });
@@ -134,9 +150,10 @@ describe.each(places)("the roles of stage $stage in $region", (place) => {
     const s3 = statements.filter(({ Action }) => listed(Action).some((action) => action.startsWith("s3:")));
     expect(s3).toEqual([
       {
+        Sid: "OwnArtifacts",
         Effect: "Allow",
-        Action: "s3:GetObject",
-        Resource: "arn:aws:s3:::${credentials-iot:ThingTypeName}/*",
+        Action: ["s3:GetObject"],
+        Resource: [`arn:${place.partition}:s3:::\${credentials-iot:ThingTypeName}/*`],
         Condition: { StringEquals: { "aws:ResourceAccount": place.accountId } },
       },
     ]);
@@ -151,7 +168,7 @@ describe.each(places)("the roles of stage $stage in $region", (place) => {
     const grants = granted(statementsOf(provisioningRole(place).policy));
     for (const { action, resource } of grants) {
       expect(action).not.toMatch(/Policy$(?<!AttachPolicy|GetPolicy)|Delete|Group/);
-      if (!resource.endsWith(":cert/*")) expect(resource).toMatch(new RegExp(`:(thing|policy)/${place.stage}-\\*$`));
+      if (!resource.endsWith(":cert/*")) expect(resource).toMatch(new RegExp(`:(thing|policy)/${place.stage}-ws_\\*$`));
     }
   });
 });

@@ -1,0 +1,42 @@
+/** The namespace of every metric of ours in CloudWatch. */
+export const METRIC_NAMESPACE = "Slipway";
+
+interface MetricDeclaration {
+  readonly unit: "Count" | "Seconds";
+  /** Each is a dimension by which the metric is told apart, beside its sum over all. Few values: each is paid for. */
+  readonly by: readonly string[];
+}
+
+/**
+ * What functions count, by embedded metric format. Alarms and dashboard read these names; the dimensions `service` and
+ * `stage` are on all of them.
+ */
+export const metrics = {
+  /** The API wrote an intent. */
+  IntentsAccepted: { unit: "Count", by: ["kind"] },
+  IntentsSucceeded: { unit: "Count", by: ["kind"] },
+  /** `fault` is `client` where the problem is a 4xx, such as a file that was not uploaded, and `service` otherwise. */
+  IntentsFailed: { unit: "Count", by: ["kind", "fault"] },
+  /** From request to end, of intents that succeeded. */
+  IntentSeconds: { unit: "Seconds", by: ["kind"] },
+  /** The sweep started an intent's workflow again, or ended an intent whose workflow had not. */
+  IntentsSwept: { unit: "Count", by: [] },
+  /** How long the open intent that has stood still the longest has done so; 0 for none. Told by each sweep. */
+  OldestOpenIntentSeconds: { unit: "Seconds", by: [] },
+  /** A device's question that no cache had the answer to. */
+  OtaPolls: { unit: "Count", by: ["answer"] },
+} as const satisfies Record<string, MetricDeclaration>;
+
+export type MetricName = keyof typeof metrics;
+
+/** The dimensions of a metric, as functions give them: one value for each that it is told apart by. */
+export type MetricDimensions<Name extends MetricName> = Readonly<Record<(typeof metrics)[Name]["by"][number], string>>;
+
+/** On every metric. */
+export const commonDimensions = (stage: string) => ({ service: "slipway", stage }) as const;
+
+/** The sets of dimension names under which CloudWatch has a metric, each set a metric of its own. */
+export const dimensionSets = (name: MetricName): string[][] => {
+  const common = Object.keys(commonDimensions(""));
+  return [common, ...metrics[name].by.map((dimension) => [...common, dimension])];
+};
