@@ -15,7 +15,7 @@ import { conflict, invalid, invalidToken, notEmulated, notFound, quotaExceeded }
 import { publicComponents } from "./public-components.ts";
 import { platforms, type Recipe, readRecipe, writeRecipe } from "./recipe.ts";
 import { DEFAULT_PAGE, type Greengrass, type GreengrassHandlers } from "./state.ts";
-import { dropTags, tagsOf, writeTags } from "./tags.ts";
+import { dropTags, limitTags, tagsOf, writeTags } from "./tags.ts";
 
 /** Of components, and of the versions of each: https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html */
 const MAX_COMPONENTS = 5_000;
@@ -109,6 +109,7 @@ export const componentHandlers: GreengrassHandlers = {
       throw conflict("The clientToken was used with another request", input.clientToken ?? "", "COMPONENT");
 
     const recipe = readRecipe(input.inlineRecipe);
+    limitTags(input.tags);
     const create = (): CreatedVersion => {
       admit(greengrass, recipe);
       const created = insertVersion(greengrass, recipe, input.tags, (version) =>

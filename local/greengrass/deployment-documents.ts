@@ -1,3 +1,4 @@
+import { TIMEOUT_MINUTES } from "../iot/jobs-port.ts";
 import { componentVersionArn, getComponentVersion } from "./component-versions.ts";
 import { invalid, notEmulated, notFound } from "./errors.ts";
 import { isPublic, publicRecipe } from "./public-components.ts";
@@ -58,6 +59,17 @@ export const checkComponents = (greengrass: Greengrass, components: Components):
       throw invalid(`Invalid Input: the configuration to reset of component ${name} has what is no JSON pointer`);
     checkVersion(greengrass, name, version);
   }
+};
+
+/**
+ * @throws ValidationException (400) for what a job's time-out cannot be:
+ * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_IoTJobTimeoutConfig.html
+ */
+export const checkTimeout = ({ iotJobConfiguration }: CreateDeploymentInput): void => {
+  const minutes = iotJobConfiguration?.timeoutConfig?.inProgressTimeoutInMinutes;
+  const { min, max } = TIMEOUT_MINUTES;
+  if (minutes !== undefined && (minutes < min || minutes > max))
+    throw invalid(`Invalid Input: inProgressTimeoutInMinutes must be from ${min} to ${max}`);
 };
 
 /** The defaults: https://docs.aws.amazon.com/greengrass/v2/APIReference/API_DeploymentPolicies.html */

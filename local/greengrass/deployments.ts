@@ -5,6 +5,7 @@ import {
   type CreateDeploymentInput,
   checkComponents,
   checkSize,
+  checkTimeout,
   type Document,
   documentOf,
   jobDocument,
@@ -14,7 +15,7 @@ import {
 import { recordThingDeployment, requestCancel, requestJob, settleJobs } from "./deployment-jobs.ts";
 import { conflict, invalidToken, notEmulated, notFound } from "./errors.ts";
 import type { Greengrass, GreengrassHandlers } from "./state.ts";
-import { dropTags, tagsOf, writeTags } from "./tags.ts";
+import { dropTags, limitTags, tagsOf, writeTags } from "./tags.ts";
 
 export const DEPLOYMENTS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS deployments (
@@ -153,6 +154,8 @@ export const deploymentHandlers: GreengrassHandlers = {
     if (!greengrass.targetExists(input.targetArn))
       throw notFound(`The target ${input.targetArn} does not exist`, input.targetArn, "TARGET");
     checkComponents(greengrass, input.components ?? {});
+    checkTimeout(input);
+    limitTags(input.tags);
     const revision: Revision = {
       id: randomUUID(),
       target: input.targetArn,

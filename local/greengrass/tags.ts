@@ -7,6 +7,7 @@ export const TAGS_SCHEMA = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
 const MAX_TAGS = 50;
 
 /** Adds the tags or replaces their values; call it in a transaction. */
@@ -19,6 +20,11 @@ export const tagsOf = (greengrass: Greengrass, arn: string): Record<string, stri
   const sql = "SELECT key, value FROM tags WHERE arn = ? ORDER BY key";
   const rows = greengrass.store.all<{ key: string; value: string }>(sql, arn);
   return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+};
+
+/** @throws ValidationException (400) with more tags than a resource can have. */
+export const limitTags = (tags: Record<string, string> | undefined): void => {
+  if (Object.keys(tags ?? {}).length > MAX_TAGS) throw invalid(`A resource can have at most ${MAX_TAGS} tags`);
 };
 
 /** Forgets the tags of a resource that is deleted. */
@@ -47,8 +53,7 @@ export const tagHandlers: GreengrassHandlers = {
     requireResource(greengrass, input.resourceArn);
     greengrass.store.transact(() => {
       writeTags(greengrass, input.resourceArn, input.tags);
-      if (Object.keys(tagsOf(greengrass, input.resourceArn)).length > MAX_TAGS)
-        throw invalid(`A resource can have at most ${MAX_TAGS} tags`);
+      limitTags(tagsOf(greengrass, input.resourceArn));
     });
     return {};
   },

@@ -8,6 +8,9 @@ import type {
 
 export type { JobExecutionStatus, JobStatus };
 
+/** How long an execution may be in progress: https://docs.aws.amazon.com/iot/latest/apireference/API_TimeoutConfig.html */
+export const TIMEOUT_MINUTES = { min: 1, max: 10_080 } as const;
+
 /** An execution of a job by a thing, as it is after a change. */
 export interface JobExecutionChange {
   readonly jobId: string;

@@ -12,6 +12,7 @@ import {
 import { getThingGroup } from "./group-tree.ts";
 import { requireTargets } from "./jobs-device.ts";
 import { addTargets, cancelJob, insertJob, isRollingOut, MAX_PER_MINUTE } from "./jobs-engine.ts";
+import { TIMEOUT_MINUTES } from "./jobs-port.ts";
 import { findJob, getJob, type JobRow, type JobSettings, settingsOf, targetsOfJob } from "./jobs-store.ts";
 import { change } from "./outbox.ts";
 import { DEFAULT_PAGE, type Iot, type IotHandlers } from "./state.ts";
@@ -20,7 +21,6 @@ import { dropTags, limitTags, writeTags } from "./tags.ts";
 /** https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html */
 const MAX_TARGETS = 100;
 const MAX_RETRIES = 10;
-const TIMEOUT_MINUTES = { min: 1, max: 10_080 };
 
 /** Members of a request that would make the job another one than AWS's. */
 const refuseOthers = (input: object, names: readonly string[]): void => {

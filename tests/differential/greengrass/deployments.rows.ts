@@ -28,7 +28,24 @@ const deploy = async ({ client }: World, more: object = {}): Promise<{ deploymen
   return { deploymentId, targetArn };
 };
 
+/** Of a job's time-out, in minutes. */
+const timeoutRow = (minutes: number, expected: Row<World>["expect"]): Row<World> => ({
+  operation: "CreateDeployment",
+  when: `a time-out of ${minutes} minutes`,
+  send: ({ client }) =>
+    client.createDeployment({
+      targetArn: groupArn(),
+      iotJobConfiguration: { timeoutConfig: { inProgressTimeoutInMinutes: minutes } },
+    }),
+  expect: expected,
+  source: api("IoTJobTimeoutConfig"),
+});
+
 const createRows: readonly Row<World>[] = [
+  timeoutRow(0, invalid()),
+  timeoutRow(1, { status: 201 }),
+  timeoutRow(10_080, { status: 201 }),
+  timeoutRow(10_081, invalid()),
   {
     operation: "CreateDeployment",
     when: "to a thing group, with a job",

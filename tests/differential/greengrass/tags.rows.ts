@@ -1,10 +1,56 @@
 import type { Row } from "../rows.ts";
-import { ACCOUNT, api, create, groupArn, guide, REGION, recipe, unique, versionArn, type World } from "./world.ts";
+import {
+  ACCOUNT,
+  api,
+  bytes,
+  create,
+  groupArn,
+  guide,
+  REGION,
+  recipe,
+  unique,
+  versionArn,
+  type World,
+} from "./world.ts";
 
 const absent = (fields: object = {}) => ({ status: 404, code: "ResourceNotFoundException", fields: { ...fields } });
 const invalid = (fields: object = {}) => ({ status: 400, code: "ValidationException", fields: { ...fields } });
 
+const LIMITS = "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html";
+const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, "v"]));
+
+/** What takes so many tags at most, by the status of its success. */
+const limited = (
+  operation: string,
+  status: number,
+  send: (world: World, tags: Record<string, string>) => Promise<object>,
+): readonly Row<World>[] => [
+  {
+    operation,
+    when: "50 tags",
+    send: (world) => send(world, many(50)),
+    expect: { status },
+    source: LIMITS,
+  },
+  {
+    operation,
+    when: "51 tags",
+    send: (world) => send(world, many(51)),
+    expect: invalid(),
+    source: LIMITS,
+  },
+];
+
 export const tagRows: readonly Row<World>[] = [
+  ...limited("CreateDeployment", 201, ({ client }, tags) => client.createDeployment({ targetArn: groupArn(), tags })),
+  ...limited("CreateComponentVersion", 201, ({ client }, tags) =>
+    client.createComponentVersion({ inlineRecipe: bytes(recipe(unique())), tags }),
+  ),
+  ...limited("TagResource", 200, async (world, { "key-0": first = "", ...tags }) => {
+    const resourceArn = await create(world, recipe(unique()));
+    await world.client.tagResource({ resourceArn, tags });
+    return world.client.tagResource({ resourceArn, tags: { "key-0": first } });
+  }),
   {
     operation: "TagResource",
     when: "a deployment",
