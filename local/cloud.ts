@@ -69,7 +69,7 @@ export interface Cloud {
 export class DataUnusable extends Error {}
 
 /** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "2";
+const DATA_VERSION = "3";
 
 const checkVersion = (dir: string): void => {
   const file = join(dir, "version");

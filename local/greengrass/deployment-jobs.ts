@@ -1,18 +1,24 @@
 import { AwsError } from "../aws-json/errors.ts";
-import type { JobExecutionChange, JobStatus, NewJob } from "../iot/jobs-port.ts";
+import type { JobExecutionChange, JobStatus, JobsPort, NewJob } from "../iot/jobs-port.ts";
 import { type Document, jobDocument, type Revision, thingOf } from "./deployment-documents.ts";
 import { type Deployed, findEffective, followExecution, recordEffective } from "./effective-deployments.ts";
+import { change } from "./outbox.ts";
 import type { Greengrass } from "./state.ts";
 
 /** In which a core device looks for its deployments. */
 export const NAMESPACE = "aws-gg-deployment";
 
+/** `heard_executions` says how far each thing's execution of a job was taken in: what is deleted since must not return. */
 export const DEPLOYMENT_JOBS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS deployment_jobs (
     job_id TEXT PRIMARY KEY, deployment_id TEXT NOT NULL, name TEXT, target TEXT NOT NULL, document TEXT NOT NULL,
     configuration TEXT NOT NULL, created_at INTEGER NOT NULL, state TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS deployment_jobs_by_state ON deployment_jobs (state) WHERE state IN ('create', 'cancel');
+  CREATE TABLE IF NOT EXISTS heard_executions (
+    job_id TEXT NOT NULL, thing TEXT NOT NULL, number INTEGER NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (job_id, thing)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 interface JobRow {
@@ -26,6 +32,12 @@ interface JobRow {
   readonly created_at: number;
   /** What AWS IoT was told, or `create` and `cancel`: what it has yet to be told. */
   readonly state: "create" | "created" | "cancel" | "canceled";
+}
+
+interface HeardRow {
+  readonly thing: string;
+  readonly number: number;
+  readonly version: number;
 }
 
 const deployedOf = (row: JobRow): Deployed => ({
@@ -116,8 +128,10 @@ export const settleJobs = (greengrass: Greengrass): void => {
     } catch (error) {
       if (!isAbsent(error)) throw error;
       // The target was deleted while this process was down: nothing will ever get this revision.
-      settle(row, "canceled");
-      store.run("UPDATE deployments SET status = 'FAILED' WHERE id = ? AND status = 'ACTIVE'", row.deployment_id);
+      store.transact(() => {
+        settle(row, "canceled");
+        store.run("UPDATE deployments SET status = 'FAILED' WHERE id = ? AND status = 'ACTIVE'", row.deployment_id);
+      });
     }
   }
 };
@@ -125,9 +139,39 @@ export const settleJobs = (greengrass: Greengrass): void => {
 const findJob = (greengrass: Greengrass, jobId: string): JobRow | undefined =>
   greengrass.store.get<JobRow>("SELECT * FROM deployment_jobs WHERE job_id = ?", jobId);
 
-const follow = (greengrass: Greengrass, change: JobExecutionChange): void => {
-  const row = findJob(greengrass, change.jobId);
-  if (row !== undefined) followExecution(greengrass, change, deployedOf(row));
+/** Notes how far an execution was taken in. @returns false for what is no newer than what was */
+const hear = (greengrass: Greengrass, execution: JobExecutionChange): boolean =>
+  greengrass.store.run(
+    `INSERT INTO heard_executions VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (job_id, thing) DO UPDATE SET number = ?3, version = ?4 WHERE (?3, ?4) > (number, version)`,
+    execution.jobId,
+    execution.thingName,
+    execution.executionNumber,
+    execution.versionNumber,
+  ) > 0;
+
+const follow = (greengrass: Greengrass, execution: JobExecutionChange): void => {
+  const row = findJob(greengrass, execution.jobId);
+  if (row === undefined) return;
+  change(greengrass, () => {
+    if (hear(greengrass, execution)) followExecution(greengrass, execution, deployedOf(row));
+  });
+};
+
+/** Takes in what things did with the job while nobody listened. */
+const catchUp = (greengrass: Greengrass, jobs: JobsPort, jobId: string): void => {
+  // The last execution of a job by a thing counts.
+  const executions = new Map(jobs.executions({ jobId }).map((execution) => [execution.thingName, execution]));
+  const heard = new Map(
+    greengrass.store
+      .all<HeardRow>("SELECT thing, number, version FROM heard_executions WHERE job_id = ?", jobId)
+      .map((row) => [row.thing, row]),
+  );
+  for (const execution of executions.values()) {
+    const { number = 0, version = 0 } = heard.get(execution.thingName) ?? {};
+    const ahead = execution.executionNumber - number || execution.versionNumber - version;
+    if (ahead > 0) follow(greengrass, execution);
+  }
 };
 
 /**
@@ -136,15 +180,18 @@ const follow = (greengrass: Greengrass, change: JobExecutionChange): void => {
  * https://docs.aws.amazon.com/greengrass/v2/developerguide/manage-deployments.html
  */
 const endDeployment = (greengrass: Greengrass, jobId: string, status: JobStatus): void => {
-  const row = findJob(greengrass, jobId);
-  if (row?.state !== "created" || status !== "CANCELED") return;
+  const row = status === "CANCELED" ? findJob(greengrass, jobId) : undefined;
+  if (row?.state !== "created") return;
   const { abortConfig } = configurationOf(row);
-  greengrass.store.run("UPDATE deployment_jobs SET state = 'canceled' WHERE job_id = ?", jobId);
-  greengrass.store.run(
-    "UPDATE deployments SET status = ? WHERE id = ? AND status = 'ACTIVE'",
-    abortConfig === undefined ? "CANCELED" : "FAILED",
-    row.deployment_id,
-  );
+  const { store } = greengrass;
+  store.transact(() => {
+    store.run("UPDATE deployment_jobs SET state = 'canceled' WHERE job_id = ?", jobId);
+    store.run(
+      "UPDATE deployments SET status = ? WHERE id = ? AND status = 'ACTIVE'",
+      abortConfig === undefined ? "CANCELED" : "FAILED",
+      row.deployment_id,
+    );
+  });
 };
 
 /**
@@ -153,20 +200,18 @@ const endDeployment = (greengrass: Greengrass, jobId: string, status: JobStatus)
  * @param active whether it is still to be listened
  */
 export const followJobs = (greengrass: Greengrass, active: () => boolean): void => {
-  const { jobs } = greengrass;
+  const { jobs, store } = greengrass;
   if (jobs === undefined) return;
   settleJobs(greengrass);
-  // The last execution of a job by a thing counts.
-  const executions = new Map(
-    jobs.executions({ namespaceId: NAMESPACE }).map((change) => [`${change.jobId} ${change.thingName}`, change]),
-  );
-  for (const change of executions.values()) {
-    const row = findJob(greengrass, change.jobId);
-    if (row === undefined) continue;
-    const known = findEffective(greengrass, change.thingName, row.deployment_id);
-    if (known?.status !== change.status) followExecution(greengrass, change, deployedOf(row));
+  // One job at a time: the executions of all jobs together may be more than the memory holds.
+  for (const { job_id } of store.all<{ job_id: string }>("SELECT job_id FROM deployment_jobs ORDER BY rowid"))
+    catchUp(greengrass, jobs, job_id);
+  const lasting = "SELECT job_id FROM deployment_jobs WHERE state = 'created' ORDER BY rowid";
+  for (const { job_id } of store.all<{ job_id: string }>(lasting)) {
+    const status = jobs.status(job_id);
+    if (status !== undefined) endDeployment(greengrass, job_id, status);
   }
-  jobs.onChange((change) => active() && follow(greengrass, change));
+  jobs.onChange((execution) => active() && follow(greengrass, execution));
   jobs.onJob(({ jobId, status }) => active() && endDeployment(greengrass, jobId, status));
 };
 

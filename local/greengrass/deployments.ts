@@ -14,6 +14,7 @@ import {
 } from "./deployment-documents.ts";
 import { recordThingDeployment, requestCancel, requestJob, settleJobs } from "./deployment-jobs.ts";
 import { conflict, invalidToken, notEmulated, notFound } from "./errors.ts";
+import { change } from "./outbox.ts";
 import type { Greengrass, GreengrassHandlers } from "./state.ts";
 import { dropTags, limitTags, tagsOf, writeTags } from "./tags.ts";
 
@@ -166,7 +167,7 @@ export const deploymentHandlers: GreengrassHandlers = {
     // Deployments to one thing are sent through its shadow, without a job.
     const jobId = thingOf(input.targetArn) === undefined ? randomUUID() : null;
     const answer = { deploymentId: revision.id, ...jobOf(greengrass, jobId) };
-    greengrass.store.transact(() => {
+    change(greengrass, () => {
       insertRevision(greengrass, input, revision, jobId);
       remember(greengrass, OPERATION, input.clientToken, request, answer);
     });
@@ -223,7 +224,7 @@ export const deploymentHandlers: GreengrassHandlers = {
         row.id,
         "DEPLOYMENT",
       );
-    greengrass.store.transact(() => stop(greengrass, row, "CANCELED"));
+    change(greengrass, () => stop(greengrass, row, "CANCELED"));
     settleJobs(greengrass);
     return { message: "SUCCESS" };
   },

@@ -67,7 +67,7 @@ export const findEffective = (greengrass: Greengrass, thing: string, id: string)
 
 const tell = (greengrass: Greengrass, row: EffectiveRow): void => {
   if (!TOLD.has(row.status)) return;
-  greengrass.publish({
+  greengrass.outbox.push({
     source: "aws.greengrass",
     "detail-type": "Greengrass V2 Effective Deployment Status Change",
     resources: [greengrass.arn(`coreDevices:${row.thing}`)],
@@ -85,7 +85,7 @@ const tell = (greengrass: Greengrass, row: EffectiveRow): void => {
 
 /**
  * Records where a device is with a deployment and, when the status is another than before, tells EventBridge. What the
- * outcome does not say stays as it was.
+ * outcome does not say stays as it was. Call it within `change`.
  *
  * @param at milliseconds
  */
@@ -161,7 +161,7 @@ export const outcomeOf = ({ statusDetails = {} }: Pick<JobExecutionChange, "stat
   };
 };
 
-/** Follows a job execution; one that was removed is no deployment of that device any more. */
+/** Follows a job execution within `change`; one that was removed is no deployment of that device any more. */
 export const followExecution = (greengrass: Greengrass, change: JobExecutionChange, deployed: Deployed): void => {
   if (change.status === "REMOVED") {
     greengrass.store.run(

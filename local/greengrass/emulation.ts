@@ -71,7 +71,7 @@ export const emulation: Emulation = {
     {
       of: "events",
       aws: "Best effort: may be lost, repeated, out of order.",
-      here: "Once and in order; a kill may lose those of components, and delay those of groups' deployments until the start.",
+      here: "Once and in order; a kill may lose those of what was stored last, and delay those of groups' deployments until the start.",
     },
     {
       of: "eventual consistency",

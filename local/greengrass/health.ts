@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ServiceEvent } from "../events.ts";
 import { findCoreDevice, type InstalledRow } from "./core-devices.ts";
 import { configurationArn, thingOf } from "./deployment-documents.ts";
 import type { DeploymentRow } from "./deployments.ts";
@@ -9,6 +10,7 @@ import {
   reasonOf,
   recordEffective,
 } from "./effective-deployments.ts";
+import { change } from "./outbox.ts";
 import type { Greengrass } from "./state.ts";
 
 const Component = z.object({
@@ -191,6 +193,26 @@ const storeOutcome = (greengrass: Greengrass, thing: string, message: HealthMess
     );
 };
 
+const componentsEvent = (
+  greengrass: Greengrass,
+  { thing, ggcVersion }: HealthMessage,
+  components: readonly Reported[],
+): ServiceEvent => ({
+  source: "aws.greengrass",
+  "detail-type": "Greengrass V2 Installed Component Status Change",
+  resources: [greengrass.arn(`coreDevices:${thing}`)],
+  detail: {
+    components: components.map((component) => ({
+      componentName: component.componentName,
+      componentVersion: component.version ?? ggcVersion,
+      root: component.isRoot,
+      lifecycleState: component.status,
+      lifecycleStatusCodes: component.statusDetails?.statusCodes ?? [],
+      lifecycleStateDetails: component.statusDetails?.statusReason ?? "",
+    })),
+  },
+});
+
 /**
  * Takes in what a core device says of itself. Its first message makes the thing a core device. COMPLETE takes the place
  * of what was known, PARTIAL changes it.
@@ -202,8 +224,8 @@ const storeOutcome = (greengrass: Greengrass, thing: string, message: HealthMess
 export const reportHealth = (greengrass: Greengrass, thing: string, document: unknown): boolean => {
   const message = HealthMessage.extend({ thing: z.literal(thing) }).parse(document);
   if (isStale(greengrass, thing, message)) return false;
-  const { store } = greengrass;
-  const tell = store.transact(() => {
+  change(greengrass, () => {
+    const { store } = greengrass;
     store.run(
       "INSERT OR REPLACE INTO core_devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       thing,
@@ -220,24 +242,8 @@ export const reportHealth = (greengrass: Greengrass, thing: string, document: un
     // What the message, or its chunks, did not name is not there any more.
     if (message.messageType === "COMPLETE" && chunkId === totalChunks)
       store.run("DELETE FROM installed_components WHERE thing = ? AND reported_at <> ?", thing, message.timestamp);
-    return reported;
+    storeOutcome(greengrass, thing, message);
+    if (reported.length > 0) greengrass.outbox.push(componentsEvent(greengrass, message, reported));
   });
-  storeOutcome(greengrass, thing, message);
-  if (tell.length > 0)
-    greengrass.publish({
-      source: "aws.greengrass",
-      "detail-type": "Greengrass V2 Installed Component Status Change",
-      resources: [greengrass.arn(`coreDevices:${thing}`)],
-      detail: {
-        components: tell.map((component) => ({
-          componentName: component.componentName,
-          componentVersion: component.version ?? message.ggcVersion,
-          root: component.isRoot,
-          lifecycleState: component.status,
-          lifecycleStatusCodes: component.statusDetails?.statusCodes ?? [],
-          lifecycleStateDetails: component.statusDetails?.statusReason ?? "",
-        })),
-      },
-    });
   return true;
 };

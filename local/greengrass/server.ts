@@ -104,6 +104,7 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
     presign: options.presign,
     refusesUnreadable: options.unreadableArtifacts === "refuse",
     inProgress: new Set(),
+    outbox: [],
     publish: (event) => options.publish?.(event),
     targetExists: (arn) => options.targetExists(arn),
     initiate: (arn) => artifacts.initiate(arn),

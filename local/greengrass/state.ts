@@ -24,7 +24,9 @@ export interface Greengrass {
   targetExists(arn: string): boolean;
   /** Reads the artifacts of a component version that was just requested, without waiting for the end. */
   initiate(arn: string): void;
-  /** Hands an event to EventBridge. */
+  /** What the transaction under way has to tell EventBridge once it is stored. */
+  readonly outbox: ServiceEvent[];
+  /** Hands an event to EventBridge at once: what a transaction has to tell goes into the outbox. */
   publish(event: ServiceEvent): void;
   /** The ARN of this account's resource: `arn:aws:greengrass:region:account:` before `resource`. */
   arn(resource: string): string;

@@ -43,6 +43,8 @@ export const jobsPort = (iot: Iot): JobsPort => ({
     if (job.status === "IN_PROGRESS") change(iot, () => cancelJob(iot, job, options));
   },
 
+  status: (jobId) => findJob(iot, jobId)?.status,
+
   executions: ({ jobId = null, thingName = null, namespaceId = null }) => {
     // One of the indexes must be of use: SQLite does not look through a parameter that may be null.
     const where = jobId !== null ? "job = ?1" : thingName !== null ? "thing = ?2" : "true";

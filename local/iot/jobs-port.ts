@@ -48,7 +48,7 @@ export interface NewJob {
 /**
  * AWS IoT Jobs for the other engines: Greengrass makes jobs of its deployments, and the devices' ports hand them out.
  * The listeners hear of a change after it is stored; what was stored when the process was killed is not told again, so
- * that a listener reads {@link JobsPort.executions} when it starts.
+ * that a listener reads {@link JobsPort.executions} and {@link JobsPort.status} when it starts.
  */
 export interface JobsPort {
   /**
@@ -62,6 +62,8 @@ export interface JobsPort {
     jobId: string,
     options?: { readonly force?: boolean; readonly comment?: string; readonly reasonCode?: string },
   ): void;
+  /** Undefined for a job that there is not, or not any more. */
+  status(jobId: string): JobStatus | undefined;
   /** Executions of a job, of a thing, of a namespace, in the order they were queued. */
   executions(query: {
     readonly jobId?: string;

@@ -80,6 +80,17 @@ describe("the port", () => {
     expect(jobs.executions({ namespaceId: NAMESPACE })).toHaveLength(4);
   });
 
+  test("says where a job is, until it is deleted", async () => {
+    const { jobs } = running.server;
+    expect(jobs.status("job")).toBeUndefined();
+    jobs.create(job("job"));
+    expect(jobs.status("job")).toBe("IN_PROGRESS");
+    jobs.cancel("job");
+    expect(jobs.status("job")).toBe("CANCELED");
+    await running.iot.deleteJob({ jobId: "job" });
+    expect(jobs.status("job")).toBeUndefined();
+  });
+
   test("refuses updates as the jobs topics do", async () => {
     const { jobs } = running.server;
     await members("one");
