@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
 import type { DeadLetter, DeadLetters } from "./dead-letters.ts";
+import { batchItemFailuresOf } from "./event-source-mapping/batches.ts";
 import { type Invoke, invokeSafely, type Log } from "./invoke.ts";
 
 const LOOK_EVERY_MS = 250;
@@ -13,7 +14,6 @@ const Body = z.looseObject({
   records: z.array(z.looseObject({})).optional(),
   requestPayload: z.unknown().optional(),
 });
-const Reported = z.looseObject({ batchItemFailures: z.array(z.unknown()).min(1) });
 const Failure = z.looseObject({ errorType: z.string(), errorMessage: z.string() });
 
 /** A message in short, for a list. */
@@ -48,9 +48,12 @@ const replay = async (letter: DeadLetter, invoke: Invoke): Promise<string | unde
     records === undefined ? requestPayload : { Records: records },
   );
   if ("functionError" in result) return `${result.functionError.errorType}: ${result.functionError.errorMessage}`;
-  const reported = Reported.safeParse(result.payload);
-  if (records === undefined || !reported.success) return undefined;
-  return `${functionName} reported ${reported.data.batchItemFailures.length} of ${records.length} records as failed`;
+  if (records === undefined) return undefined;
+  // Every mapping here reports failures by record: an answer that is no report fails the batch.
+  const failures = batchItemFailuresOf(result.payload);
+  if (failures === undefined) return `${functionName} answered no report of failed records`;
+  if (failures.length === 0) return undefined;
+  return `${functionName} reported ${failures.length} of ${records.length} records as failed`;
 };
 
 /**
@@ -64,7 +67,8 @@ export const startReplays = (options: { deadLetters: DeadLetters; invoke: Invoke
 
   const work = async () => {
     for (const letter of deadLetters.replays()) {
-      deadLetters.beginReplay(letter.messageId);
+      // Withdrawn or deleted while those before it were replayed.
+      if (!deadLetters.beginReplay(letter.messageId)) continue;
       const error = await replay(letter, invoke);
       if (signal.aborted) return;
       deadLetters.endReplay(letter.messageId, error);

@@ -21,16 +21,20 @@ export interface DeadLetters {
   put(queue: string, body: unknown): string;
   /** Messages in the order of arrival; of every queue if none is named. */
   list(queue?: string): DeadLetter[];
-  /** Deletes a message, once it was replayed or given up; false if there is none with that id. */
+  /** Deletes a message that is given up, and a request to replay it; false if there is none with that id. */
   remove(messageId: string): boolean;
-  /** Asks whoever runs the functions to replay a message: the running embedded cloud, or the next. */
+  /**
+   * Asks whoever runs the functions to replay a message: the running embedded cloud, or the next. A replay that was
+   * asked for already, or has begun, stays as it is.
+   */
   requestReplay(messageId: string): void;
   /** Takes the request back; false if the replay has begun. */
   withdrawReplay(messageId: string): boolean;
   replayOf(messageId: string): Replay | undefined;
   /** The messages whose replay was asked for and has no end yet, in the order of arrival. */
   replays(): DeadLetter[];
-  beginReplay(messageId: string): void;
+  /** Begins a replay, or takes one up that a killed process began; false if it was withdrawn or the message deleted. */
+  beginReplay(messageId: string): boolean;
   /** Ends a replay: the message goes if there is no error, and stays if there is. */
   endReplay(messageId: string, error?: string): void;
   /** Another number after each write of another process. */
@@ -64,14 +68,21 @@ export const openDeadLetters = (dir: string): DeadLetters => {
   const insert = database.prepare("INSERT INTO dead_letters (message_id, queue, sent_at, body) VALUES (?, ?, ?, ?)");
   const select = database.prepare("SELECT * FROM dead_letters WHERE ? IS NULL OR queue = ? ORDER BY position");
   const remove = database.prepare("DELETE FROM dead_letters WHERE message_id = ?");
-  const request = database.prepare("INSERT OR REPLACE INTO replays VALUES (?, 'requested', NULL)");
+  const request = database.prepare(
+    `INSERT INTO replays VALUES (?, 'requested', NULL)
+     ON CONFLICT (message_id) DO UPDATE SET state = 'requested', error = NULL WHERE state IN ('done', 'failed')`,
+  );
   const withdraw = database.prepare("DELETE FROM replays WHERE message_id = ? AND state = 'requested'");
   const find = database.prepare("SELECT * FROM replays WHERE message_id = ?");
   const open = database.prepare(
     `SELECT dead_letters.* FROM dead_letters JOIN replays USING (message_id)
      WHERE state IN ('requested', 'running') ORDER BY position`,
   );
-  const move = database.prepare("UPDATE replays SET state = ?, error = ? WHERE message_id = ?");
+  const begin = database.prepare(
+    `UPDATE replays SET state = 'running', error = NULL WHERE message_id = ? AND state IN ('requested', 'running')
+     AND EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.message_id = replays.message_id)`,
+  );
+  const end = database.prepare("UPDATE replays SET state = ?, error = ? WHERE message_id = ?");
   const version = database.prepare("PRAGMA data_version");
   return {
     put: (queue, body) => {
@@ -80,7 +91,11 @@ export const openDeadLetters = (dir: string): DeadLetters => {
       return messageId;
     },
     list: (queue) => select.all(queue ?? null, queue ?? null).map(toLetter),
-    remove: (messageId) => Number(remove.run(messageId).changes) > 0,
+    remove: (messageId) =>
+      inTransaction(database, () => {
+        withdraw.run(messageId);
+        return Number(remove.run(messageId).changes) > 0;
+      }),
     requestReplay: (messageId) => {
       request.run(messageId);
     },
@@ -90,13 +105,11 @@ export const openDeadLetters = (dir: string): DeadLetters => {
       return row === undefined ? undefined : ({ state: row.state, error: row.error } as Replay);
     },
     replays: () => open.all().map(toLetter),
-    beginReplay: (messageId) => {
-      move.run("running", null, messageId);
-    },
+    beginReplay: (messageId) => Number(begin.run(messageId).changes) > 0,
     endReplay: (messageId, error) =>
       inTransaction(database, () => {
         if (error === undefined) remove.run(messageId);
-        move.run(error === undefined ? "done" : "failed", error ?? null, messageId);
+        end.run(error === undefined ? "done" : "failed", error ?? null, messageId);
       }),
     version: () => Number(version.get()?.data_version),
     close: () => database.close(),

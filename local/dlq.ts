@@ -63,9 +63,10 @@ const replay = async (letters: DeadLetters, messageId: string, alive: () => bool
   const deadline = performance.now() + PICKED_UP_WITHIN_MS;
   for (;;) {
     const state = letters.replayOf(messageId);
-    if (state?.state === "done") return undefined;
-    if (state?.state === "failed") return state.error;
-    const late = state?.state === "requested" && performance.now() > deadline;
+    if (state === undefined) return "the request was withdrawn";
+    if (state.state === "done") return undefined;
+    if (state.state === "failed") return state.error;
+    const late = state.state === "requested" && performance.now() > deadline;
     if ((late || !alive()) && letters.withdrawReplay(messageId)) return "the embedded cloud does not take it up";
     if (!alive()) return "the embedded cloud stopped meanwhile: it replays the message when it starts again";
     await pause(LOOK_EVERY_MS);

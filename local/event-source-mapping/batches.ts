@@ -42,6 +42,18 @@ const BatchResponse = z.object({
 });
 
 /**
+ * The identifiers of the records that a function reports as failed: none for no answer at all, `undefined` for an answer
+ * that is malformed and fails the whole batch, as on AWS.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+ */
+export const batchItemFailuresOf = (payload: unknown): string[] | undefined => {
+  const response = BatchResponse.safeParse(payload ?? {});
+  return response.success
+    ? (response.data.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier)
+    : undefined;
+};
+
+/**
  * Where to go on in a batch: the index of the first record that is not done; its length when all are, and `undefined`
  * when the whole batch failed. A malformed response or an unknown identifier fails the batch, as on AWS.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
@@ -52,10 +64,10 @@ export const firstFailure = (
   reportBatchItemFailures: boolean,
 ): number | undefined => {
   if ("functionError" in result) return undefined;
-  if (!reportBatchItemFailures || result.payload === null || result.payload === undefined) return batch.length;
-  const response = BatchResponse.safeParse(result.payload);
-  if (!response.success) return undefined;
-  const indexes = (response.data.batchItemFailures ?? []).map(({ itemIdentifier }) =>
+  if (!reportBatchItemFailures) return batch.length;
+  const failures = batchItemFailuresOf(result.payload);
+  if (failures === undefined) return undefined;
+  const indexes = failures.map((itemIdentifier) =>
     batch.findIndex(({ event }) => event.dynamodb?.SequenceNumber === itemIdentifier),
   );
   if (indexes.includes(-1)) return undefined;

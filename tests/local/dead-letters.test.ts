@@ -156,7 +156,15 @@ describe("replaying", () => {
 
   test.each([
     { note: "fails again", result: { functionError: failed }, why: "Conflict: taken" },
-    { note: "reports a record", result: { payload: { batchItemFailures: [{}] } }, why: "1 of 2 records" },
+    {
+      note: "reports a record",
+      result: { payload: { batchItemFailures: [{ itemIdentifier: "1" }] } },
+      why: "1 of 2 records",
+    },
+    { note: "answers no report but text", result: { payload: "ok" }, why: "no report" },
+    { note: "answers no report but a list", result: { payload: [] }, why: "no report" },
+    { note: "reports no list", result: { payload: { batchItemFailures: "x" } }, why: "no report" },
+    { note: "reports a record without its number", result: { payload: { batchItemFailures: [{}] } }, why: "no report" },
   ])("keeps what $note, and says why", async ({ result, why }) => {
     answer = () => result;
     await startCloud();
@@ -169,6 +177,61 @@ describe("replaying", () => {
     answer = () => ({ payload: { batchItemFailures: [] } });
     expect(await dlq("replay", id)).toMatchObject({ code: 0 });
     expect(ids()).toEqual([]);
+  });
+
+  test("takes any answer to an event for success", async () => {
+    answer = () => ({ payload: "ok" });
+    await startCloud();
+    expect(await dlq("replay", eventLetter())).toMatchObject({ code: 0 });
+    expect(ids()).toEqual([]);
+  });
+
+  test("leaves alone what is withdrawn or deleted before its turn comes", async () => {
+    const [first, withdrawn, deleted, last] = [streamLetter(), streamLetter(), streamLetter(), eventLetter()];
+    answer = () => {
+      if (calls.length > 1) return { payload: null };
+      deadLetters.withdrawReplay(withdrawn);
+      deadLetters.remove(deleted);
+      return { payload: null };
+    };
+    for (const id of [first, withdrawn, deleted, last]) deadLetters.requestReplay(id);
+    await startCloud();
+    await until(() => deadLetters.replayOf(last)?.state === "done", { what: "the last replay" });
+
+    expect(calls.map(({ functionName }) => functionName)).toEqual(["work", "hear"]);
+    expect(ids()).toEqual([withdrawn]);
+    expect(deadLetters.replayOf(withdrawn)).toBeUndefined();
+    expect(deadLetters.replayOf(deleted)).toBeUndefined();
+  });
+
+  test("begins only what is asked for and there, one that a killed process left behind as well", () => {
+    const id = streamLetter();
+    expect(deadLetters.beginReplay(id)).toBe(false);
+    deadLetters.requestReplay(id);
+    expect([deadLetters.beginReplay(id), deadLetters.beginReplay(id)]).toEqual([true, true]);
+    deadLetters.remove(id);
+    expect(deadLetters.beginReplay(id)).toBe(false);
+  });
+
+  test("goes on when it is asked for again, and begins anew once it has failed", () => {
+    const id = streamLetter();
+    deadLetters.requestReplay(id);
+    deadLetters.beginReplay(id);
+    deadLetters.requestReplay(id);
+    expect(deadLetters.replayOf(id)).toMatchObject({ state: "running" });
+    expect(deadLetters.withdrawReplay(id)).toBe(false);
+    deadLetters.endReplay(id, "no");
+    deadLetters.requestReplay(id);
+    expect(deadLetters.replayOf(id)).toEqual({ state: "requested", error: null });
+  });
+
+  test("ends for who waits when another one takes the request back", async () => {
+    await writeFile(join(dir, "endpoints.json"), JSON.stringify({ pid: process.pid }));
+    const id = streamLetter();
+    const waiting = dlq("replay", id);
+    await until(() => deadLetters.withdrawReplay(id), { what: "the request" });
+
+    expect(await waiting).toMatchObject({ code: 1, out: `${id} kept: the request was withdrawn\n` });
   });
 
   test("keeps what cannot be replayed", async () => {
