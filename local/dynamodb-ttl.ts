@@ -77,9 +77,9 @@ const expiryOf = (attribute: string): string =>
  */
 export const startTimeToLive = (options: TimeToLiveOptions): TimeToLive => {
   const { log, now = Date.now, everyMs = SWEEP_EVERY_MS } = options;
-  const database = new DatabaseSync(options.file);
   // The engine writes to the same file; whoever comes second waits.
-  database.exec("PRAGMA busy_timeout = 1000; PRAGMA synchronous = NORMAL");
+  const database = new DatabaseSync(options.file, { timeout: 1_000 });
+  database.exec("PRAGMA synchronous = NORMAL");
   const declared = database.prepare("SELECT * FROM _tables WHERE ttl_enabled = 1 AND vector_index_definitions IS NULL");
   const addRecord = database.prepare(
     `INSERT INTO _stream_records

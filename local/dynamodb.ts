@@ -55,10 +55,9 @@ const READY_WITHIN_MS = 5_000;
  * An index on what it looks for makes that constant. (Old records are trimmed by the event source mappings as well.)
  */
 const indexStreamRecords = (file: string): void => {
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 5_000 });
   try {
-    database.exec(`PRAGMA busy_timeout = 5000;
-      CREATE INDEX IF NOT EXISTS slipway_stream_position
+    database.exec(`CREATE INDEX IF NOT EXISTS slipway_stream_position
       ON _stream_records (table_name, CAST(sequence_number AS INTEGER))`);
   } finally {
     database.close();

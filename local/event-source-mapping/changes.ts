@@ -26,7 +26,8 @@ const LOOK_FOR_MS = 1_000;
  * @see https://www.sqlite.org/pragma.html#pragma_data_version
  */
 export const watchChanges = (file: string): Changes => {
-  const database = new DatabaseSync(file, { readOnly: true });
+  // The engine may hold its file for a moment, as when it starts; reading would give up at once.
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 1_000 });
   const select = database.prepare("PRAGMA data_version");
   const version = () => Number(select.get()?.data_version);
   const waiting = new Set<() => void>();

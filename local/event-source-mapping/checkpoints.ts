@@ -33,10 +33,9 @@ export type Checkpoints = ReturnType<typeof openCheckpoints>;
  * start again. Answers how many were deleted.
  */
 export const trimStream = (file: string, table: string, checkpoint: bigint): number => {
-  const database = new DatabaseSync(file);
+  // The engine writes to the same file; whoever comes second waits.
+  const database = new DatabaseSync(file, { timeout: 1_000 });
   try {
-    // The engine writes to the same file; whoever comes second waits.
-    database.exec("PRAGMA busy_timeout = 1000");
     const { changes } = database
       .prepare(
         `DELETE FROM _stream_records WHERE table_name = :table AND CAST(sequence_number AS INTEGER) <= :checkpoint
