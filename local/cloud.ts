@@ -291,6 +291,7 @@ const start = async (
       publish: events.publish,
     }),
   );
+  later(faults); // before what waits for calls under way, after Step Functions, which would store them as failed
   const s3 = later(asClosable(new S3Client({ ...clientOf(url("s3")), requestChecksumCalculation: "WHEN_REQUIRED" })));
   const throttling = options.throttling ? "aws" : "off";
   const iot = later(

@@ -79,8 +79,8 @@ export class InjectedError extends Error {
 
 /** The engine has to reset the connection and to answer nothing. */
 export class ConnectionReset extends Error {
-  constructor() {
-    super("the connection is reset: asked for by the test mode");
+  constructor(options?: ErrorOptions) {
+    super("the connection is reset: asked for by the test mode", options);
     this.name = "ConnectionReset";
   }
 }
@@ -120,13 +120,18 @@ export class Faults {
   #seed: number;
   readonly #calls = new Map<string, number>();
 
-  readonly #pause: (milliseconds: number) => Promise<unknown>;
+  readonly #closing = new AbortController();
+  readonly #pause: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
 
   /**
    * @param seed the same one gives the n-th call of an operation the same faults
-   * @param wait what a latency waits by
+   * @param wait what a latency waits by; rejects when the signal aborts
    */
-  constructor(seed = 1, wait: (milliseconds: number) => Promise<unknown> = pause) {
+  constructor(
+    seed = 1,
+    wait: (milliseconds: number, signal: AbortSignal) => Promise<unknown> = (milliseconds, signal) =>
+      pause(milliseconds, undefined, { signal }),
+  ) {
     this.#seed = seed;
     this.#pause = wait;
   }
@@ -154,14 +159,23 @@ export class Faults {
     this.#calls.clear();
   }
 
-  #strikes(operation: string): Fault[] {
+  /** Ends all latencies, those of later calls too: such a call does nothing, and its connection is reset. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /** The faults that this call meets, and no others: those are counted, and used up when they were armed for so many. */
+  #strikes(operation: string, repeatable: boolean): Fault[] {
     const count = this.#calls.get(operation) ?? 0;
     this.#calls.set(operation, count + 1);
-    const struck = this.#armed.filter(
+    const picked = this.#armed.filter(
       ({ fault, number }) =>
         matches(fault.operation, operation) &&
+        (repeatable || fault.kind !== "duplicate") &&
         (fault.probability === undefined || draw(this.#seed, operation, number, count) < fault.probability),
     );
+    const first = picked.find(({ fault }) => fault.kind !== "latency");
+    const struck = picked.filter((armed) => armed === first || armed.fault.kind === "latency");
     for (const armed of struck) armed.struck += 1;
     this.#armed = this.#armed.filter(({ fault, struck: times }) => fault.times === undefined || times < fault.times);
     return struck.map(({ fault }) => fault);
@@ -177,9 +191,13 @@ export class Faults {
    */
   async perform<T>(operation: string, act: () => T | Promise<T>, repeatable = true): Promise<T> {
     if (this.#armed.length === 0) return act();
-    const struck = this.#strikes(operation).filter(({ kind }) => repeatable || kind !== "duplicate");
+    const struck = this.#strikes(operation, repeatable);
     const delay = struck.reduce((sum, fault) => sum + (fault.kind === "latency" ? fault.milliseconds : 0), 0);
-    if (delay > 0) await this.#pause(delay);
+    if (delay > 0) {
+      await this.#pause(delay, this.#closing.signal).catch((cause: unknown) => {
+        throw new ConnectionReset({ cause });
+      });
+    }
     const fault = struck.find(({ kind }) => kind !== "latency");
     if (fault === undefined) return act();
     switch (fault.kind) {
@@ -191,16 +209,20 @@ export class Faults {
       case "reset":
         throw new ConnectionReset();
       case "lost-answer":
-        await act();
+        await unseen(act);
         throw new ConnectionReset();
-      default: {
-        // The first delivery's failure is nobody's to see, as when a client has given up waiting for it.
-        await Promise.allSettled([(async () => act())()]);
+      default:
+        // As when a client has given up waiting for the first delivery.
+        await unseen(act);
         return act();
-      }
     }
   }
 }
+
+/** Does `act`, whose answer or failure is nobody's to see. */
+const unseen = async (act: () => unknown): Promise<void> => {
+  await Promise.allSettled([(async () => act())()]);
+};
 
 const wordsOf = (operation: string) => {
   const words = WORDS[operation.slice(0, operation.indexOf(":"))];

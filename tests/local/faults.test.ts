@@ -145,6 +145,50 @@ describe("which calls a fault strikes", () => {
     expect(await effects({ kind: "duplicate", operation }, false)).toEqual([1, 1]);
   });
 
+  test("a call uses up only what strikes it: all latencies, and of the others the first that can", async () => {
+    const faults = new Faults(1, async () => undefined);
+    const struckTimes = () => faults.armed().map(({ fault, struck }) => [fault.kind, struck]);
+    const operation = "iot:CreateThing";
+    faults.arm({ kind: "duplicate", operation, times: 1 });
+    faults.arm({ kind: "reset", operation, times: 1 });
+    faults.arm({ kind: "latency", operation, milliseconds: 5, times: 2 });
+    faults.arm(throttled(operation, { times: 1 }));
+    expect(await outcome(faults.perform(operation, () => 1, false))).toBe("ConnectionReset");
+    expect(struckTimes()).toEqual([
+      ["duplicate", 0],
+      ["latency", 1],
+      ["throttling", 0],
+    ]);
+    expect(await outcome(faults.perform(operation, () => 1, false))).toBe("ThrottlingException");
+    expect(await outcome(faults.perform(operation, () => 1, false))).toBe(1);
+    expect(struckTimes()).toEqual([["duplicate", 0]]);
+  });
+
+  test("a lost answer is lost also when it was an error", async () => {
+    const faults = new Faults();
+    faults.arm({ kind: "lost-answer", operation: "*" });
+    const fails = () => {
+      throw new RangeError("refused");
+    };
+    expect(await outcome(faults.perform("iot:CreateThing", fails))).toBe("ConnectionReset");
+    expect(await outcome(faults.perform("iot:CreateThing", async () => fails()))).toBe("ConnectionReset");
+  });
+
+  test("who waits for a latency is reset when all is closed, and so is who comes after", async () => {
+    const faults = new Faults();
+    faults.arm({ kind: "latency", operation: "*", milliseconds: 600_000 });
+    let done = 0;
+    const act = () => {
+      done += 1;
+      return done;
+    };
+    const waiting = outcome(faults.perform("iot:CreateThing", act));
+    faults.close();
+    expect(await waiting).toBe("ConnectionReset");
+    expect(await outcome(faults.perform("iot:CreateThing", act))).toBe("ConnectionReset");
+    expect(done).toBe(0);
+  });
+
   test("a duplicate answers with its second run, also when the first one fails", async () => {
     const faults = new Faults();
     faults.arm({ kind: "duplicate", operation: "*" });
