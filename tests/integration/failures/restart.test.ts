@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ApiClient, apiClient, type IntentBody } from "../../../local/api-client.ts";
 import { type RunningCloud, runCloud } from "../../../local/child.ts";
@@ -91,6 +92,22 @@ describe("stopped with Ctrl-C and started again on the same data", () => {
     expect(after.headers.get("etag")).toBe(before.headers.get("etag"));
     expect(Buffer.from(await after.arrayBuffer())).toEqual(Buffer.from(await before.arrayBuffer()));
     await old.done("DELETE", "/v1/workspaces/lasting/nodes/one");
+  });
+});
+
+describe("stopped with Ctrl-C while a call waits for an injected latency", () => {
+  test("does not wait for it", async () => {
+    const { cloud } = await start();
+    const { region, s3: endpoint, accessKeyId, secretAccessKey } = cloud.endpoints;
+    const control = controlOf(cloud.endpoints);
+    await control.fault({ kind: "latency", operation: "s3:ListBuckets", milliseconds: 600_000 });
+    const s3 = new S3Client({ region, endpoint, credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 });
+    const call = s3.send(new ListBucketsCommand({})).catch((error: Error) => error.message);
+    await until(async () => (await control.faults()).some(({ struck }) => struck === 1), { what: "the latency" });
+
+    expect(await cloud.stop()).toBe(0);
+    expect(await call).toMatch(/ECONNRESET|socket hang up/);
+    s3.destroy();
   });
 });
 
