@@ -30,14 +30,26 @@ let goOn: (() => void) | undefined;
 port.on("message", () => goOn?.());
 const say = (message: WorkerMessage) => port.postMessage(message);
 
-process.on("unhandledRejection", (reason) => {
-  say({ kind: "error", error: unhandled(reason) });
-  process.exit(128);
-});
-process.on("uncaughtException", (error) => {
-  say({ kind: "error", error: thrown(error) });
-  process.exit(129);
-});
+/** Resolves when the other side has all that was written to a standard stream. */
+const flushed = (stream: Writable) => new Promise<void>((resolve) => stream.write("", () => resolve()));
+const saidBehindAll = async (message: WorkerMessage): Promise<void> => {
+  // Who hears the outcome ends this thread, and what still waits in it is lost.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  say(message);
+};
+let ended: Promise<void> | undefined;
+/** Says the outcome, the first one alone, behind all that was printed. */
+const end = (message: WorkerMessage): Promise<void> => {
+  ended ??= saidBehindAll(message);
+  return ended;
+};
+const crash = async (error: LambdaError, code: number): Promise<void> => {
+  await end({ kind: "error", error });
+  process.exit(code);
+};
+
+process.on("unhandledRejection", (reason) => void crash(unhandled(reason), 128));
+process.on("uncaughtException", (error) => void crash(thrown(error), 129));
 
 /** Hands each piece over and waits until there is room for the next. */
 const responseStream = (): Writable => {
@@ -59,12 +71,12 @@ try {
     const stream = responseStream();
     await (handler as StreamingHandler)(JSON.parse(event), stream, context);
     await new Promise<void>((resolve) => (stream.writableFinished ? resolve() : stream.end(resolve)));
-    say({ kind: "end" });
+    await end({ kind: "end" });
   } else {
     const answer = await (handler as Handler)(JSON.parse(event), context);
-    say({ kind: "answer", json: JSON.stringify(answer ?? null) });
+    await end({ kind: "answer", json: JSON.stringify(answer ?? null) });
   }
 } catch (error) {
-  say({ kind: "error", error: thrown(error) });
+  await end({ kind: "error", error: thrown(error) });
 }
 port.close();

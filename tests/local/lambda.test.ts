@@ -57,6 +57,13 @@ describe.each([{ cold: false }, { cold: true }])("cold: $cold", ({ cold }) => {
   };
   const printed = (text: string) =>
     until(() => readFileSync(join(dir, "functions.jsonl"), "utf8").includes(text), { what: `${text} in the log` });
+  /** The lines that are not in the log when all is closed. */
+  const lostOf = async (lines: readonly string[]): Promise<string[]> => {
+    await lambda.close();
+    lambda = start();
+    const log = readFileSync(join(dir, "functions.jsonl"), "utf8");
+    return lines.filter((line) => !log.includes(`${line}\n`));
+  };
   const readAll = async (body: AsyncIterable<Uint8Array>): Promise<string> => {
     let read = "";
     for await (const chunk of body) read += Buffer.from(chunk).toString().replaceAll(".", "");
@@ -154,9 +161,24 @@ describe.each([{ cold: false }, { cold: true }])("cold: $cold", ({ cold }) => {
     });
 
     test("prints to the functions' log and not to the terminal", async () => {
-      await tell("first", { print: "a line of its own" });
+      await tell("first", { print: ["a line of its own"] });
       await printed("a line of its own");
     });
+
+    test.each(["succeeds", "fails"])("that %s has all that it printed in the log", async (how) => {
+      const print = Array.from({ length: 20 }, (_, i) => `line ${i} of one that ${how}`);
+      await tell("first", { print, ...(how === "fails" && { fail: "Told" }) });
+      expect(await lostOf(print)).toEqual([]);
+    });
+
+    test.each(["rejection", "exception", "exit"])(
+      "that ends its process (%s) has all that it printed in the log",
+      async (how) => {
+        const print = Array.from({ length: 20 }, (_, i) => `line ${i} before the ${how}`);
+        await tell("misbehaves", { how, print });
+        expect(await lostOf(print)).toEqual([]);
+      },
+    );
 
     test("fails by an injected fault as often as was asked for", async () => {
       faults.arm({ kind: "error", operation: "lambda:second", code: "Busy", status: 500, times: 1 });

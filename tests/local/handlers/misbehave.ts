@@ -1,5 +1,6 @@
 /** A function that does what no function should. */
-export const handler = async ({ how }: { how: string }): Promise<string> => {
+export const handler = async ({ how, print = [] }: { how: string; print?: readonly string[] }): Promise<string> => {
+  for (const line of print) process.stdout.write(`${line}\n`);
   const never = new Promise<string>(() => undefined);
   switch (how) {
     case "rejection":

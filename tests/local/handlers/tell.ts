@@ -6,13 +6,14 @@ interface Event {
   readonly fail?: string;
   readonly hang?: boolean;
   readonly give?: number;
-  readonly print?: string;
+  /** Lines, each written by itself: to the standard output and the standard error in turn. */
+  readonly print?: readonly string[];
 }
 
 /** A function that does what its event says. */
 export const handler = async (event: Event): Promise<unknown> => {
   await pause(1);
-  if (event.print !== undefined) process.stdout.write(`${event.print}\n`);
+  for (const [i, line] of (event.print ?? []).entries()) process[i % 2 === 0 ? "stdout" : "stderr"].write(`${line}\n`);
   if (event.hang) await new Promise(() => undefined);
   if (event.give !== undefined) return "x".repeat(event.give);
   if (event.fail !== undefined) throw Object.assign(new Error("failed"), { name: event.fail });
