@@ -1,29 +1,30 @@
-import { mkdirSync, rmSync, statSync } from "node:fs";
-import { build } from "esbuild";
-import { functions } from "../functions/declared.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Budget, kb, overBudget, recorded } from "./budget.ts";
+import { bundle } from "./bundle.ts";
+import { BUNDLES } from "./bundle-directory.ts";
 
-/** `npm run build`: every declared function as Lambda gets it, bundled and minified, below `dist/`. Prints the sizes. */
-const out = "dist";
-rmSync(out, { recursive: true, force: true });
-mkdirSync(out);
-const modules = [...new Set(Object.values(functions).map(({ module }) => module))];
-await build({
-  entryPoints: modules.map((module) => ({ in: `${module}.ts`, out: module.replace("functions/", "") })),
-  outdir: out,
-  outExtension: { ".js": ".mjs" },
-  bundle: true,
-  minify: true,
-  sourcemap: true,
-  platform: "node",
-  target: "node24",
-  format: "esm",
-  // Module entries first: they shake better, and bundles are a third smaller.
-  mainFields: ["module", "main"],
-  // What is left of CommonJS in the bundles calls require for Node's own modules.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  logLevel: "warning",
-});
-for (const module of modules) {
-  const file = `${out}/${module.replace("functions/", "")}.mjs`;
-  process.stdout.write(`${(statSync(file).size / 1_024).toFixed(0).padStart(6)} KB  ${module}\n`);
+/**
+ * `npm run build [-- --record]`: every declared function as Lambda gets it, in a folder of its own below `dist/`. Prints
+ * the sizes, and fails when one is over the budget of `bundles.json`; `--record` makes the sizes of now the budget.
+ */
+const { values } = parseArgs({ options: { record: { type: "boolean", default: false } } });
+const dist = join(import.meta.dirname, "..", BUNDLES);
+const file = join(import.meta.dirname, "bundles.json");
+
+// Nothing is deleted: what is left of another build is in no function's folder.
+mkdirSync(dist, { recursive: true });
+const measured = Object.fromEntries(Object.entries(await bundle(dist)).map(([name, { bytes }]) => [name, bytes]));
+for (const [name, bytes] of Object.entries(measured)) {
+  process.stdout.write(`${kb(bytes).padStart(9)}  ${name}\n`);
 }
+
+let budget = JSON.parse(readFileSync(file, "utf8")) as Budget;
+if (values.record) {
+  budget = recorded(budget, measured);
+  writeFileSync(file, `${JSON.stringify(budget, null, 2)}\n`);
+}
+const problems = overBudget(budget, measured);
+for (const problem of problems) process.stderr.write(`over budget: ${problem}\n`);
+if (problems.length > 0) process.exitCode = 1;
