@@ -3,14 +3,13 @@ import { resolve } from "node:path";
 import { type FunctionDeclaration, functions } from "../functions/declared.ts";
 import { functionRoles } from "../functions/roles.ts";
 import type { EnvironmentName } from "../shared/env.ts";
+import { bundleDirectory, ENTRY } from "./bundle-directory.ts";
 import { logGroup } from "./encryption.ts";
 import { makeRole } from "./roles.ts";
 import type { Stage } from "./stage.ts";
 
 /** Every function by its declared name. */
 export type Functions = Readonly<Record<string, aws.lambda.Function>>;
-
-const bundleDirectory = (name: string): string => `dist/${name}`;
 
 /** A declared function. @throws Error when there is none of that name */
 export const functionNamed = (functions: Functions, name: string): aws.lambda.Function => {
@@ -51,7 +50,7 @@ export const makeFunctions = (stage: Stage, key: aws.kms.Key): Functions => {
         role: role.arn,
         runtime: "nodejs24.x",
         architectures: ["arm64"],
-        handler: "index.handler",
+        handler: ENTRY,
         code: new $util.asset.FileArchive(resolve(bundleDirectory(name))),
         memorySize: declared.memoryMb,
         timeout: declared.timeoutSeconds,
