@@ -89,6 +89,6 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     environment: ["STAGE", "OTA_TABLE", "OTA_BUCKET", "OTA_DEFAULT_WORKSPACE"],
     timeoutSeconds: 300,
     memoryMb: 512,
-    permissions: ["ota:GetItem", "ota:Query", "ota-object:Get"],
+    permissions: ["ota:GetItem", "ota:Query", "ota-object:Find"],
   },
 };

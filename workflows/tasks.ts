@@ -117,7 +117,7 @@ export const tasks = {
   "delete-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:DeleteThing"),
   "forget-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
-  "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "artifact:Get"),
+  "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "artifact:Find"),
   "create-component-version": quick(
     ["CONTROL_TABLE", "ACCOUNT_ID"],
     "control:Query",
@@ -154,8 +154,8 @@ export const tasks = {
   "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:Query"),
   "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
 
-  "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Get"),
-  "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Get", "ota-object:Put"),
+  "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
+  "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Find", "ota-object:Put"),
   "compress-release": patient(
     ["OTA_TABLE", "OTA_BUCKET"],
     "ota:GetItem",

@@ -161,8 +161,8 @@ const prefixed = <const P extends string, const T extends Record<string, readonl
 
 /**
  * What code of ours may ask of AWS, named after the operation that it calls, with the IAM actions that AWS checks for it.
- * Without `s3:ListBucket` an absent object is a 403 and not a 404, which is why reading needs it as well
- * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+ * S3 tells only who may list a bucket that an object is absent; everyone else is refused. `Find` is for code that must
+ * know, `Get` for what is there (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
  */
 export const permissions = {
   ...prefixed("control", onTable("controlTable")),
@@ -187,7 +187,7 @@ export const permissions = {
     Delete: [["s3:DeleteBucket", "artifactBuckets"]],
   }),
   ...prefixed("artifact", {
-    Get: [
+    Find: [
       ["s3:GetObject", "artifacts"],
       ["s3:ListBucket", "artifactBuckets"],
     ],
@@ -195,10 +195,11 @@ export const permissions = {
     Delete: [["s3:DeleteObject", "artifacts"]],
   }),
   ...prefixed("ota-object", {
-    Get: [
+    Find: [
       ["s3:GetObject", "otaObjects"],
       ["s3:ListBucket", "otaBucket"],
     ],
+    Get: [["s3:GetObject", "otaObjects"]],
     Put: [["s3:PutObject", "otaObjects"]],
     AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
     Delete: [["s3:DeleteObject", "otaObjects"]],

@@ -380,7 +380,7 @@ export const routes = {
     status: 201,
     answer: CreatedFile,
     problems: ["version-immutable"],
-    permissions: ["control:ConditionCheckItem", "artifact:Get", "artifact:Put", "artifact:Delete"],
+    permissions: ["control:ConditionCheckItem", "artifact:Find", "artifact:Put", "artifact:Delete"],
   }),
   listComponentFiles: route({
     method: "GET",

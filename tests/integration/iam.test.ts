@@ -38,15 +38,50 @@ describe("without the statement, something that the product does is refused:", (
   });
 });
 
+/** Actions that the walk does without, by role and statement: what for they are there, and where that is tested. */
+const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason: string])[] = [
+  [/./, /^Traces |^LogDelivery /, "not emulated"],
+  [/./, /^Logs logs:CreateLogStream$/, "Lambda's log streams are not emulated"],
+  [
+    /^local-api-(create|update|delete|publish)-/,
+    /^ControlTable dynamodb:(Get|Put|Update|Delete)Item$/,
+    "an Idempotency-Key is claimed, taken over, answered and given up: api/idempotency.test.ts",
+  ],
+  [/^local-create-bucket$/, /^ControlTable dynamodb:UpdateItem$/, "another name where the bucket's is taken"],
+  [/^local-create-device-policy$/, /^DevicePolicies iot:GetPolicy$/, "whether a policy that is there is the same"],
+  [/^local-finish-(workspace|node-group|node|deployment)$/, /^ControlTable dynamodb:GetItem$/, "a repeated step"],
+  [
+    /^local-(create|describe)-component-version$/,
+    /^ComponentVersions greengrass:(Describe|Delete)Component$/,
+    "what a failed publication left: components.test.ts",
+  ],
+  [/^local-compress-release$/, /^OtaObjects s3:AbortMultipartUpload$/, "what an upload that fails has sent so far"],
+];
+
+test("no action is in a policy for nothing", () => {
+  const idle = roles.flatMap(({ name, policy }) =>
+    policy.Statement.flatMap((statement) =>
+      statement.Action.filter((action) => {
+        const less = { ...statement, Action: statement.Action.filter((one) => one !== action) };
+        const rest = { ...policy, Statement: policy.Statement.map((one) => (one === statement ? less : one)) };
+        return !decisions.some(({ role, ...request }) => role === name && !isAllowed(rest, request));
+      }).map((action) => ({ name, action: `${statement.Sid} ${action}` })),
+    ),
+  );
+  const explains = ([role, actions]: (typeof BESIDE_THE_WALK)[number], { name, action }: (typeof idle)[number]) =>
+    role.test(name) && actions.test(action);
+  expect(idle.filter((one) => !BESIDE_THE_WALK.some((row) => explains(row, one)))).toEqual([]);
+  expect(BESIDE_THE_WALK.filter((row) => !idle.some((one) => explains(row, one)))).toEqual([]);
+});
+
 test.each([
-  ["local-create-thing/Things", "iot:CreateThing"],
-  ["local-api-create-workspace/OtaTable", "dynamodb:PutItem"],
-  ["local-workspace-create-workflow/Tasks", "lambda:InvokeFunction"],
-])("the walk itself stops without %s", async (statement, action) => {
+  "local-create-thing/Things",
+  "local-api-create-workspace/OtaTable",
+  "local-workspace-create-workflow/Tasks",
+])("the walk itself stops without %s", async (statement) => {
   const lacking = await startTestCloud(["--test-mode", "--retry-scale", "0.02", "--without-statement", statement]);
   try {
     await expect(walk(lacking)).rejects.toThrow();
-    expect((await controlOf(lacking.endpoints).decisions()).map((decision) => decision.action)).not.toContain(action);
   } finally {
     await lacking.remove();
   }

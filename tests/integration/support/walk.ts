@@ -1,3 +1,4 @@
+import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
@@ -66,7 +67,8 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
   await expecting(404, api.call("GET", "/v1/nowhere"));
 };
 
-const anonymousDevices = async (api: ApiClient, workspace: string, ota: string): Promise<void> => {
+const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
   await api.done("POST", `${workspace}/releases/${release}/publish`);
   await expecting(200, api.call("GET", `${workspace}/releases`));
@@ -76,6 +78,12 @@ const anonymousDevices = async (api: ApiClient, workspace: string, ota: string):
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  const stored = Object.values(await cloud.items()).find((item) => item.id === release);
+  await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
+  // Another header, or it would be the answer in the cache.
+  const headers = { "if-none-match": `"${"0".repeat(32)}"` };
+  const lacking = await fetch(`${ota}/walk/package?cpuArch=walk&payloadType=fullPayload`, { headers });
+  if (lacking.status !== 503) throw new Error(`without the segment: ${lacking.status}, ${await lacking.text()}`);
   await api.done("DELETE", `${workspace}/releases/${release}`);
 };
 
@@ -113,6 +121,12 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   };
 
   await endsFailed(await accepted("POST", `${workspace}/releases/${await aRelease("os_missing")}/publish`));
+  const versions = `${workspace}/components/com.example.Walk/versions`;
+  const recipe = { run: "sh {artifact}" };
+  await expecting(201, api.call("POST", versions, { body: { version: "2.0.0", recipe } }));
+  const missing = { path: "dist/run.sh", size: 4, sha256: sha256("true") };
+  await expecting(201, api.call("POST", `${versions}/2.0.0/files`, { body: missing }));
+  await endsFailed(await accepted("POST", `${versions}/2.0.0/publish`));
 
   for (const task of ["create-thing", "hash-release"]) await control.arm(`lambda:local-${task}`, "Busy", 500);
   const heard = [
@@ -138,15 +152,34 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   sfn.destroy();
 };
 
-const takeDown = async (api: ApiClient, workspace: string): Promise<void> => {
+/** Deletes the workspace while its bucket gets a file before it is emptied, and one behind that. */
+const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const { bucket } = (await expecting(200, api.call<{ bucket: string }>("GET", workspace))).body;
+  const upload = (Key: string) => cloud.s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: Key }));
+  const control = controlOf(cloud.endpoints);
+  await upload("before");
+  await control.arm("lambda:local-delete-bucket", "Busy", 500);
+  const { body } = await expecting(202, api.call<IntentBody>("DELETE", workspace));
+  await until(async () => (await control.faults()).some(({ struck }) => struck > 0), {
+    what: "the bucket to be empty",
+  });
+  await upload("behind");
+  await control.disarm();
+  const { status, problem } = await api.ended(body.id);
+  if (status !== "succeeded") throw new Error(`the deletion ${status}: ${JSON.stringify(problem)}`);
+};
+
+const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/1.0.0`);
+  for (const version of ["1.0.0", "2.0.0"]) {
+    await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
+  }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
   for (const name of ["n1", "stopped", "unheard"]) await api.done("DELETE", `${workspace}/nodes/${name}`);
   for (const name of ["one", "two"]) await api.done("DELETE", `${workspace}/node-groups/${name}`);
   const { body } = await expecting(200, api.call<{ items: { id: string }[] }>("GET", `${workspace}/releases`));
   for (const { id } of body.items) await api.done("DELETE", `${workspace}/releases/${id}`);
-  await api.done("DELETE", workspace);
+  await deleteWhileUploadsCome(cloud, api, workspace);
 };
 
 /** Everything that the product does, once: each operation of the API, each workflow, each way of failing. */
@@ -155,7 +188,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
   await managedDevices(api, workspace);
-  await anonymousDevices(api, workspace, cloud.endpoints.ota);
+  await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);
-  await takeDown(api, workspace);
+  await takeDown(cloud, api, workspace);
 };
