@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
+import { benchBundles } from "./bundles.ts";
 import { benchGreengrass } from "./greengrass.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
@@ -39,6 +40,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   iot: (quick) => benchIot(quick ? 200 : 2_000),
   greengrass: (quick) => benchGreengrass(quick ? 50 : 500),
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
+  bundles: (quick) => benchBundles(quick ? 1 : 5),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 
