@@ -59,14 +59,23 @@ const identity: Emulation = {
     {
       of: "IAM",
       aws: "every call is allowed or denied by policies",
-      here: "roles are documents in `iam/roles.json`; nothing is enforced",
+      here: "with `--enforce-iam` the calls of functions and workflows, by their roles' policies; developers may do everything; bucket, queue and bus policies, boundaries and service control policies are not evaluated",
     },
     {
       of: "SigV4",
       aws: "verified by every service",
-      here: "verified by S3; IoT, Greengrass, Step Functions, EventBridge and DynamoDB take any signature",
+      here: "verified by S3; the others look at the access key alone, and take any signature",
     },
-    { of: "STS", aws: "temporary credentials for roles", here: "none: one key pair for functions, one for developers" },
+    {
+      of: "STS",
+      aws: "temporary credentials for roles",
+      here: "no API: each role has a key pair and session token of its own for as long as the process lives",
+    },
+    {
+      of: "dependent actions",
+      aws: "Greengrass does part of its work in AWS IoT with the caller's permissions; on which resources is not documented",
+      here: "those of the service authorization reference, on the things and groups that the target names",
+    },
   ],
 };
 

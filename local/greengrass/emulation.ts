@@ -84,6 +84,10 @@ export const emulation: Emulation = {
       aws: "1 CreateComponentVersion a second, 30 other requests.",
       here: "Off; `throttling: aws` has these rates, with bursts of a second's worth.",
     },
-    { of: "authorization", aws: "IAM and device policies.", here: "None: every request is allowed." },
+    {
+      of: "authorization",
+      aws: "IAM and device policies.",
+      here: "Roles' policies with `--enforce-iam`; none of devices.",
+    },
   ],
 };

@@ -64,7 +64,7 @@ export const emulation: Emulation = {
     {
       of: "credentials",
       aws: "A session of the function's role.",
-      here: "One key pair for all functions, which may do everything.",
+      here: "A key pair of the function's role, that does not change; what it may do is looked at with `--enforce-iam`.",
     },
   ],
 };
