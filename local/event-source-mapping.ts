@@ -10,7 +10,7 @@ import { type Changes, watchChanges } from "./event-source-mapping/changes.ts";
 import { type Checkpoints, openCheckpoints, trimStream } from "./event-source-mapping/checkpoints.ts";
 import { type Consumer, startConsumer } from "./event-source-mapping/consumer.ts";
 import type { Disorder } from "./event-source-mapping/disorder.ts";
-import { toSourceRecord } from "./event-source-mapping/records.ts";
+import { type SourceRecord, toSourceRecord } from "./event-source-mapping/records.ts";
 import type { Invoke, Log } from "./invoke.ts";
 
 /** A function that reads a table's stream, with the parameters of `CreateEventSourceMapping`. */
@@ -71,10 +71,25 @@ interface Reader {
 const IDLE_FACTOR = 2.5;
 const TRIM_EVERY_RECORDS = 5_000;
 const RETRY_READ_MS = 250;
-const READ_LIMIT = 1_000;
+/** How many records a page may have: few at first, since nobody knows beforehand how large they are. */
+const LIMIT = { first: 10, growth: 10, most: 1_000 };
+/** What a page aims at, measured as the JSON that functions get. */
+const PAGE_BYTES = 4 * 1024 ** 2;
 
 const min = (numbers: readonly bigint[]): bigint | undefined =>
   numbers.reduce<bigint | undefined>((low, one) => (low === undefined || one < low ? one : low), undefined);
+
+/**
+ * The limit of the next page: more while pages are full, no more than make {@link PAGE_BYTES} if they are as large as the
+ * last ones, and few again after a page with none, since what comes after a pause may be of another kind.
+ */
+const nextLimit = (limit: number, records: readonly SourceRecord[]): number => {
+  if (records.length === 0) return LIMIT.first;
+  const wanted = records.length < limit ? limit : limit * LIMIT.growth;
+  const bytes = records.reduce((sum, record) => sum + record.bytes, 0);
+  const fitting = Math.floor((PAGE_BYTES * records.length) / bytes);
+  return Math.max(1, Math.min(wanted, fitting, LIMIT.most));
+};
 
 const startReader = async (
   table: string,
@@ -139,21 +154,24 @@ const startReader = async (
     return answer.ShardIterator;
   };
 
-  /** Reads on behind the consumer that is least far and answers how many records came. */
-  const read = async (): Promise<number> => {
+  let limit = LIMIT.first;
+  /** Reads on behind the consumer that is least far and answers how many records came, and whether the page was full. */
+  const read = async (): Promise<{ readonly records: number; readonly full: boolean }> => {
     const ready = consumers.filter((consumer) => consumer.hasRoom());
-    if (ready.length === 0) return 0;
+    if (ready.length === 0) return { records: 0, full: false };
     const after = lowest((consumer) => consumer.position(), ready);
     const value = await iteratorAfter(after);
     iterator = undefined;
-    const page = await streams.send(new GetRecordsCommand({ ShardIterator: value, Limit: READ_LIMIT }), {
+    const page = await streams.send(new GetRecordsCommand({ ShardIterator: value, Limit: limit }), {
       abortSignal: signal,
     });
     const records = (page.Records ?? []).map((record) => toSourceRecord(record, streamArn, region));
     const last = records.at(-1)?.sequence ?? after;
     if (page.NextShardIterator !== undefined) iterator = { after: last, value: page.NextShardIterator };
     for (const consumer of ready) consumer.offer(records);
-    return records.length;
+    const full = records.length === limit;
+    limit = nextLimit(limit, records);
+    return { records: records.length, full };
   };
 
   let trimmed = lowest((consumer) => consumer.checkpoint());
@@ -196,12 +214,12 @@ const startReader = async (
       try {
         const seen = changes?.version();
         const idleBefore = !consumers.some((consumer) => consumer.busy());
-        const records = await read();
+        const { records, full } = await read();
         const idle = idleBefore && records === 0 && !consumers.some((consumer) => consumer.busy());
         settleWaiters(idle);
         trimProcessed();
         // A full page says that more is waiting.
-        if (records < READ_LIMIT) await rest(records, seen);
+        if (!full) await rest(records, seen);
       } catch (error) {
         if (signal.aborted) return;
         log("a stream could not be read", { table, error: String(error) });

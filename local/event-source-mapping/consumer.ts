@@ -17,7 +17,7 @@ export interface Consumer {
   position(): bigint;
   /** Up to here everything is done with. */
   checkpoint(): bigint;
-  /** False while too many records wait: the reader leaves such a consumer behind and comes back for it. */
+  /** False while too many records or bytes wait: the reader leaves such a consumer behind and comes back for it. */
   hasRoom(): boolean;
   busy(): boolean;
   offer(records: readonly SourceRecord[]): void;
@@ -33,7 +33,8 @@ interface Lane {
   wake: (() => void) | undefined;
 }
 
-const MAX_WAITING = 5_000;
+/** What may wait until no more is read: records and their bytes, since one may have 400 KB in each of two images. */
+const MAX_WAITING = { records: 5_000, bytes: 8 * 1024 ** 2 };
 const RESTART_MS = 1_000;
 /** Lambda invokes with what it has when the event reaches the limit of a synchronous invocation. */
 const MAX_EVENT_BYTES = 6 * 1024 ** 2;
@@ -99,7 +100,11 @@ export const startConsumer = (options: {
     { length: disorder.shards ?? 1 },
     (_, shard): Lane => ({ shard, waiting: [], working: false, wake: undefined }),
   );
-  const waiting = () => lanes.reduce((sum, lane) => sum + lane.waiting.length, 0);
+  const hasRoom = () => {
+    const waiting = lanes.flatMap((lane) => lane.waiting);
+    const bytes = waiting.reduce((sum, record) => sum + record.bytes, 0);
+    return waiting.length < MAX_WAITING.records && bytes < MAX_WAITING.bytes;
+  };
 
   /** Moves the checkpoint to before the first record that any shard has yet to do. */
   const settle = () => {
@@ -165,7 +170,7 @@ export const startConsumer = (options: {
   return {
     position: () => position,
     checkpoint: () => checkpoint,
-    hasRoom: () => waiting() < MAX_WAITING,
+    hasRoom,
     busy: () => lanes.some((lane) => lane.working || lane.waiting.length > 0),
     offer: (records) => {
       const fresh = records.filter(({ sequence }) => sequence > position);
