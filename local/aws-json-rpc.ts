@@ -67,7 +67,7 @@ const operate = async (service: AwsJsonService, request: IncomingMessage): Promi
   }
   return service.faults.perform(`${service.iamPrefix}:${name}`, () => {
     const input = parse(body);
-    service.gate?.(name, input as Readonly<Record<string, unknown>>, request.headers);
+    service.gate?.(name, input, request.headers);
     return operation(input);
   });
 };

@@ -16,9 +16,9 @@ interface Answer {
 const operationOf = (message: IncomingMessage): string =>
   String(message.headers["x-amz-target"] ?? "").split(".")[1] ?? "";
 
-const inputOf = (body: Buffer): Readonly<Record<string, unknown>> => {
+const inputOf = (body: Buffer): unknown => {
   try {
-    return JSON.parse(body.toString("utf8")) as Record<string, unknown>;
+    return JSON.parse(body.toString("utf8"));
   } catch (error) {
     throw new ServiceError("SerializationException", String(error));
   }

@@ -15,6 +15,15 @@ export type AccessOf = (operation: string, input: Input) => readonly AccessReque
 const arn = ({ partition, region, accountId }: Place, service: string, resource: string): string =>
   `arn:${partition}:${service}:${region}:${accountId}:${resource}`;
 
+/** The entry of a table, and nothing that every object has. */
+const entryOf = <Entry>(table: Readonly<Record<string, Entry>>, name: string): Entry | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
+const isObject = (value: unknown): value is Input => typeof value === "object" && value !== null;
+
+/** The objects of a list; the service itself refuses a list that has anything else. */
+const objectsOf = (list: unknown): Input[] => (Array.isArray(list) ? list.filter(isObject) : []);
+
 const text = (input: Input, member: string): string => String(input[member] ?? "");
 
 /** The resources that an IoT operation names, by the member that names each. */
@@ -39,7 +48,7 @@ const IOT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 export const iotAccess =
   (place: Place): AccessOf =>
   (operation, input) => {
-    const resources = IOT[operation];
+    const resources = entryOf(IOT, operation);
     if (resources === undefined) return undefined;
     return Object.entries(resources).map(([kind, member]) => ({
       action: `iot:${operation}`,
@@ -132,7 +141,7 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html */
 export const stepFunctionsAccess: AccessOf = (operation, input) => {
-  const member = { StartExecution: "stateMachineArn", DescribeExecution: "executionArn" }[operation];
+  const member = entryOf({ StartExecution: "stateMachineArn", DescribeExecution: "executionArn" }, operation);
   return member === undefined ? undefined : [{ action: `states:${operation}`, resource: text(input, member) }];
 };
 
@@ -140,8 +149,8 @@ export const stepFunctionsAccess: AccessOf = (operation, input) => {
 export const eventBridgeAccess =
   (place: Place): AccessOf =>
   (operation, input) => {
-    if (operation !== "PutEvents" || !Array.isArray(input.Entries)) return undefined;
-    const buses = new Set((input.Entries as Input[]).map((entry) => text(entry, "EventBusName") || "default"));
+    if (operation !== "PutEvents") return undefined;
+    const buses = new Set(objectsOf(input.Entries).map((entry) => text(entry, "EventBusName") || "default"));
     return [...buses].map((bus) => ({
       action: "events:PutEvents",
       resource: bus.startsWith("arn:") ? bus : arn(place, "events", `event-bus/${bus}`),
@@ -177,10 +186,10 @@ export const dynamodbAccess = (place: Place): AccessOf => {
           resource: table(name),
         }));
       case "TransactWriteItems":
-        return ((input.TransactItems ?? []) as Readonly<Record<string, Input>>[]).flatMap((part) =>
-          Object.entries(part).map(([kind, { TableName }]) => ({
-            action: `dynamodb:${WRITES[kind] ?? kind}`,
-            resource: table(TableName),
+        return objectsOf(input.TransactItems).flatMap((part) =>
+          Object.entries(part).map(([kind, write]) => ({
+            action: `dynamodb:${entryOf(WRITES, kind) ?? kind}`,
+            resource: table(isObject(write) ? write.TableName : ""),
           })),
         );
       default:
@@ -223,7 +232,7 @@ const S3: Readonly<Record<string, { readonly object?: string; readonly bucket?: 
 export const s3Access =
   (ownerOf: (bucket: string) => string | undefined) =>
   (operation: string, bucket: string, key: string, copySource?: string): readonly AccessRequest[] | undefined => {
-    const asked = S3[operation];
+    const asked = entryOf(S3, operation);
     if (asked === undefined) return undefined;
     const request = (action: string, path: string): AccessRequest => {
       const owner = ownerOf(path.split("/")[0] ?? "");

@@ -4,11 +4,11 @@ import { AccessDenied, callerOf, type Identities, UnknownCredentials } from "./i
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Lets a request of a service pass, or throws the error that the service answers. */
-export type Gate = (operation: string, input: Readonly<Record<string, unknown>>, headers: Headers) => void;
+export type Gate = (operation: string, input: unknown, headers: Headers) => void;
 
 /**
- * The gate of a service that is called with signed headers. An operation that {@link AccessOf} does not know is a
- * developer's alone: what is not declared is denied.
+ * The gate of a service that is called with signed headers. An operation that {@link AccessOf} does not know is
+ * asked for on every resource, which developers may do, and no role of ours.
  *
  * @param refuse the service's own error, with AWS's code
  */
@@ -22,10 +22,11 @@ export const gate =
   (operation, input, headers) => {
     const caller = callerOf(headers);
     try {
-      if (identities.isDeveloper(caller)) return;
+      // The service refuses an input that is no object, for whoever may ask for the operation.
+      const members = typeof input === "object" && input !== null ? (input as Readonly<Record<string, unknown>>) : {};
       identities.authorize(
         caller,
-        accessOf(operation, input) ?? [{ action: `${service}:${operation}`, resource: "*" }],
+        accessOf(operation, members) ?? [{ action: `${service}:${operation}`, resource: "*" }],
       );
     } catch (error) {
       if (error instanceof AccessDenied) throw refuse("AccessDeniedException", error.message);

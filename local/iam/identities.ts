@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
-import type { Role } from "../../shared/declared/policies.ts";
 import type { Log } from "../invoke.ts";
-import { type AccessRequest, type Document, isAllowed } from "./evaluate.ts";
+import { type AccessRequest, compilePolicy, type Document, type Verdict } from "./evaluate.ts";
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -14,7 +13,7 @@ interface Identity {
   readonly arn: string;
   readonly credentials: Credentials;
   readonly role?: string;
-  readonly policy?: Document;
+  readonly evaluate?: (request: AccessRequest) => Verdict;
 }
 
 /** A request that a role's policy allowed, and did for the first time. */
@@ -22,13 +21,21 @@ export interface Decision extends AccessRequest {
   readonly role: string;
 }
 
-/** What no policy allows, worded as AWS words it. */
+/**
+ * What no policy allows, or one denies, worded as AWS words it.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+ */
 export class AccessDenied extends Error {
-  constructor(arn: string, { action, resource }: AccessRequest) {
-    super(
-      `User: ${arn} is not authorized to perform: ${action} on resource: ${resource} ` +
-        `because no identity-based policy allows the ${action} action`,
-    );
+  /** The message with the resource's ARN in quotation marks, as S3 has it. */
+  readonly quoted: string;
+  constructor(arn: string, { action, resource }: AccessRequest, verdict: Exclude<Verdict, "allowed">) {
+    const why =
+      verdict === "explicitDeny"
+        ? "with an explicit deny in an identity-based policy"
+        : `because no identity-based policy allows the ${action} action`;
+    const worded = (what: string) => `User: ${arn} is not authorized to perform: ${action} on resource: ${what} ${why}`;
+    super(worded(resource));
+    this.quoted = worded(`"${resource}"`);
   }
 }
 
@@ -43,16 +50,13 @@ export interface Identities {
   readonly authorize: (accessKeyId: string, requests: readonly AccessRequest[]) => void;
   /** The same for a role that AWS itself acts in. @throws AccessDenied */
   readonly authorizeRole: (role: string, requests: readonly AccessRequest[]) => void;
-  readonly allows: (accessKeyId: string, request: AccessRequest) => boolean;
-  /** The same of a role. */
+  /** Whether a role's policy allows a request. */
   readonly may: (role: string, request: AccessRequest) => boolean;
-  /** Whether the caller may do anything: what it asks for need not be known. */
-  readonly isDeveloper: (accessKeyId: string) => boolean;
   /** What roles were allowed so far, each once. */
   readonly decisions: () => readonly Decision[];
 }
 
-/** The access key and the session token of a request that is signed in its headers. */
+/** The access key of a request that is signed in its headers; empty if it is not. */
 export const callerOf = (headers: Readonly<Record<string, string | readonly string[] | undefined>>): string =>
   /Credential=([^/]+)\//.exec(String(headers.authorization ?? ""))?.[1] ?? "";
 
@@ -62,11 +66,12 @@ export const callerOf = (headers: Readonly<Record<string, string | readonly stri
  * @param options.secret what the keys are derived from: the same for a data folder, so that a presigned URL outlives a
  *   restart
  * @param options.enforce whether policies are evaluated; without it every known caller may do anything
+ * @throws Error for a policy that cannot be evaluated here
  */
 export const openIdentities = (options: {
   readonly accountId: string;
   readonly partition: string;
-  readonly roles: readonly Role[];
+  readonly roles: readonly { readonly name: string; readonly policy: Document }[];
   readonly developer: Credentials;
   readonly secret: string;
   readonly enforce: boolean;
@@ -78,7 +83,7 @@ export const openIdentities = (options: {
     ({ name, policy }): Identity => ({
       arn: `arn:${options.partition}:sts::${options.accountId}:assumed-role/${name}/${name}`,
       role: name,
-      policy,
+      evaluate: compilePolicy(policy),
       credentials: {
         accessKeyId: `ASIA${derived(name, "key").slice(0, 16).toUpperCase()}`,
         secretAccessKey: derived(name, "secret").slice(0, 40),
@@ -104,18 +109,18 @@ export const openIdentities = (options: {
     if (session === undefined) throw new Error(`there is no role ${role}`);
     return session;
   };
-  const may = ({ role, policy }: Identity, request: AccessRequest): boolean => {
-    if (!options.enforce || role === undefined || policy === undefined) return true;
-    if (!isAllowed(policy, request)) return false;
-    decisions.set(JSON.stringify([role, request]), { role, ...request });
-    return true;
+  const judge = ({ role, evaluate }: Identity, request: AccessRequest): Verdict => {
+    if (!options.enforce || role === undefined || evaluate === undefined) return "allowed";
+    const verdict = evaluate(request);
+    if (verdict === "allowed") decisions.set(JSON.stringify([role, request]), { role, ...request });
+    return verdict;
   };
   const authorize = (identity: Identity, requests: readonly AccessRequest[]): void => {
     for (const request of requests) {
-      if (may(identity, request)) continue;
-      const denied = new AccessDenied(identity.arn, request);
+      const verdict = judge(identity, request);
+      if (verdict === "allowed") continue;
       options.log("access denied", { role: identity.role, ...request });
-      throw denied;
+      throw new AccessDenied(identity.arn, request, verdict);
     }
   };
 
@@ -127,9 +132,7 @@ export const openIdentities = (options: {
     },
     authorize: (accessKeyId, requests) => authorize(callerWith(accessKeyId), requests),
     authorizeRole: (role, requests) => authorize(sessionOf(role), requests),
-    may: (role, request) => may(sessionOf(role), request),
-    allows: (accessKeyId, request) => may(callerWith(accessKeyId), request),
-    isDeveloper: (accessKeyId) => callerWith(accessKeyId).role === undefined,
+    may: (role, request) => judge(sessionOf(role), request) === "allowed",
     decisions: () => [...decisions.values()],
   };
 };

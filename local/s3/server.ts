@@ -126,7 +126,8 @@ const act = async (
   try {
     return await handler(context, request);
   } catch (error) {
-    throw identities === undefined ? error : hideAbsence(context, request, operation, identities, error);
+    if (identities !== undefined) hideAbsence(context, request, operation, identities, error);
+    throw error;
   }
 };
 

@@ -39,6 +39,7 @@ export const startDynoxide = async (dir: string) => {
   return {
     database,
     streams,
+    endpoint: config.endpoint,
     file,
     /** A table with the string key `pk` and a stream of both images. */
     createTable: (name: string) =>
