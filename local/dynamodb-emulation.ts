@@ -42,11 +42,7 @@ export const emulation: Emulation = {
       aws: "Exist.",
       here: "400 UnknownOperationException, by the engine, in place of 501.",
     },
-    {
-      of: "signatures, IAM",
-      aws: "Are verified.",
-      here: "A request must have a signature; any one will do. With `--enforce-iam` its access key tells the role, and its policy what may be done.",
-    },
+    { of: "signatures", aws: "Are verified.", here: "A request must have a signature; any one will do." },
     { of: "ARNs", aws: "Name region and account.", here: "Name the region `dynoxide` and the account `000000000000`." },
     {
       of: "consistency",

@@ -59,7 +59,7 @@ const identity: Emulation = {
     {
       of: "IAM",
       aws: "every call is allowed or denied by policies",
-      here: "with `--enforce-iam` the calls of functions and workflows, by their roles' policies; developers may do everything; bucket, queue and bus policies, boundaries and service control policies are not evaluated",
+      here: "`--enforce-iam`: policies of functions and workflows, in statements that allow or deny actions on resources, with variables and the conditions StringEquals, StringLike, ArnLike and ArnEquals; a policy with anything else stops the start. Without it, every known key may do anything. Developers always may. No boundaries, no resource policies",
     },
     {
       of: "SigV4",

@@ -87,7 +87,7 @@ export const emulation: Emulation = {
     {
       of: "authorization",
       aws: "IAM and device policies.",
-      here: "Roles' policies with `--enforce-iam`; none of devices.",
+      here: "IAM with `--enforce-iam`, dependent actions on the target alone; no device policies.",
     },
   ],
 };

@@ -64,7 +64,7 @@ export const emulation: Emulation = {
     {
       of: "credentials",
       aws: "A session of the function's role.",
-      here: "A key pair of the function's role, that does not change; what it may do is looked at with `--enforce-iam`.",
+      here: "A session of its role that never ends; what the role may do is looked at with `--enforce-iam` alone.",
     },
   ],
 };

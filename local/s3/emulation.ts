@@ -18,7 +18,7 @@ export const emulation: Emulation = {
       here: "Are AccessDenied always, but for CORS preflights.",
     },
     {
-      of: "bucket policies, IAM",
+      of: "bucket policies",
       aws: "Are evaluated for every request.",
       here: "Policies are checked for their form and for being public (BlockPublicPolicy refuses those), and stored; not evaluated.",
     },
