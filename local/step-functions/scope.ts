@@ -48,6 +48,12 @@ export interface Work {
   readonly place: string;
 }
 
+/**
+ * The place that a state has at its first attempt, and the states around it at theirs. After a restart and after a redrive
+ * attempts are counted anew: this is where what belongs to a later attempt is looked for then.
+ */
+export const firstAttempt = (place: string): string => place.replace(/#\d+(?=\/|$)/g, "#0");
+
 /** Tells the history of something that happened here. */
 export const emit = (scope: Scope, type: string, details?: Fields, characters?: number): void => {
   scope.event = scope.environment.history.add(type, scope.event, details, characters);

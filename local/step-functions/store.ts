@@ -161,7 +161,20 @@ export const openExecutions = (dir: string) => {
     { first, events }: Events,
     input: string | null = null,
   ): void => {
-    if (events.length === 0) return;
+    if (events.length === 0) {
+      // All that led to this state is stored already: the last part of it is what the checkpoint follows.
+      if (state === null) return;
+      db.run(
+        `UPDATE steps SET step = ?, state = ?, at = ?, input = ? WHERE execution = ?5
+         AND first = (SELECT MAX(first) FROM steps WHERE execution = ?5)`,
+        step,
+        state,
+        Date.now(),
+        input,
+        execution,
+      );
+      return;
+    }
     db.run(
       "INSERT INTO steps (execution, step, state, at, first, count, events, input) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       execution,
@@ -303,6 +316,12 @@ export const openExecutions = (dir: string) => {
         cause,
         token,
       );
+    },
+    /** The places of the tokens of an execution, the oldest first. */
+    placesOf: (execution: number): Pick<TokenRow, "token" | "place" | "status">[] =>
+      db.all("SELECT token, place, status FROM tokens WHERE execution = ? ORDER BY opened_at, place", execution),
+    moveToken: (token: string, place: string): void => {
+      db.run("UPDATE tokens SET place = ? WHERE token = ?", place, token);
     },
     closeToken: (token: string): void => {
       db.run("UPDATE tokens SET status = 'closed' WHERE token = ? AND status = 'open'", token);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { ServiceError } from "../aws-json-rpc.ts";
 import { MAX_DATA_BYTES } from "./errors.ts";
+import { firstAttempt } from "./scope.ts";
 import type { Executions, TokenRow } from "./store.ts";
 
 type News =
@@ -15,8 +16,9 @@ export interface Token {
   readonly openedAt: number;
   /** Milliseconds: the last heartbeat, or the opening. */
   beatAt(): number;
+  /** Whether the function has got the token: also where its callback came before the function had ended. */
   submitted(): boolean;
-  /** Notes that the function has got the token: after a restart it is not invoked again. */
+  /** Notes that the function has ended, with the token: after a restart it is not invoked again. */
   submit(): void;
   /** The callback, once it is there; or a heartbeat. */
   next(): Promise<News>;
@@ -26,7 +28,7 @@ export interface Token {
 
 /** The tokens of one execution. */
 export interface Tokens {
-  /** The token of the task at this place: a new one, or after a restart the one that it had. */
+  /** The token of the task at this place: a new one, or after a restart the one that still waits for its callback. */
   open(place: string): Token;
 }
 
@@ -64,8 +66,23 @@ const checkOutput = (output: string): void => {
 export const makeTokenBook = (store: Executions, closed: () => boolean): TokenBook => {
   const waiting = new Map<string, (news: News) => void>();
 
+  /** What an earlier process left here. Attempts are counted anew: what it came to in a later one goes on in this one. */
+  const left = (execution: number, place: string): TokenRow | undefined => {
+    const found = store.tokenAt(execution, place);
+    // A failure is one again, and the next attempt follows.
+    if (found === undefined || found.status === "open" || found.status === "failed") return found;
+    return store.transact(() => {
+      const attempts = store.placesOf(execution).filter((row) => firstAttempt(row.place) === firstAttempt(place));
+      // Who still has one of these is told that it is too late.
+      for (const { token } of attempts) store.moveToken(token, `left ${token}`);
+      const latest = attempts.at(-1);
+      if (latest === undefined || latest.status === "closed") return undefined;
+      store.moveToken(latest.token, place);
+      return store.tokenAt(execution, place);
+    });
+  };
   const open = (execution: number, place: string): Token => {
-    const known = store.tokenAt(execution, place);
+    const known = left(execution, place);
     const openedAt = known?.openedAt ?? Date.now();
     const text = known?.token ?? randomBytes(96).toString("base64");
     if (known === undefined) store.addToken({ token: text, execution, place, openedAt });
@@ -74,7 +91,10 @@ export const makeTokenBook = (store: Executions, closed: () => boolean): TokenBo
       text,
       openedAt,
       beatAt: () => row()?.beatAt ?? openedAt,
-      submitted: () => row()?.submitted === 1,
+      submitted: () => {
+        const found = row();
+        return found !== undefined && (found.submitted === 1 || newsOf(found) !== undefined);
+      },
       submit: () => store.submitToken(text),
       next: () =>
         new Promise<News>((resolve) => {
