@@ -221,7 +221,7 @@ export const makeRunner = (options: {
       const redriven = store.transact(() => {
         const again = store.redrive(execution, clientToken);
         tellRedrive(machine, again);
-        mapRuns.redrive(again, store.lastCheckpoint(again.position)?.step ?? 0);
+        mapRuns.redrive(again.position, store.lastCheckpoint(again.position)?.step ?? 0);
         return again;
       });
       announce(redriven);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { firstAttempt } from "./scope.ts";
 import { EXECUTION, type Execution, type ExecutionStatus, type Executions } from "./store.ts";
 
 /** A Map Run, as it is kept. */
@@ -45,14 +46,73 @@ export interface ChildInput {
 }
 
 const PAGE = 500;
+const UNSUCCESSFUL: readonly ExecutionStatus[] = ["FAILED", "TIMED_OUT", "ABORTED"];
 
 /** The Map Runs, and their children, which are executions. */
-export const openMapRuns = ({ db }: Executions) => {
+export const openMapRuns = ({ db, forgetTokens, lastCheckpoint }: Executions) => {
   const at = (position: number): MapRun | undefined =>
     db.get<MapRun>(`SELECT ${MAP_RUN} FROM map_runs WHERE position = ?`, position);
   const known = (run: MapRun | undefined): MapRun => {
     if (run === undefined) throw new Error("a Map Run was not stored");
     return run;
+  };
+  /** The children with one of these statuses, in the order of their items; all of them never in memory at once. */
+  const children = function* (run: MapRun, statuses?: readonly ExecutionStatus[]): Generator<Execution> {
+    const wanted = JSON.stringify(statuses ?? ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]);
+    for (let after = -1; ; ) {
+      const page = db.all<Execution>(
+        `SELECT ${EXECUTION} FROM executions WHERE map_run = ? AND item > ?
+         AND status IN (SELECT value FROM json_each(?)) ORDER BY item LIMIT ?`,
+        run.position,
+        after,
+        wanted,
+        PAGE,
+      );
+      yield* page;
+      const last = page.at(-1)?.item;
+      if (page.length < PAGE || last === undefined || last === null) return;
+      after = last;
+    }
+  };
+  /** Frees the place of an attempt that is over for good. */
+  const moveAside = ({ position }: MapRun): void => {
+    db.run("UPDATE map_runs SET place = ? WHERE position = ?", `left ${randomUUID()}`, position);
+  };
+  /**
+   * Takes up the Map Runs with which a step of the execution failed, at the places where their states look for them; their
+   * unsuccessful children run again, from the state that failed, with new task tokens and with their own Map Runs.
+   * Earlier attempts of those states stay as they are. For a transaction.
+   * @see https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
+   */
+  const redrive = (execution: number, step: number): void => {
+    const runs = db.all<MapRun>(
+      `SELECT ${MAP_RUN} FROM map_runs WHERE execution = ? AND place LIKE ? ORDER BY position`,
+      execution,
+      `${step}/%`,
+    );
+    for (const run of runs) moveAside(run);
+    for (const [place, run] of new Map(runs.map((one) => [firstAttempt(one.place), one]))) {
+      if (run.status === "SUCCEEDED") continue;
+      db.run(
+        `UPDATE map_runs SET place = ?, status = 'RUNNING', stopped_at = NULL, redrive_count = redrive_count + 1,
+         redriven_at = ? WHERE position = ?`,
+        place,
+        Date.now(),
+        run.position,
+      );
+      for (const { position } of children(run, UNSUCCESSFUL)) {
+        forgetTokens(position);
+        redrive(position, lastCheckpoint(position)?.step ?? 0);
+      }
+      db.run(
+        `UPDATE executions SET status = 'PENDING', output = NULL, error = NULL, cause = NULL, stopped_at = NULL,
+           redrive_count = redrive_count + 1, redriven_at = ?
+         WHERE map_run = ? AND status IN (SELECT value FROM json_each(?))`,
+        Date.now(),
+        run.position,
+        JSON.stringify(UNSUCCESSFUL),
+      );
+    }
   };
   return {
     at: (position: number): MapRun => known(at(position)),
@@ -147,24 +207,7 @@ export const openMapRuns = ({ db }: Executions) => {
         `SELECT status, COUNT(*) AS executions, SUM(items) AS items FROM executions WHERE map_run = ? GROUP BY status`,
         position,
       ),
-    /** The children with one of these statuses, in the order of their items; all of them never in memory at once. */
-    *children(run: MapRun, statuses?: readonly ExecutionStatus[]): Generator<Execution> {
-      const wanted = JSON.stringify(statuses ?? ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]);
-      for (let after = -1; ; ) {
-        const page = db.all<Execution>(
-          `SELECT ${EXECUTION} FROM executions WHERE map_run = ? AND item > ?
-           AND status IN (SELECT value FROM json_each(?)) ORDER BY item LIMIT ?`,
-          run.position,
-          after,
-          wanted,
-          PAGE,
-        );
-        yield* page;
-        const last = page.at(-1)?.item;
-        if (page.length < PAGE || last === undefined || last === null) return;
-        after = last;
-      }
-    },
+    children,
     /** The children that have started, for ListExecutions: the newest first, older than the position `before`. */
     listChildren: (position: number, before: number, status: string | null, redriven: boolean | null, limit: number) =>
       db.all<Execution>(
@@ -176,36 +219,7 @@ export const openMapRuns = ({ db }: Executions) => {
         redriven === null ? null : Number(redriven),
         limit,
       ),
-    /**
-     * Takes up the Map Run with which a step of the execution failed, at the place where its state looks for it; its
-     * unsuccessful children run again, from the state that failed. Earlier attempts of that state stay as they are.
-     */
-    redrive: (execution: Execution, step: number): void => {
-      const runs = db.all<MapRun>(
-        `SELECT ${MAP_RUN} FROM map_runs WHERE execution = ? AND place LIKE ? ORDER BY position`,
-        execution.position,
-        `${step}/%`,
-      );
-      const last = runs.at(-1);
-      for (const run of runs) {
-        db.run("UPDATE map_runs SET place = ? WHERE position = ?", `redriven ${randomUUID()}`, run.position);
-      }
-      if (last === undefined || last.status === "SUCCEEDED") return;
-      db.run(
-        `UPDATE map_runs SET place = ?, status = 'RUNNING', stopped_at = NULL, redrive_count = redrive_count + 1,
-         redriven_at = ? WHERE position = ?`,
-        last.place.replace(/#\d+$/, "#0"),
-        Date.now(),
-        last.position,
-      );
-      db.run(
-        `UPDATE executions SET status = 'PENDING', output = NULL, error = NULL, cause = NULL, stopped_at = NULL,
-           redrive_count = redrive_count + 1, redriven_at = ?
-         WHERE map_run = ? AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED')`,
-        Date.now(),
-        last.position,
-      );
-    },
+    redrive,
   };
 };
 

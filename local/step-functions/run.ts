@@ -100,6 +100,18 @@ export const runExecution = (options: {
   // AWS lets the first state refer to no event.
   const scope: Scope = { environment, signal: ended.signal, place: String(step), event: checkpoint?.event ?? 0 };
   let stopped: Outcome | undefined;
+  const stop = (outcome: Outcome) => {
+    if (stopped !== undefined || ended.signal.aborted) return;
+    stopped = outcome;
+    ended.abort();
+  };
+  // A child that is redriven starts only when its turn comes.
+  const begun = Math.max(execution.startedAt, execution.redrivenAt ?? 0);
+  const left = begun + (machine.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000 - Date.now();
+  const timeOut = () => stop({ status: "TIMED_OUT" });
+  // While no process ran, its time may have run out.
+  if (left <= 0) timeOut();
+  const clear = left > 0 && Number.isFinite(left) ? after(left, timeOut) : undefined;
 
   const run = async (): Promise<Outcome> => {
     const { definition } = machine;
@@ -127,16 +139,6 @@ export const runExecution = (options: {
     }
   };
 
-  const stop = (outcome: Outcome) => {
-    if (stopped !== undefined || ended.signal.aborted) return;
-    stopped = outcome;
-    ended.abort();
-  };
-  const deadline = (execution.redrivenAt ?? execution.startedAt) + (machine.timeoutSeconds ?? 0) * 1000;
-  const clear =
-    machine.timeoutSeconds === undefined
-      ? undefined
-      : after(Math.max(deadline - Date.now(), 0), () => stop({ status: "TIMED_OUT" }));
   const settle = async (): Promise<Outcome> => {
     const outcome = await run();
     clear?.();

@@ -197,6 +197,9 @@ export const openExecutions = (dir: string) => {
     const events = rows.flatMap((row) => JSON.parse(row.events) as HistoryEvent[]);
     return { first: rows[0]?.first ?? first, events };
   };
+  const forgetTokens = (execution: number): void => {
+    db.run("DELETE FROM tokens WHERE execution = ?", execution);
+  };
   return {
     db,
     get: (machine: string, name: string): Execution | undefined =>
@@ -326,9 +329,10 @@ export const openExecutions = (dir: string) => {
     closeToken: (token: string): void => {
       db.run("UPDATE tokens SET status = 'closed' WHERE token = ? AND status = 'open'", token);
     },
+    forgetTokens,
     /** Makes an ended execution RUNNING again, with new task tokens. */
     redrive: (execution: Execution, clientToken: string | undefined): Execution => {
-      db.run("DELETE FROM tokens WHERE execution = ?", execution.position);
+      forgetTokens(execution.position);
       const redriven = db.get<Execution>(
         `UPDATE executions SET status = 'RUNNING', announced = NULL, output = NULL, error = NULL, cause = NULL,
          stopped_at = NULL, redrive_count = redrive_count + 1, redriven_at = ?, redrive_token = ? WHERE position = ?

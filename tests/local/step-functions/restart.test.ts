@@ -64,7 +64,7 @@ const MACHINES = {
 };
 const open = async (
   machines: Record<string, object> = MACHINES,
-  options: { publish?: (event: StatusChange) => void } = {},
+  options: { publish?: (event: StatusChange) => void; timeoutSeconds?: number } = {},
 ) => {
   opened = await openEngine({ machines, invoke, dir, ...options });
 };
@@ -219,6 +219,19 @@ test("a state that was completed as a part of its history was stored is not run 
   const events = await opened.history(arn);
   expect(events.map(({ id }) => id)).toEqual(events.map((_, index) => index + 1));
   expect(typesOf(events).filter((type) => type === "TaskStateEntered")).toHaveLength(2);
+});
+
+test("an execution whose time is over after the restart enters no state any more", async () => {
+  await open(MACHINES, { timeoutSeconds: 600 });
+  const arn = await opened.begin("steps");
+  await until(() => ran("hang") === 1, { what: "the second task" });
+  await opened.stop();
+  release();
+  change("UPDATE executions SET started_at = started_at - 600000");
+
+  await open(MACHINES, { timeoutSeconds: 600 });
+  expect(await opened.ended(arn)).toMatchObject({ status: "TIMED_OUT" });
+  expect(ran("hang")).toBe(1);
 });
 
 test("status changes that were not published are published", async () => {
