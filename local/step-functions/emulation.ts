@@ -41,7 +41,7 @@ export const emulation: Emulation = {
     {
       of: "a state whose process died",
       aws: "goes on",
-      here: "is entered again: a task that ran may run twice, a Retry counts anew, an inline Map or Parallel begins anew",
+      here: "is entered again: a task that ran may run twice, a Retry counts anew, an inline Map or Parallel begins anew, a Map Run that was aborted for a Retry may go on",
     },
     {
       of: "`$$.Execution.RoleArn`, `roleArn`",

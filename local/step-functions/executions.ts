@@ -5,7 +5,7 @@ import { type Engine, type Running, runMapRun } from "./map-run.ts";
 import type { MapRun, MapRuns } from "./map-runs.ts";
 import type { Arns } from "./result-writer.ts";
 import { type Run, type RunnableMachine, runExecution } from "./run.ts";
-import type { Execution, Executions, Outcome } from "./store.ts";
+import { type Execution, type Executions, type Outcome, told } from "./store.ts";
 import { makeTokenBook, type TokenBook } from "./tokens.ts";
 
 /** What EventBridge gets of every change of an execution's status. */
@@ -16,13 +16,19 @@ export interface StatusChange {
   readonly detail: unknown;
 }
 
+type Stop = Outcome & { readonly status: "ABORTED" };
+
+/** The stop that a RUNNING execution was told, if any. */
+const stopOf = ({ stoppedAt, error, cause }: Execution): Stop | undefined =>
+  stoppedAt === null ? undefined : { status: "ABORTED", error: error ?? undefined, cause: cause ?? undefined };
+
 export interface Runner {
   /** Takes up what an earlier process left: status changes to publish, and executions, from their last checkpoint. */
   resume(): void;
   /** Stores an execution, announces it and runs it. */
   start(machine: RunnableMachine, name: string, input: string): Execution;
-  /** Ends a running execution; undefined if it is not running. */
-  stop(execution: Execution, outcome: Outcome): Promise<Execution> | undefined;
+  /** Ends a running execution, if need be with the next process; undefined if it is not running. */
+  stop(execution: Execution, outcome: Stop): Promise<Execution> | undefined;
   /** Runs an unsuccessful execution again, from the state that failed. */
   redrive(execution: Execution, clientToken: string | undefined): Execution;
   /** The events with the ids `first` to `last`, as far as there are any, and how many there are in all. */
@@ -108,7 +114,7 @@ export const makeRunner = (options: {
   const announce = (execution: Execution) => {
     try {
       const events = execution.status === "RUNNING" ? 0 : store.eventCount(execution.position);
-      options.publish(statusChange(arns, execution, notRedrivable(execution, events)));
+      options.publish(statusChange(arns, told(execution), notRedrivable(execution, events)));
       store.announced(execution);
     } catch (error) {
       // Not noted as announced, so the next start publishes it.
@@ -151,6 +157,7 @@ export const makeRunner = (options: {
       machine,
       execution: { ...execution, arn: arns.execution(execution.machine, execution.name) },
       checkpoint,
+      stopped: stopOf(execution),
       region: options.region,
       invoke: async (functionName, payload) => {
         // A Distributed Map's children act as the machine that has the map.
@@ -200,8 +207,9 @@ export const makeRunner = (options: {
         if (machine !== undefined) launch(machine, execution, true);
         else {
           const cause = `the state machine ${execution.machine} no longer exists`;
+          const outcome = stopOf(execution) ?? { status: "FAILED", error: "States.Runtime", cause };
           const nothing = { first: store.eventCount(execution.position) + 1, events: [] };
-          announce(store.end(execution, { status: "FAILED", error: "States.Runtime", cause }, 0, nothing));
+          announce(store.end(execution, outcome, 0, nothing));
         }
       }
     },
@@ -213,8 +221,10 @@ export const makeRunner = (options: {
     },
     stop: (execution, outcome) => {
       const found = runs.get(execution.position);
-      found?.run.stop(outcome);
-      return found?.settled;
+      if (found === undefined) return undefined;
+      store.noteStop(execution.position, outcome);
+      found.run.stop(outcome);
+      return found.settled;
     },
     redrive: (execution, clientToken) => {
       const machine = machineOf(execution);

@@ -196,6 +196,8 @@ const runChildren = async (work: Work, position: number, engine: Engine): Promis
     if (active.size === 0) done.resolve();
   };
   const onAbort = () => {
+    // All at once, and first: a process that dies between two ends would leave an ABORTED child in a run that goes on.
+    if (!engine.closed()) mapRuns.end(position, "ABORTED");
     stopAll(new Stopped());
     pump();
   };

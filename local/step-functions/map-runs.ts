@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { firstAttempt } from "./scope.ts";
-import { EXECUTION, type Execution, type ExecutionStatus, type Executions } from "./store.ts";
+import { abortRuns, EXECUTION, type Execution, type ExecutionStatus, type Executions } from "./store.ts";
 
 /** A Map Run, as it is kept. */
 export interface MapRun {
@@ -114,6 +114,32 @@ export const openMapRuns = ({ db, forgetTokens, lastCheckpoint }: Executions) =>
       );
     }
   };
+  /**
+   * What goes on at the place of a run that an earlier process left. Attempts are counted anew after a restart, so this
+   * is the run of the latest one. If it was ABORTED, or its items could not be read, it is RUNNING again, with those of
+   * its children that were ABORTED; their time begins anew, or it might be over at once.
+   */
+  const takeUp = (left: MapRun): MapRun =>
+    db.transact(() => {
+      const runs = db.all<MapRun>(
+        `SELECT ${MAP_RUN} FROM map_runs WHERE execution = ? ORDER BY position`,
+        left.execution,
+      );
+      const attempts = runs.filter(({ place }) => firstAttempt(place) === firstAttempt(left.place));
+      for (const run of attempts) moveAside(run);
+      const { position, status, isRead } = attempts.at(-1) ?? left;
+      db.run("UPDATE map_runs SET place = ? WHERE position = ?", left.place, position);
+      if (status === "ABORTED" || !isRead) {
+        db.run("UPDATE map_runs SET status = 'RUNNING', stopped_at = NULL WHERE position = ?", position);
+        db.run(
+          `UPDATE executions SET status = 'RUNNING', error = NULL, cause = NULL, started_at = ?, stopped_at = NULL
+           WHERE map_run = ? AND status = 'ABORTED'`,
+          Date.now(),
+          position,
+        );
+      }
+      return known(at(position));
+    });
   return {
     at: (position: number): MapRun => known(at(position)),
     find: (machine: string, name: string): MapRun | undefined =>
@@ -126,10 +152,18 @@ export const openMapRuns = ({ db, forgetTokens, lastCheckpoint }: Executions) =>
         before,
         limit,
       ),
-    /** The Map Run of this place: the one that it had before a restart, or a new one. */
-    open: (execution: number, place: string, machine: string, settings: Settings): MapRun =>
-      db.get<MapRun>(`SELECT ${MAP_RUN} FROM map_runs WHERE execution = ? AND place = ?`, execution, place) ??
-      known(
+    /**
+     * The Map Run of this place: a new one, or after a restart the one with which its state goes on. One that FAILED does
+     * so again, and the next attempt follows.
+     */
+    open: (execution: number, place: string, machine: string, settings: Settings): MapRun => {
+      const found = db.get<MapRun>(
+        `SELECT ${MAP_RUN} FROM map_runs WHERE execution = ? AND place = ?`,
+        execution,
+        place,
+      );
+      if (found !== undefined) return found.status === "FAILED" && found.isRead ? found : takeUp(found);
+      return known(
         db.get<MapRun>(
           `INSERT INTO map_runs (execution, place, machine, name, max_concurrency, tolerated_count,
              tolerated_percentage, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${MAP_RUN}`,
@@ -142,7 +176,8 @@ export const openMapRuns = ({ db, forgetTokens, lastCheckpoint }: Executions) =>
           settings.toleratedPercentage,
           Date.now(),
         ),
-      ),
+      );
+    },
     change: (position: number, settings: Settings): void => {
       db.run(
         "UPDATE map_runs SET max_concurrency = ?, tolerated_count = ?, tolerated_percentage = ? WHERE position = ?",
@@ -152,14 +187,10 @@ export const openMapRuns = ({ db, forgetTokens, lastCheckpoint }: Executions) =>
         position,
       );
     },
-    /** Ends the run; those of its children that still run are ABORTED with it. */
+    /** Ends the run; those of its children that still run are ABORTED with it, and what runs in those. */
     end: (position: number, status: MapRun["status"]): void =>
       db.transact(() => {
-        db.run(
-          "UPDATE executions SET status = 'ABORTED', stopped_at = ? WHERE map_run = ? AND status = 'RUNNING'",
-          Date.now(),
-          position,
-        );
+        abortRuns(db, [position]);
         db.run("UPDATE map_runs SET status = ?, stopped_at = ? WHERE position = ?", status, Date.now(), position);
       }),
     wrote: (position: number, results: number): void => {

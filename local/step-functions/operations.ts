@@ -18,7 +18,7 @@ import {
 } from "./requests.ts";
 import type { Arns } from "./result-writer.ts";
 import type { RunnableMachine } from "./run.ts";
-import { type Execution, type Executions, RETENTION_MS } from "./store.ts";
+import { type Execution, type Executions, RETENTION_MS, told } from "./store.ts";
 
 /** A state machine as it was given, for DescribeStateMachine; or that of the children of a Map Run. */
 export interface KnownMachine extends RunnableMachine {
@@ -128,7 +128,7 @@ export const makeOperations = (options: Options): ReadonlyMap<string, Operation>
     if (execution === undefined || execution.status === "PENDING") {
       throw new ServiceError("ExecutionDoesNotExist", `Execution Does Not Exist: '${arn}'`);
     }
-    return execution;
+    return told(execution);
   };
 
   const mapRunArnOf = ({ mapRun }: Execution) => {
@@ -203,7 +203,7 @@ export const makeOperations = (options: Options): ReadonlyMap<string, Operation>
         : mapRuns.listChildren(mapRunOf(mapRunArn).position, before, status, redriven, limit + 1);
     const { page, ...more } = pageOf(rows, limit);
     const executions = page.map((execution) => ({
-      ...executionItem(arns, execution),
+      ...executionItem(arns, told(execution)),
       ...mapRunArnOf(execution),
       ...(execution.items === null ? {} : { itemCount: execution.items }),
     }));

@@ -1,5 +1,5 @@
 import type { Invoke } from "../invoke.ts";
-import { StateError, Stopped, withinLimit } from "./errors.ts";
+import { StateError, withinLimit } from "./errors.ts";
 import { type Events, type History, makeHistory } from "./history.ts";
 import { runStates } from "./interpreter.ts";
 import type { Fields } from "./paths.ts";
@@ -79,6 +79,8 @@ export const runExecution = (options: {
     readonly redrivenAt?: number | null;
   };
   checkpoint?: Checkpoint | undefined;
+  /** How an earlier process was told to end it: no state is entered any more. */
+  stopped?: Outcome | undefined;
   region: string;
   invoke: Invoke;
   scale: number;
@@ -109,6 +111,7 @@ export const runExecution = (options: {
   const begun = Math.max(execution.startedAt, execution.redrivenAt ?? 0);
   const left = begun + (machine.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000 - Date.now();
   const timeOut = () => stop({ status: "TIMED_OUT" });
+  if (options.stopped !== undefined) stop(options.stopped);
   // While no process ran, its time may have run out.
   if (left <= 0) timeOut();
   const clear = left > 0 && Number.isFinite(left) ? after(left, timeOut) : undefined;
@@ -133,14 +136,15 @@ export const runExecution = (options: {
       return { status: "SUCCEEDED", output: withinLimit(machine.name, JSON.stringify(output ?? null)) };
     } catch (error) {
       if (error instanceof StateError) return { status: "FAILED", error: error.error, cause: error.why };
-      if (error instanceof Stopped && stopped !== undefined) return stopped;
       const cause = error instanceof Error ? error.message : String(error);
       return { status: "FAILED", error: "States.Runtime", cause };
     }
   };
 
   const settle = async (): Promise<Outcome> => {
-    const outcome = await run();
+    const ran = await run();
+    // Also of a state that could not be interrupted: what it came to does not count any more.
+    const outcome = stopped ?? ran;
     clear?.();
     // Ends what still waits: an invocation that has lost against its timeout, a token's heartbeat.
     ended.abort();

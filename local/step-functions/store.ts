@@ -19,6 +19,7 @@ export interface Execution {
   readonly cause: string | null;
   /** Milliseconds; 0 while it is PENDING. */
   readonly startedAt: number;
+  /** While it is RUNNING, this is when it was told to stop; `error` and `cause` are then those of the stop. */
   readonly stoppedAt: number | null;
   readonly redriveCount: number;
   readonly redrivenAt: number | null;
@@ -29,6 +30,10 @@ export interface Execution {
   readonly item: number | null;
   readonly items: number | null;
 }
+
+/** An execution as others get to know it: while it is RUNNING, nothing of a stop that is under way. */
+export const told = (execution: Execution): Execution =>
+  execution.status === "RUNNING" ? { ...execution, stoppedAt: null, error: null, cause: null } : execution;
 
 export interface Outcome {
   readonly status: EndStatus;
@@ -151,6 +156,33 @@ const inputOf = (event: HistoryEvent | undefined): string => {
   return exited.output;
 };
 
+/**
+ * Makes these Map Runs ABORTED, with their children that run and with the Map Runs in those, at every depth; also with
+ * those in children that await their turn to go on. For a transaction: a child that is ABORTED in a run that is not
+ * would never run again.
+ */
+export const abortRuns = (db: Store, positions: readonly number[]): void => {
+  const runs = db.all<{ position: number }>(
+    `WITH RECURSIVE nested (position) AS (
+       SELECT value FROM json_each(?)
+       UNION ALL
+       SELECT m.position FROM nested
+       JOIN executions e ON e.map_run = nested.position AND e.status IN ('RUNNING', 'PENDING')
+       JOIN map_runs m ON m.execution = e.position AND m.status = 'RUNNING'
+     ) SELECT position FROM nested`,
+    JSON.stringify(positions),
+  );
+  const now = Date.now();
+  for (const { position } of runs) {
+    db.run("UPDATE map_runs SET status = 'ABORTED', stopped_at = ? WHERE position = ?", now, position);
+    db.run(
+      "UPDATE executions SET status = 'ABORTED', stopped_at = ? WHERE map_run = ? AND status = 'RUNNING'",
+      now,
+      position,
+    );
+  }
+};
+
 /** The executions of every machine, their checkpoints and histories, in `step-functions.db`. */
 export const openExecutions = (dir: string) => {
   const db = new Store(join(dir, "step-functions.db"), SCHEMA);
@@ -224,21 +256,38 @@ export const openExecutions = (dir: string) => {
     forgetOld: (): void => {
       db.run("DELETE FROM executions WHERE stopped_at < ? AND map_run IS NULL", Date.now() - RETENTION_MS);
     },
+    /** Notes that an execution is to be ABORTED: if the process dies before that is done, the next one does it. */
+    noteStop: (execution: number, { error, cause }: Pick<Outcome, "error" | "cause">): void => {
+      db.run(
+        `UPDATE executions SET stopped_at = ?, error = ?, cause = ?
+         WHERE position = ? AND status = 'RUNNING' AND stopped_at IS NULL`,
+        Date.now(),
+        error ?? null,
+        cause ?? null,
+        execution,
+      );
+    },
     end: (execution: Execution, outcome: Outcome, step: number, rest: Events): Execution =>
       db.transact(() => {
-        insertStep(execution.position, step, null, rest);
+        const { position } = execution;
+        insertStep(position, step, null, rest);
+        // A run of an attempt that an earlier process had come to, and this one has not.
+        const left = "SELECT position FROM map_runs WHERE execution = ? AND status = 'RUNNING'";
+        const runs = db.all<{ position: number }>(left, position).map((run) => run.position);
+        if (runs.length > 0) abortRuns(db, runs);
         const { status, output = null, error = null, cause = null } = outcome;
-        const stoppedAt = Date.now();
-        db.run(
-          "UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped_at = ? WHERE position = ?",
+        const ended = db.get<Execution>(
+          `UPDATE executions SET status = ?, output = ?, error = ?, cause = ?, stopped_at = COALESCE(stopped_at, ?)
+           WHERE position = ? RETURNING ${EXECUTION}`,
           status,
           output,
           error,
           cause,
-          stoppedAt,
-          execution.position,
+          Date.now(),
+          position,
         );
-        return { ...execution, status, output, error, cause, stoppedAt };
+        if (ended === undefined) throw new Error("an execution is gone");
+        return ended;
       }),
     /** Notes that the status was published, so that a restart publishes what a crash kept back. */
     announced: (execution: Execution): void => {

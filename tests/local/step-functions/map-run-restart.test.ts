@@ -10,12 +10,13 @@ import {
   RedriveExecutionCommand,
   SendTaskFailureCommand,
   SendTaskSuccessCommand,
+  StopExecutionCommand,
 } from "@aws-sdk/client-sfn";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Invoke } from "../../../local/invoke.ts";
 import { listen, shut } from "../../../local/listen.ts";
 import { openDatabase } from "../../../local/sqlite.ts";
-import { type Fields, one, REGION, task } from "../machines.ts";
+import { done, type Fields, machineArn, one, REGION, task } from "../machines.ts";
 import { until } from "../until.ts";
 import { type Opened, openEngine, outputOf, typesOf } from "./engine.ts";
 
@@ -112,6 +113,108 @@ afterEach(async () => {
   s3.destroy();
   await shut(s3Server, 0);
   rmSync(dir, { recursive: true });
+});
+
+test("what was aborted with a Map Run goes on after a restart, and its time begins anew", async () => {
+  await open();
+  const arn = await opened.begin("aborted", ["a", "b"]);
+  const [aborted] = await until(
+    async () => {
+      const runs = await runsOf(arn);
+      return runs[0]?.status === "ABORTED" ? runs : undefined;
+    },
+    { what: "the abortion" },
+  );
+  expect(aborted?.itemCounts).toMatchObject({ aborted: 2 });
+  await opened.stop();
+  // Their five minutes are over.
+  change("UPDATE executions SET started_at = started_at - 400000 WHERE map_run IS NOT NULL");
+
+  weak = false;
+  await open();
+  await until(() => ran.hold?.length === 4, { what: "the children, again" });
+  expect(await runsOf(arn)).toMatchObject([{ mapRunArn: aborted?.mapRunArn, status: "RUNNING" }]);
+  holds = false;
+  await until(
+    async () => {
+      for (const release of releases.splice(0)) release();
+      return (await opened.describe(arn)).status !== "RUNNING";
+    },
+    { what: "the end" },
+  );
+  expect(outputOf(await opened.describe(arn))).toEqual([
+    ["a", "b"],
+    ["a", "b"],
+  ]);
+});
+
+test("a Map Run that its execution does not come to any more is ABORTED with its end", async () => {
+  await open();
+  weak = false;
+  const arn = await opened.begin("nested", [["a"]]);
+  await until(() => ran.weak?.length === 1, { what: "the grandchild" });
+  await opened.stop();
+
+  await open({ nested: one(done) });
+  expect(await opened.ended(arn)).toMatchObject({ status: "SUCCEEDED" });
+  const [outer] = await runsOf(arn);
+  expect(outer).toMatchObject({ status: "ABORTED", itemCounts: { aborted: 1, running: 0 } });
+  const { executions = [] } = await opened.client.send(new ListExecutionsCommand({ mapRunArn: outer?.mapRunArn }));
+  expect(await runsOf(executions[0]?.executionArn)).toMatchObject([{ status: "ABORTED", itemCounts: { aborted: 1 } }]);
+});
+
+test("a Map Run whose items could not be read is RUNNING again while its children are", async () => {
+  answer = (response) => response.writeHead(403).end();
+  await open();
+  const arn = await opened.begin("read-again");
+  await until(async () => (await runsOf(arn))[0]?.status === "FAILED", { what: "the failure" });
+  await opened.stop();
+
+  answer = giveItems;
+  await open();
+  await until(() => ran.hold?.length === 2, { what: "the children" });
+  expect(await runsOf(arn)).toMatchObject([{ status: "RUNNING", itemCounts: { running: 2 } }]);
+});
+
+test.each([
+  "that cannot be interrupted",
+  "in which the process ends",
+  "in which the process ends and its machine goes",
+])("StopExecution in a state %s", async (how) => {
+  let response: ServerResponse | undefined;
+  answer = (given) => {
+    response = given;
+  };
+  await open();
+  const arn = await opened.begin("read");
+  await until(() => response !== undefined, { what: "the reading" });
+  const stopping = opened.client.send(new StopExecutionCommand({ executionArn: arn, error: "Enough", cause: "yes" }));
+  const settled = stopping.catch(() => undefined);
+  const noted = () => {
+    const database = openDatabase(join(dir, "step-functions.db"), "");
+    const row = database.prepare("SELECT stopped_at FROM executions").get();
+    database.close();
+    return row?.stopped_at ?? undefined;
+  };
+  const stoppedAt = await until(noted, { what: "the note of the stop" });
+  const running = await opened.describe(arn);
+  expect(running.status).toBe("RUNNING");
+  expect([running.stopDate, running.error, running.cause]).toEqual([undefined, undefined, undefined]);
+  const list = { stateMachineArn: machineArn("read") };
+  const { executions } = await opened.client.send(new ListExecutionsCommand(list));
+  expect(executions).toMatchObject([{ status: "RUNNING" }]);
+  expect(executions?.[0]?.stopDate).toBeUndefined();
+
+  if (how === "that cannot be interrupted") response?.writeHead(403).end();
+  else {
+    await opened.stop();
+    await open(how === "in which the process ends" ? MACHINES : { slow: MACHINES.slow });
+  }
+  await settled;
+  const ended = await opened.ended(arn);
+  expect(ended).toMatchObject({ status: "ABORTED", error: "Enough", cause: "yes" });
+  expect(ended.stopDate?.getTime()).toBe(stoppedAt);
+  response?.end();
 });
 
 test("a child that is redriven gets a new task token", async () => {
