@@ -1,0 +1,157 @@
+import { routes } from "../../shared/declared/routes.ts";
+import { type Context, expecting, send, sha256, type Upload } from "./context.ts";
+import { type Check, expectThat, Skip } from "./run.ts";
+
+const SCRIPT = new TextEncoder().encode("echo hello\n");
+const FILE = { path: "dist/run.sh", size: SCRIPT.length, sha256: sha256(SCRIPT) };
+
+const plain = (context: Context, method: string, path: string, headers: Record<string, string> = {}) =>
+  fetch(`${context.target.api}${path}`, { method, headers });
+
+const refusedAt = async (answer: Response, status: number): Promise<Record<string, unknown>> => {
+  const text = await answer.text();
+  expectThat(answer.status === status, `answers ${answer.status}, not ${status}: ${text}`);
+  return JSON.parse(text) as Record<string, unknown>;
+};
+
+const versionPath = ({ workspace, component }: Context): string => `${workspace}/components/${component}/versions`;
+
+/** The API and what it starts: gateway, functions, tables, streams, workflows, S3, AWS IoT, Greengrass. */
+export const apiChecks: readonly Check<Context>[] = [
+  {
+    name: "api-document",
+    run: async (context) => {
+      const { paths } = (await refusedAt(await plain(context, "GET", "/v1/openapi.json"), 200)) as { paths: object };
+      const missing = Object.values(routes).filter(({ path }) => !(path in paths));
+      expectThat(missing.length === 0, `the document does not tell of ${missing.map(({ path }) => path).join(", ")}`);
+    },
+  },
+  {
+    name: "api-without-token",
+    run: async (context) => {
+      const body = await refusedAt(await plain(context, "GET", "/v1/workspaces"), 401);
+      expectThat("message" in body, `the 401 has no message: ${JSON.stringify(body)}`);
+    },
+  },
+  {
+    name: "api-bad-token",
+    run: async (context) => {
+      await refusedAt(await plain(context, "GET", "/v1/workspaces", { authorization: "Bearer not.a.token" }), 401);
+    },
+  },
+  {
+    name: "api-no-route",
+    run: async (context) => {
+      const missing = await refusedAt(await plain(context, "GET", "/v1/nothing"), 404);
+      expectThat(missing.code === "no-such-route", `the 404 is no problem document: ${JSON.stringify(missing)}`);
+      const wrong = await plain(context, "DELETE", "/v1/workspaces");
+      expectThat(wrong.headers.get("allow") !== null, "the 405 has no Allow");
+      await refusedAt(wrong, 405);
+    },
+  },
+  {
+    name: "workspace",
+    run: async ({ client, done, run, workspace }) => {
+      await done("POST", "/v1/workspaces", { name: `smoke-${run}` });
+      const { body } = expecting(200, await client.call("GET", workspace));
+      expectThat(body.status === "active", `the workspace is ${body.status}`);
+    },
+  },
+  {
+    name: "idempotency-key",
+    needs: ["workspace"],
+    run: async ({ client, run, workspace }) => {
+      const asked = { body: { name: "once" }, headers: { "idempotency-key": `smoke-${run}` } };
+      const answers = [];
+      for (let times = 0; times < 2; times += 1) {
+        answers.push(expecting(202, await client.call<{ id: string }>("POST", `${workspace}/node-groups`, asked)));
+      }
+      const [first, second] = answers.map(({ body }) => body.id);
+      expectThat(first === second, `the repeat is another intent: ${first}, ${second}`);
+      const intent = await client.ended(String(first));
+      expectThat(intent.status === "succeeded", `the intent fails: ${JSON.stringify(intent.problem)}`);
+    },
+  },
+  {
+    name: "node-group",
+    needs: ["workspace"],
+    run: async ({ done, workspace }) => {
+      await done("POST", `${workspace}/node-groups`, { name: "gateways" });
+    },
+  },
+  {
+    name: "node",
+    needs: ["node-group"],
+    run: async ({ done, workspace }) => {
+      await done("POST", `${workspace}/nodes`, { name: "gateway-1", groups: ["gateways"] });
+    },
+  },
+  {
+    name: "component-upload",
+    needs: ["workspace"],
+    run: async (context) => {
+      const { client, component, workspace } = context;
+      expecting(201, await client.call("POST", `${workspace}/components`, { body: { name: component } }));
+      const versions = versionPath(context);
+      const draft = { version: "1.0.0", recipe: { run: "sh {artifacts:path}/run.sh" } };
+      expecting(201, await client.call("POST", versions, { body: draft }));
+      const answer = await client.call<{ upload: Upload }>("POST", `${versions}/1.0.0/files`, { body: FILE });
+      const { upload } = expecting(201, answer).body;
+      const other = await send(upload, new TextEncoder().encode("echo HELLO\n"));
+      expectThat(other >= 400 && other < 500, `other bytes than declared are answered ${other}`);
+      const status = await send(upload, SCRIPT);
+      expectThat(status === 200, `the upload is answered ${status}`);
+    },
+  },
+  {
+    name: "upload-from-browser",
+    needs: ["component-upload"],
+    run: async (context) => {
+      const { origin } = context.target;
+      if (origin === undefined) throw new Skip("SLIPWAY_ORIGIN is not set: an origin of the setting uploads.origins");
+      const path = `${versionPath(context)}/1.0.0/files`;
+      const { body } = expecting(201, await context.client.call<{ upload: Upload }>("POST", path, { body: FILE }));
+      const answer = await fetch(body.upload.url, {
+        method: "OPTIONS",
+        headers: {
+          origin,
+          "access-control-request-method": "PUT",
+          "access-control-request-headers": "x-amz-checksum-sha256",
+        },
+      });
+      const text = await answer.text();
+      expectThat(answer.status === 200, `the preflight is answered ${answer.status}: ${text}`);
+    },
+  },
+  {
+    name: "component-publish",
+    needs: ["component-upload"],
+    run: async (context) => {
+      await context.done("POST", `${versionPath(context)}/1.0.0/publish`);
+      const { body } = expecting(200, await context.client.call("GET", `${versionPath(context)}/1.0.0`));
+      expectThat(body.status === "published" && typeof body.arn === "string", `the version is ${JSON.stringify(body)}`);
+    },
+  },
+  {
+    name: "deployment",
+    needs: ["node", "component-publish"],
+    run: async ({ client, component, done, workspace }) => {
+      const path = `${workspace}/node-groups/gateways/deployment`;
+      await done("PATCH", path, { components: { [component]: { version: "^1.0.0" } } });
+      const { body } = expecting(200, await client.call<{ components: object }>("GET", path));
+      expectThat(component in body.components, `the deployment is ${JSON.stringify(body)}`);
+    },
+  },
+  {
+    name: "intents",
+    needs: ["deployment"],
+    run: async ({ client, workspace }) => {
+      const { body } = expecting(
+        200,
+        await client.call<{ items: { kind: string; status: string }[] }>("GET", `${workspace}/intents`),
+      );
+      const open = body.items.filter(({ status }) => status !== "succeeded");
+      expectThat(body.items.length >= 5 && open.length === 0, `not all have succeeded: ${JSON.stringify(open)}`);
+    },
+  },
+];
