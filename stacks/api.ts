@@ -39,7 +39,9 @@ const makeUserPool = ({ place, settings }: Stage): Identity => {
     name: "slipway",
     userPoolId: pool.id,
     generateSecret: false,
-    explicitAuthFlows: ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"],
+    // A password in the clear is taken from who may administer the pool by IAM alone: for a stage's first token, and CI.
+    // https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
+    explicitAuthFlows: ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"],
     preventUserExistenceErrors: "ENABLED",
     enableTokenRevocation: true,
     accessTokenValidity: 60,
