@@ -78,9 +78,9 @@ const DAYS = 365 / 12;
 const HOURS = DAYS * 24;
 const MINUTES = HOURS * 60;
 const SECONDS = MINUTES * 60;
-/** Production's settings. */
-const LOG_MONTHS = 3;
-const ACCESS_LOG_MONTHS = 12;
+/** As production keeps them by default. */
+export const LOG_MONTHS = 3;
+export const ACCESS_LOG_MONTHS = 12;
 
 export type Quantities = Readonly<Partial<Record<PriceName, number>>>;
 

@@ -5,7 +5,16 @@ import { costsDocument } from "../../stacks/costs/document.ts";
 import { happyPath } from "../../stacks/costs/path.ts";
 import { costOf, type Price, prices, type RegionPrice } from "../../stacks/costs/prices.ts";
 import { quotas } from "../../stacks/costs/quotas.ts";
-import { ASSUMED, anonymous, FLEETS, idle, managed, missesOf } from "../../stacks/costs/usage.ts";
+import {
+  ACCESS_LOG_MONTHS,
+  ASSUMED,
+  anonymous,
+  FLEETS,
+  idle,
+  LOG_MONTHS,
+  managed,
+  missesOf,
+} from "../../stacks/costs/usage.ts";
 import { settingsFrom } from "../../stacks/settings.ts";
 
 const all = Object.entries(prices) as [string, Price][];
@@ -106,8 +115,9 @@ test.each(quotas)("the quota $what has a source, and is needed the more the more
   expect(needs[0]).toBeLessThan(quota.limit);
 });
 
-test("the log and recovery settings that the model takes are production's", () => {
+test("logs are kept as long as production keeps them", () => {
   const said = { uploads: { origins: ["https://console.example.com"] }, alarms: { email: "ops@example.com" } };
-  const { logs } = settingsFrom("production", said);
-  expect({ days: logs.retentionDays, accessLogDays: logs.accessLogDays }).toEqual({ days: 90, accessLogDays: 365 });
+  const { retentionDays, accessLogDays } = settingsFrom("production", said).logs;
+  expect(Math.round(retentionDays / (365 / 12))).toBe(LOG_MONTHS);
+  expect(Math.round(accessLogDays / (365 / 12))).toBe(ACCESS_LOG_MONTHS);
 });
