@@ -14,7 +14,10 @@ import {
   ListThingGroupsForThingCommand,
 } from "@aws-sdk/client-iot";
 import { type Context, expecting } from "./context.ts";
-import { type Check, expectThat, Skip } from "./run.ts";
+import { type Check, eventually, expectThat, Skip } from "./run.ts";
+
+/** A change of a thing group's members is seen after a while; AWS does not say how long. */
+const SEEN_WITHIN_SECONDS = 30;
 
 /** Clients with whatever the SDK finds in the environment. @throws Skip where AWS cannot be asked */
 const clients = ({ target: { region } }: Context) => {
@@ -41,10 +44,12 @@ export const awsChecks: readonly Check<Context>[] = [
       const thing = await iot.send(new DescribeThingCommand({ thingName }));
       const bucket = await field(context, "", "bucket");
       expectThat(thing.thingTypeName === bucket, `the thing's type is ${thing.thingTypeName}, not ${bucket}`);
-      const { thingGroups = [] } = await iot.send(new ListThingGroupsForThingCommand({ thingName }));
-      const names = thingGroups.map(({ groupName }) => groupName);
       const group = await field(context, "/node-groups/gateways", "thingGroup");
-      expectThat(names.length === 2 && names.includes(group), `the thing is in ${names.join(", ")}`);
+      await eventually(SEEN_WITHIN_SECONDS, async () => {
+        const { thingGroups = [] } = await iot.send(new ListThingGroupsForThingCommand({ thingName }));
+        const names = thingGroups.map(({ groupName }) => groupName);
+        expectThat(names.length === 2 && names.includes(group), `the thing is in ${names.join(", ")}`);
+      });
     },
   },
   {

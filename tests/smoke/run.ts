@@ -1,3 +1,5 @@
+import { setTimeout as pause } from "node:timers/promises";
+
 /** One thing that is looked at. */
 export interface Check<Context> {
   readonly name: string;
@@ -50,4 +52,19 @@ export const runChecks = async <Context>(
 /** @throws Error with what should hold */
 export const expectThat = (holds: boolean, what: string): void => {
   if (!holds) throw new Error(what);
+};
+
+const AGAIN_AFTER_MS = 500;
+
+/** Tries again until it goes well: for what AWS shows after a while. @throws what was wrong at the last try */
+export const eventually = async (withinSeconds: number, work: () => Promise<void>): Promise<void> => {
+  const deadline = performance.now() + withinSeconds * 1_000;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await pause(AGAIN_AFTER_MS);
+    }
+  }
 };
