@@ -1,6 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { settingsDocument } from "../stacks/settings-document.ts";
 import { emulationDocument } from "./emulation-document.ts";
 import { emulations } from "./emulations.ts";
 
 /** `npm run docs`: writes what is generated from the code. */
-writeFileSync(new URL("../docs/EMBEDDED-CLOUD.md", import.meta.url), await emulationDocument(emulations));
+const write = (name: string, text: string): void => writeFileSync(new URL(`../docs/${name}`, import.meta.url), text);
+
+write("EMBEDDED-CLOUD.md", await emulationDocument(emulations));
+write("SETTINGS.md", settingsDocument());

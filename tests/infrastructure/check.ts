@@ -1,24 +1,25 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { settingsDocument } from "../../stacks/settings-document.ts";
-import { inventoryOf, writeInventory } from "./inventory.ts";
+import { changes, inventoryOf, readInventory, writeInventory } from "./inventory.ts";
 import { installPlatform } from "./platform.ts";
 import { synthesiseAll } from "./stages.ts";
 
 /**
- * `npm run infra:check`: installs SST's platform if it is absent, type-checks the stacks, and tests what they make of
- * every stage. With `-- --write`, the inventory and docs/SETTINGS.md are written anew before that.
+ * `npm run infra:check`: installs SST's platform if it is absent, type-checks the stacks, evaluates every stage, tells what
+ * would become of the cloud, writes the inventory anew, and tests what was made. `npm test` compares the inventory with the
+ * committed one, and fails with the same lines.
  */
-const root = join(import.meta.dirname, "../..");
 const run = (...command: string[]): void => {
-  const { status } = spawnSync("npx", ["--no-install", ...command], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync("npx", ["--no-install", ...command], {
+    cwd: join(import.meta.dirname, "../.."),
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(status ?? 1);
 };
 
 await installPlatform();
-if (process.argv.includes("--write")) {
-  writeInventory(inventoryOf(await synthesiseAll()));
-  writeFileSync(join(root, "docs/SETTINGS.md"), settingsDocument());
-}
+run("tsc", "-p", "stacks");
+const inventory = inventoryOf(await synthesiseAll());
+for (const line of changes(readInventory(), inventory)) process.stdout.write(`${line}\n`);
+writeInventory(inventory);
 run("vitest", "run", "tests/infrastructure");

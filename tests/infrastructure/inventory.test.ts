@@ -22,7 +22,7 @@ describe("the inventory", () => {
     now = inventoryOf(first);
   });
 
-  test("is as committed (npm run infra:check -- --write renews it)", () => {
+  test("is as committed (npm run infra:check writes it)", () => {
     expect(changes(readInventory(), now)).toEqual([]);
     expect(now).toEqual(readInventory());
   });
@@ -51,6 +51,17 @@ describe("changes are told", () => {
 
   test("as nothing when there is none", () => {
     expect(changes(before, structuredClone(before))).toEqual([]);
+  });
+
+  test("by stage, where stages differ", () => {
+    const days = { dev: 1, staging: 7 };
+    const after = { "sqs.Queue b": { name: "{stage}-b", days: { "by stage": { ...days, staging: 9 } } } };
+    expect(changes({ "sqs.Queue b": { name: "{stage}-b", days: { "by stage": days } } }, after)).toEqual([
+      "~ sqs.Queue b.days (staging): 7 → 9",
+    ]);
+    expect(changes({ "sqs.Queue b": { name: "{stage}-b", days: 1 } }, after)).toEqual([
+      "~ sqs.Queue b.days (staging): 1 → 9",
+    ]);
   });
 
   test("by resource, member and item", () => {

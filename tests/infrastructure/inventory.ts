@@ -19,7 +19,7 @@ const sorted = <T>(entries: readonly Entry<T>[]): Readonly<Record<string, T>> =>
 /** With the stage's name as `{stage}`, members in order, and JSON that is text as what it says. */
 const normalised = (value: unknown, stage: string): unknown => {
   if (typeof value === "string") {
-    if (/^[{[]/.test(value)) return normalised(JSON.parse(value), stage);
+    if (/^(\{["}]|\[["{\]])/.test(value)) return normalised(JSON.parse(value), stage);
     return value.replace(new RegExp(`(?<![a-z0-9])${stage}(?![a-z0-9])`, "g"), "{stage}");
   }
   if (Array.isArray(value)) return value.map((item) => normalised(item, stage));
@@ -92,8 +92,17 @@ const keyed = (items: readonly unknown[]): Inputs => {
   return Object.fromEntries(items.map((item) => [nameOf(item), item]));
 };
 
+const isByStage = (value: unknown): value is { [BY_STAGE]: Inputs } => isObject(value) && BY_STAGE in value;
+
 const differences = (path: string, before: unknown, after: unknown): string[] => {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (isByStage(before) || isByStage(after)) {
+    const of = (value: unknown, stage: string) => (isByStage(value) ? value[BY_STAGE][stage] : value);
+    const stages = [before, after].flatMap((value) => (isByStage(value) ? Object.keys(value[BY_STAGE]) : []));
+    return [...new Set(stages)].flatMap((stage) =>
+      differences(`${path} (${stage})`, of(before, stage), of(after, stage)),
+    );
+  }
   if (before === undefined) return [`${path}: now ${short(after)}`];
   if (after === undefined) return [`${path}: no longer, was ${short(before)}`];
   if (Array.isArray(before) && Array.isArray(after)) return differences(path, keyed(before), keyed(after));

@@ -77,7 +77,7 @@ describe("the settings of a stage", () => {
   );
 });
 
-test("docs/SETTINGS.md is what `npm run infra:check -- --write` writes, and says what each setting is for", () => {
+test("docs/SETTINGS.md is what `npm run docs` writes, and says what each setting is for", () => {
   expect(readFileSync(join(ROOT, "docs/SETTINGS.md"), "utf8")).toBe(settingsDocument());
   expect(settingsDocument()).not.toContain("undefined");
 });
