@@ -22,6 +22,7 @@ import {
   provisioningRole,
   provisioningTemplate,
 } from "../shared/node/provisioning.ts";
+import { UPLOADS } from "../shared/ota/release.ts";
 
 const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...args: never[]) => Error)[]) => {
   try {
@@ -80,7 +81,7 @@ const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origi
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
           },
           // A binary leaves this place when its release is published.
-          { ID: "unpublished-uploads", Status: "Enabled", Filter: { Prefix: "uploads/" }, Expiration: { Days: 7 } },
+          { ID: "unpublished-uploads", Status: "Enabled", Filter: { Prefix: UPLOADS }, Expiration: { Days: 7 } },
         ],
       },
     }),

@@ -1,8 +1,10 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { api } from "./api.ts";
+import { devices } from "./devices.ts";
 import { encryption } from "./encryption.ts";
 import { events } from "./events.ts";
 import { makeFunctions } from "./functions.ts";
+import { ota } from "./ota.ts";
 import { stageOf } from "./stage.ts";
 import { storage } from "./storage.ts";
 import { streamReaders } from "./streams.ts";
@@ -17,6 +19,8 @@ export const deploy = async (name: string) => {
   stateMachines(stage, key, functions);
   streamReaders(stage, stores, functions);
   events(stage, functions);
-  const { api: _, ...told } = api(stage, key, functions);
-  return told;
+  const { api: _, ...apiTold } = api(stage, key, functions);
+  const { distribution, webAcl, ...otaTold } = ota(stage, { functions, storage: stores });
+  devices(stage, { key });
+  return { api: apiTold, ota: otaTold };
 };

@@ -2,21 +2,49 @@
 import type { Stage } from "./stage.ts";
 
 /** What the names of the stage's log groups start with; the key serves no others. */
-const logGroupsOf = ({ place: { stage } }: Stage): string[] => [
+const logGroupsOf = ({ place: { stage }, settings }: Stage): string[] => [
   `/aws/lambda/${stage}-`,
   `/aws/vendedlogs/states/${stage}-`,
   `/aws/vendedlogs/apis/${stage}-`,
+  ...(settings.devices.setIotLogging ? ["AWSIotLogsV2"] : []),
 ];
+
+/** Whoever administers the account may manage a key and, unlike with AWS's default policy, not use it. */
+export const keyAdministration = ({ place }: Stage, more: readonly string[] = []) => ({
+  Sid: "Administration",
+  Effect: "Allow",
+  Principal: { AWS: `arn:${place.partition}:iam::${place.accountId}:root` },
+  Action: [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+    ...more,
+  ],
+  Resource: "*",
+});
 
 /**
  * The stage's key: for log groups, and for the topic of the alarms, which CloudWatch cannot publish to under AWS's own
- * key. Whoever administers the account may manage it and, unlike with the default policy, not use it.
+ * key.
  * Tables, buckets and queues have AWS's keys: theirs would let nobody in whom IAM does not let in already, but would
  * make every role name the key, and lose the data with the key.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
  */
 export const encryption = (stage: Stage): aws.kms.Key => {
-  const { partition, region, accountId } = stage.place;
+  const { region, accountId } = stage.place;
   const ofAccount = { StringEquals: { "aws:SourceAccount": accountId } };
   const key = new aws.kms.Key("stage", {
     description: `Logs and alarms of Slipway's stage ${stage.place.stage}`,
@@ -25,30 +53,7 @@ export const encryption = (stage: Stage): aws.kms.Key => {
     policy: JSON.stringify({
       Version: "2012-10-17",
       Statement: [
-        {
-          Sid: "Administration",
-          Effect: "Allow",
-          Principal: { AWS: `arn:${partition}:iam::${accountId}:root` },
-          Action: [
-            "kms:CancelKeyDeletion",
-            "kms:CreateAlias",
-            "kms:DeleteAlias",
-            "kms:DescribeKey",
-            "kms:DisableKey",
-            "kms:EnableKey",
-            "kms:EnableKeyRotation",
-            "kms:GetKeyPolicy",
-            "kms:GetKeyRotationStatus",
-            "kms:ListResourceTags",
-            "kms:PutKeyPolicy",
-            "kms:ScheduleKeyDeletion",
-            "kms:TagResource",
-            "kms:UntagResource",
-            "kms:UpdateAlias",
-            "kms:UpdateKeyDescription",
-          ],
-          Resource: "*",
-        },
+        keyAdministration(stage),
         {
           Sid: "Logs",
           Effect: "Allow",

@@ -1,5 +1,6 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { tables } from "../shared/declared/tables.ts";
+import { UPLOADS } from "../shared/ota/release.ts";
 import type { TableName } from "../shared/writes.ts";
 import type { Stage } from "./stage.ts";
 
@@ -9,6 +10,7 @@ export interface Storage {
   readonly otaBucket: aws.s3.Bucket;
   /** Takes access logs of buckets, below `s3/`, and of distributions, below `AWSLogs/`. */
   readonly logBucket: aws.s3.Bucket;
+  readonly logBucketPolicy: aws.s3.BucketPolicy;
 }
 
 /**
@@ -92,7 +94,7 @@ const ABORT_UPLOADS = {
 };
 
 /** Access logs: written once by AWS, and gone after their time. */
-const makeLogBucket = (stage: Stage): aws.s3.Bucket => {
+const makeLogBucket = (stage: Stage): Pick<Storage, "logBucket" | "logBucketPolicy"> => {
   const { place, names, settings } = stage;
   const bucket = makeBucket(stage, "logs", `slipway-${place.stage}-logs-${place.accountId}`);
   new aws.s3.BucketLifecycleConfiguration("logs", {
@@ -108,7 +110,7 @@ const makeLogBucket = (stage: Stage): aws.s3.Bucket => {
     ],
   });
   const account = { "aws:SourceAccount": place.accountId };
-  bucketPolicy(
+  const logBucketPolicy = bucketPolicy(
     "logs",
     bucket,
     bucket.arn.apply((arn) => [
@@ -139,11 +141,14 @@ const makeLogBucket = (stage: Stage): aws.s3.Bucket => {
       },
     ]),
   );
-  return bucket;
+  return { logBucket: bucket, logBucketPolicy };
 };
 
 /** Releases: open to uploads with a presigned URL from browsers, and rid of what none published. */
-const makeOtaBucket = (stage: Stage, logBucket: aws.s3.Bucket): aws.s3.Bucket => {
+const makeOtaBucket = (
+  stage: Stage,
+  { logBucket, logBucketPolicy }: ReturnType<typeof makeLogBucket>,
+): aws.s3.Bucket => {
   const { names, settings } = stage;
   const made = makeBucket(stage, "ota", names.otaBucket);
   const bucket = made.bucket;
@@ -154,8 +159,8 @@ const makeOtaBucket = (stage: Stage, logBucket: aws.s3.Bucket): aws.s3.Bucket =>
       bucket,
       rules: [
         ABORT_UPLOADS,
-        // A binary leaves this place when its release is published.
-        { id: "unpublished-uploads", status: "Enabled", filter: { prefix: "uploads/" }, expiration: { days: 7 } },
+        // A binary leaves this place when its release is published, and then stays as long as the release.
+        { id: "unpublished-uploads", status: "Enabled", filter: { prefix: UPLOADS }, expiration: { days: 7 } },
         {
           id: "deleted-objects",
           status: "Enabled",
@@ -178,16 +183,20 @@ const makeOtaBucket = (stage: Stage, logBucket: aws.s3.Bucket): aws.s3.Bucket =>
       },
     ],
   });
-  new aws.s3.BucketLogging("ota", { bucket, targetBucket: logBucket.bucket, targetPrefix: "s3/ota/" });
+  new aws.s3.BucketLogging(
+    "ota",
+    { bucket, targetBucket: logBucket.bucket, targetPrefix: "s3/ota/" },
+    { dependsOn: [logBucketPolicy] },
+  );
   return made;
 };
 
 /** Tables and buckets. Workspaces' own buckets are made by their workflow. */
 export const storage = (stage: Stage): Storage => {
-  const logBucket = makeLogBucket(stage);
+  const logs = makeLogBucket(stage);
   return {
     tables: { control: makeTable(stage, "control"), ota: makeTable(stage, "ota") },
-    otaBucket: makeOtaBucket(stage, logBucket),
-    logBucket,
+    otaBucket: makeOtaBucket(stage, logs),
+    ...logs,
   };
 };

@@ -17,7 +17,10 @@ export interface BehaviourDeclaration {
   readonly methods: readonly ("GET" | "HEAD" | "OPTIONS")[];
 }
 
-/** What the OTA distribution serves: packages from the function, binaries from the bucket. */
+/**
+ * What the OTA distribution serves: packages from the function, binaries from the bucket. Public endpoints of the API get
+ * an origin and behaviours of their own here, which puts the web ACL before them: HTTP APIs take none.
+ */
 export const behaviours: readonly BehaviourDeclaration[] = [
   ...["/package", "/*/package"].map(
     (pathPattern): BehaviourDeclaration => ({

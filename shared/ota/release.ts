@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { MAX_SINGLE_PART_BYTES, Upload } from "../component/version.ts";
-import type { Moment } from "../ids.ts";
+import { ID_PREFIXES, type Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { otaKeys } from "../keys.ts";
 import { born, type Stored, Timestamps } from "../resource.ts";
@@ -24,6 +24,12 @@ const AppName = label("The app; devices ask for it by this name, in any case", 6
   isAppName,
   "must not be cpuArch, os or payloadType, nor start with attr: devices' queries use those",
 );
+
+/**
+ * What the keys of uploads start with, and no other key: a workspace named "uploads" has its published binaries below
+ * "uploads/releases/".
+ */
+export const UPLOADS = `uploads/${ID_PREFIXES.workspace}_`;
 
 export const ReleaseStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
 

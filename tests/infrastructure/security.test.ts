@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { createRelease } from "../../shared/ota/release.ts";
 import {
   faultsOf,
   identityPolicies,
@@ -56,7 +57,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
       ).toEqual([]);
     });
 
-    test("in buckets is encrypted, closed to the public, over TLS 1.2 alone, and goes some day", () => {
+    test("in buckets is encrypted, closed to the public, and over TLS 1.2 alone", () => {
       const has = (type: string, bucket: unknown, check: (inputs: Resource["inputs"]) => unknown): boolean =>
         ofType(it, `s3/${type}`).some(({ inputs }) => inputs.bucket === bucket && check(inputs));
       expect(
@@ -82,14 +83,63 @@ describe.each(STAGES)("in stage %s", (stage) => {
               bucket,
               ({ rules }) => JSON.stringify(rules).includes("sseAlgorithm"),
             ) &&
-            has("bucketLifecycleConfiguration:BucketLifecycleConfiguration", bucket, ({ rules }) =>
-              (rules as object[]).some((rule) => "expiration" in rule || "noncurrentVersionExpiration" in rule),
-            ) &&
             refuses(policy, "Bool", "aws:SecureTransport", "false") &&
             refuses(policy, "NumericLessThan", "s3:TlsVersion", "1.2")
           );
         }),
       ).toEqual([]);
+    });
+
+    describe("in buckets", () => {
+      interface Rule {
+        readonly status: string;
+        readonly filter: { readonly prefix: string };
+        readonly abortIncompleteMultipartUpload?: { readonly daysAfterInitiation: number };
+        readonly expiration?: { readonly days?: number };
+        readonly noncurrentVersionExpiration?: { readonly noncurrentDays: number };
+      }
+      const rulesOf = (bucket: string): Rule[] => {
+        const type = "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration";
+        const { inputs } = only(ofType(it, type).filter((one) => one.inputs.bucket === bucket));
+        return (inputs.rules as Rule[]).filter(({ status }) => status === "Enabled");
+      };
+      const everywhere = ({ filter }: Rule) => filter.prefix === "";
+
+      test("an upload that was broken off goes", () => {
+        expect(
+          faults(ofType(it, "s3/bucket:Bucket"), ({ inputs }) =>
+            rulesOf(String(inputs.bucket)).some(
+              (rule) => everywhere(rule) && Number(rule.abortIncompleteMultipartUpload?.daysAfterInitiation) <= 7,
+            ),
+          ),
+        ).toEqual([]);
+      });
+
+      test("access logs go", () => {
+        const rules = rulesOf(`slipway-${stage}-logs-${ACCOUNT}`);
+        expect(rules.filter((rule) => everywhere(rule) && Number(rule.expiration?.days) > 0).length).toBe(1);
+      });
+
+      test("binaries live as long as their release; what was overwritten, deleted or never published goes", () => {
+        const rules = rulesOf(`slipway-${stage}-ota-${ACCOUNT}`);
+        const old = rules.filter(({ noncurrentVersionExpiration }) => noncurrentVersionExpiration !== undefined);
+        expect(
+          old.map((rule) => [everywhere(rule), Number(rule.noncurrentVersionExpiration?.noncurrentDays) > 0]),
+        ).toEqual([[true, true]]);
+        const { release } = createRelease(
+          { id: "ws_1", name: "uploads" } as never,
+          { app: "os_armv8", environment: "prod", version: "1", size: 1, sha256: "0".repeat(64) } as never,
+          { now: new Date(0), newId: () => "rel_1", randomText: () => "" },
+        );
+        const going = (key: string) =>
+          rules.filter(({ filter, expiration }) => expiration?.days !== undefined && key.startsWith(filter.prefix))
+            .length;
+        expect({
+          upload: going(release.uploadKey),
+          binary: going(release.binaryKey),
+          segment: going(release.segmentKey),
+        }).toEqual({ upload: 1, binary: 0, segment: 0 });
+      });
     });
 
     test("in a bucket of the product's own comes back for a while after it was deleted", () => {
@@ -116,20 +166,20 @@ describe.each(STAGES)("in stage %s", (stage) => {
     });
 
     test("in log groups is encrypted with a key that serves them, and goes some day", () => {
-      const key = only(ofType(it, "kms/key:Key"));
-      const served = resourcePolicies(it)
-        .filter(({ of }) => of === `aws:kms/key:Key ${key.name}`)
-        .flatMap(({ statements }) => statements)
-        .flatMap(({ Condition }) => Condition?.ArnLike?.["kms:EncryptionContext:aws:logs:arn"] as string[] | undefined)
-        .map((pattern) => String(pattern).replace(/\*$/, ""));
+      const servedBy = (keyArn: string): string[] =>
+        resourcePolicies(it)
+          .filter(
+            ({ of }) => `arn:aws:kms:${REGION}:${ACCOUNT}:key/${of.replace("aws:kms/key:Key ", "")}-key-id` === keyArn,
+          )
+          .flatMap(({ statements }) => statements)
+          .filter(({ Principal }) => JSON.stringify(Principal) === `{"Service":"logs.${REGION}.amazonaws.com"}`)
+          .flatMap(({ Condition }) => (Condition?.ArnLike?.["kms:EncryptionContext:aws:logs:arn"] ?? []) as string[])
+          .map((pattern) => pattern.replace(/\*$/, ""));
       expect(
         faults(ofType(it, "cloudwatch/logGroup:LogGroup"), ({ inputs }) => {
           const arn = `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${inputs.name}`;
-          return (
-            inputs.kmsKeyId === `arn:aws:kms:${REGION}:${ACCOUNT}:key/${key.name}-key-id` &&
-            served.some((prefix) => arn.startsWith(prefix)) &&
-            Number(inputs.retentionInDays) > 0
-          );
+          const served = servedBy(String(inputs.kmsKeyId));
+          return served.some((prefix) => arn.startsWith(prefix)) && Number(inputs.retentionInDays) > 0;
         }),
       ).toEqual([]);
     });

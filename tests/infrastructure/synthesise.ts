@@ -136,6 +136,10 @@ const computed = ({ type, name, inputs }: MockedResource): { id: string; state: 
       const configuration = { ...(inputs.domainNameConfiguration as Inputs), targetDomainName };
       return { id: own("domainName"), state: { domainNameConfiguration: configuration } };
     }
+    case "aws:wafv2/webAcl:WebAcl": {
+      const id = `${name}-id`;
+      return { id, state: { arn: arn("wafv2", `global/webacl/${own("name")}/${id}`, String(inputs.region)) } };
+    }
     case "aws:cloudfront/distribution:Distribution":
       return {
         id: `${name}-id`,
