@@ -56,7 +56,7 @@ export const workflowRoles = (place: Place): Readonly<Record<string, Role>> => {
             ["lambda:InvokeFunction"],
             tasksOf(workflow).map((task) => arn(place, "lambda", `function:${names.function(task)}`)),
           ),
-          ...statementsOf(["logs:Deliver", "traces:Send"], place),
+          ...statementsOf(["logs:Deliver", "traces:Send", "traces:Sample"], place),
         ]),
       },
     ]),

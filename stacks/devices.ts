@@ -12,12 +12,15 @@ import { makeRole } from "./roles.ts";
 import type { Stage } from "./stage.ts";
 
 /**
- * What AWS IoT logs of the account's devices. Its options and its log group are the account's in a region, so one stage
- * has them, by its settings. https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
+ * What AWS IoT logs of the account's devices, and what core devices log of themselves. The options and both log groups are
+ * the account's in a region, so one stage has them, by its settings.
+ * https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
+ * https://docs.aws.amazon.com/greengrass/v2/developerguide/log-manager-component.html
  */
 const logDevices = (stage: Stage, key: aws.kms.Key): void => {
   const { role, policy } = makeRole(iotLoggingRole(stage.place));
   const logs = logGroup(stage, key, "AWSIotLogsV2");
+  logGroup(stage, key, `/aws/greengrass/GreengrassSystemComponent/${stage.place.region}/System`);
   new aws.iot.LoggingOptions(
     "devices",
     { defaultLogLevel: stage.settings.devices.logLevel, roleArn: role.arn },

@@ -6,7 +6,7 @@ const logGroupsOf = ({ place: { stage }, settings }: Stage): string[] => [
   `/aws/lambda/${stage}-`,
   `/aws/vendedlogs/states/${stage}-`,
   `/aws/vendedlogs/apis/${stage}-`,
-  ...(settings.devices.setIotLogging ? ["AWSIotLogsV2"] : []),
+  ...(settings.devices.setIotLogging ? ["AWSIotLogsV2", "/aws/greengrass/GreengrassSystemComponent/"] : []),
 ];
 
 /** Whoever administers the account may manage a key and, unlike with AWS's default policy, not use it. */

@@ -111,7 +111,12 @@ export const schemaOf = (kind: StageKind, region: string) => {
         accessLogDays: whole(1, 3_650)
           .default(of(7, 30, 365))
           .describe("Access logs of buckets and distributions, in the log bucket"),
-        level: z.enum(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO").describe("What functions log, from here up"),
+        level: z
+          .enum(["DEBUG", "INFO"])
+          .default("INFO")
+          .describe(
+            "What functions log, from here up. Metrics are lines of level INFO: no higher one would let them through",
+          ),
         workflows: z
           .enum(["ALL", "ERROR", "FATAL"])
           .default(of("ALL", "ALL", "ERROR"))
@@ -147,9 +152,6 @@ export const schemaOf = (kind: StageKind, region: string) => {
       .prefault({}),
     devices: z
       .strictObject({
-        requestsPerFiveMinutes: whole(10, 2_000_000_000)
-          .default(of(100, 300, 300))
-          .describe("To the public registration endpoints from one IP address; more are blocked"),
         logLevel: z
           .enum(["DEBUG", "INFO", "WARN", "ERROR", "DISABLED"])
           .default(of("INFO", "WARN", "ERROR"))
@@ -157,7 +159,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
         setIotLogging: z
           .boolean()
           .default(of(false, false, true))
-          .describe("Set the account's IoT logging options. One stage of an account may"),
+          .describe(
+            "Set what is the account's: IoT logging options, and how long Greengrass's logs are kept. One stage of an account may",
+          ),
       })
       .prefault({}),
     alarms: z
@@ -167,7 +171,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
         ),
         monthlyBudgetUsd: whole(1, 10_000_000)
           .default(of(20, 100, 1_000))
-          .describe("A mail goes out when the stage's cost is at 80% of this, or will be above it"),
+          .describe(
+            "A mail goes out when the stage's cost in a month is at 80% of this, or will be above it. Needs the tag `slipway:stage` to be a cost allocation tag of the account",
+          ),
       })
       .prefault({} as never),
   });

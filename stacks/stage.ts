@@ -13,8 +13,8 @@ import { readSettings, type Settings } from "./settings.ts";
  *   events.ts         events(stage, functions): { bus, deadLetters }           aws.sqs.Queue by trigger
  *   api.ts            api(stage, key, functions): { api, url, … }
  *   ota.ts            ota(stage, { key, functions, storage }): { url }         also the OTA bucket's `bucketPolicy`
- *   devices.ts        devices(stage, { key, functions, storage }): void
- *   observability.ts  observability(stage, { key, api, functions, stateMachines, deadLetters, storage }): void
+ *   devices.ts        devices(stage, { key }): void
+ *   observability.ts  observability(stage, { key, api, stateMachines, deadLetters, ota }): void
  *
  * What CloudFront needs in us-east-1 (a web ACL, the delivery of its logs) has `region: "us-east-1"` among its arguments.
  */

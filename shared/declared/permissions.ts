@@ -107,7 +107,7 @@ export const targets = {
   eventBus: { arns: (place) => [aws(place, "events", `event-bus/${stageNames(place).eventBus}`)] },
   traces: {
     arns: () => ["*"],
-    unscoped: "X-Ray has no resource level for sending traces",
+    unscoped: "X-Ray has no resource level for sending traces, nor for asking which to send",
   },
   logDelivery: {
     arns: () => ["*"],
@@ -285,6 +285,7 @@ export const permissions = {
   // https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
   ...prefixed("iot-logs", {
     Write: [
+      ["logs:CreateLogGroup", "iotLogs"],
       ["logs:CreateLogStream", "iotLogs"],
       ["logs:PutLogEvents", "iotLogs"],
     ],
@@ -300,6 +301,11 @@ export const permissions = {
     Send: [
       ["xray:PutTraceSegments", "traces"],
       ["xray:PutTelemetryRecords", "traces"],
+    ],
+    // https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
+    Sample: [
+      ["xray:GetSamplingRules", "traces"],
+      ["xray:GetSamplingTargets", "traces"],
     ],
   }),
   // https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
