@@ -4,6 +4,7 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { headObject, readObject } from "../../shared/aws/buckets.ts";
 import { allItems, getItem } from "../../shared/aws/table.ts";
+import type { OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { env } from "../../shared/env.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
@@ -28,7 +29,7 @@ interface Answer {
   /** What the body is made of, in order; nothing for HEAD and 304. */
   readonly parts: readonly ArchivePart[];
   /** As polls are counted. */
-  readonly kind: "not-modified" | "metadata" | "archive" | "refused" | "failed";
+  readonly kind: (typeof OTA_ANSWERS)[number];
 }
 
 /**

@@ -1,6 +1,7 @@
 import middy from "@middy/core";
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
 import { putEvent } from "../../shared/aws/events.ts";
+import type { INTENT_FAULTS } from "../../shared/declared/metrics.ts";
 import { type StoredIntent, viewIntent } from "../../shared/intent/intent.ts";
 import { PROBLEMS } from "../../shared/problems.ts";
 import { measure } from "../metrics.ts";
@@ -24,5 +25,6 @@ const measureEnd = ({ kind, status, problem, createdAt, finishedAt }: StoredInte
     return;
   }
   const isTheirs = problem !== undefined && PROBLEMS[problem.code].status < 500;
-  measure("IntentsFailed", 1, { kind, fault: isTheirs ? "client" : "service" });
+  const fault: (typeof INTENT_FAULTS)[number] = isTheirs ? "client" : "service";
+  measure("IntentsFailed", 1, { kind, fault });
 };

@@ -7,6 +7,12 @@ interface MetricDeclaration {
   readonly by: readonly string[];
 }
 
+/** Whose fault it is that an intent failed: the client's where the problem is a 4xx, such as a file that was not uploaded. */
+export const INTENT_FAULTS = ["client", "service"] as const;
+
+/** What an anonymous device was told: nothing new, what there is, the binaries themselves, or a problem of either side's. */
+export const OTA_ANSWERS = ["not-modified", "metadata", "archive", "refused", "failed"] as const;
+
 /**
  * What functions count, by embedded metric format. Alarms and dashboard read these names; the dimensions `service` and
  * `stage` are on all of them.
@@ -15,7 +21,7 @@ export const metrics = {
   /** The API wrote an intent. */
   IntentsAccepted: { unit: "Count", by: ["kind"] },
   IntentsSucceeded: { unit: "Count", by: ["kind"] },
-  /** `fault` is `client` where the problem is a 4xx, such as a file that was not uploaded, and `service` otherwise. */
+  /** `fault` is one of {@link INTENT_FAULTS}. */
   IntentsFailed: { unit: "Count", by: ["kind", "fault"] },
   /** From request to end, of intents that succeeded. */
   IntentSeconds: { unit: "Seconds", by: ["kind"] },
@@ -23,7 +29,7 @@ export const metrics = {
   IntentsSwept: { unit: "Count", by: [] },
   /** How long the open intent that has stood still the longest has done so; 0 for none. Told by each sweep. */
   OldestOpenIntentSeconds: { unit: "Seconds", by: [] },
-  /** A device's question that no cache had the answer to. */
+  /** A device's question that no cache had the answer to; `answer` is one of {@link OTA_ANSWERS}. */
   OtaPolls: { unit: "Count", by: ["answer"] },
 } as const satisfies Record<string, MetricDeclaration>;
 
