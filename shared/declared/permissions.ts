@@ -21,6 +21,7 @@ const table = (place: Place, name: TableName): string =>
 const ofWorkspaces = (place: Place, kind: string): string => aws(place, "iot", `${kind}/${place.stage}-ws_*`);
 
 const BUCKET_NAME = "the bucket's name is bound to the workspace alone; the account's own buckets of that form";
+const IOT_LOG = "AWS IoT writes one log of the account and region, under this name";
 
 export const targets = {
   controlTable: { arns: (place) => [table(place, "control")] },
@@ -97,9 +98,13 @@ export const targets = {
     arns: (place) => [aws(place, "iot", "cert/*")],
     unscoped: "AWS IoT names certificates by their hash",
   },
+  iotLogGroup: {
+    arns: (place) => [aws(place, "logs", "log-group:AWSIotLogsV2")],
+    unscoped: IOT_LOG,
+  },
   iotLogs: {
     arns: (place) => [aws(place, "logs", "log-group:AWSIotLogsV2:*")],
-    unscoped: "AWS IoT writes one log of the account and region, under this name",
+    unscoped: IOT_LOG,
   },
 
   stateMachines: { arns: (place) => [aws(place, "states", `stateMachine:${place.stage}-*`)] },
@@ -285,7 +290,7 @@ export const permissions = {
   // https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
   ...prefixed("iot-logs", {
     Write: [
-      ["logs:CreateLogGroup", "iotLogs"],
+      ["logs:CreateLogGroup", "iotLogGroup"],
       ["logs:CreateLogStream", "iotLogs"],
       ["logs:PutLogEvents", "iotLogs"],
     ],

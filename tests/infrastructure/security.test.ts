@@ -184,10 +184,15 @@ describe.each(STAGES)("in stage %s", (stage) => {
       ).toEqual([]);
     });
 
-    test("in topics is encrypted with a key that alarms may use", () => {
-      const topics = ofType(it, "sns/topic:Topic");
+    test("in topics is encrypted with a key of the stage, and comes over TLS alone", () => {
       expect(
-        topics.filter(({ inputs }) => !inputs.kmsMasterKeyId || text(inputs, "kmsMasterKeyId").includes("alias/aws/")),
+        faults(ofType(it, "sns/topic:Topic"), ({ name, inputs }) => {
+          const policy = resourcePolicies(it).find(({ of }) => of === `aws:sns/topicPolicy:TopicPolicy ${name}`);
+          const refusesPlain = policy?.statements.some(
+            ({ Effect, Condition }) => Effect === "Deny" && Condition?.Bool?.["aws:SecureTransport"] === "false",
+          );
+          return /^arn:aws:kms:/.test(String(inputs.kmsMasterKeyId)) && refusesPlain;
+        }),
       ).toEqual([]);
     });
   });

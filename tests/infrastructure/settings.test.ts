@@ -36,6 +36,7 @@ describe("the settings of a stage", () => {
     { said: { zone: 1 }, fault: /Unrecognized key: "zone"/ },
     { said: { api: { burst: 0 } }, fault: /api\.burst: .*>=1/ },
     { said: { logs: { retentionDays: 8 } }, fault: /logs\.retentionDays: .*1\|3\|5/ },
+    { said: { logs: { level: "WARN" } }, fault: /logs\.level: .*"DEBUG"\|"INFO"/ },
     { said: { data: { recoveryDays: 36 } }, fault: /data\.recoveryDays: .*<=35/ },
     { said: { region: "Ireland" }, fault: /region: a region such as/ },
     { said: { identity: { issuer: "https://login.example.com" } }, fault: /identity\.audience: issuer and audience/ },
