@@ -12,7 +12,7 @@ import { readSettings, type Settings } from "./settings.ts";
  *   streams.ts        streamReaders(stage, storage, functions): DeadLetters    aws.sqs.Queue by trigger
  *   events.ts         events(stage, functions): { bus, deadLetters }           aws.sqs.Queue by trigger
  *   api.ts            api(stage, key, functions): { api, url, … }
- *   ota.ts            ota(stage, { key, functions, storage }): { url }         also the OTA bucket's `bucketPolicy`
+ *   ota.ts            ota(stage, { functions, storage }): Ota                  also the OTA bucket's `bucketPolicy`
  *   devices.ts        devices(stage, { key }): void
  *   observability.ts  observability(stage, { key, api, stateMachines, deadLetters, ota }): void
  *

@@ -207,6 +207,18 @@ describe.each(STAGES)("in stage %s", (stage) => {
       expect(policies.filter(({ statements }) => statements.some(opens)).map(({ of }) => of)).toEqual([]);
     });
 
+    test("no policy but a key's names an account", () => {
+      const naming = resourcePolicies(it).filter(({ of, statements }) =>
+        statements.some(
+          ({ Effect, Principal }) =>
+            Effect === "Allow" &&
+            Object.keys(Principal as object).join() !== "Service" &&
+            !of.startsWith("aws:kms/key:Key "),
+        ),
+      );
+      expect(naming.map(({ of }) => of)).toEqual([]);
+    });
+
     test("no function can be called but by a service, for one thing of this account", () => {
       expect(
         faults(ofType(it, "lambda/permission:Permission"), ({ inputs }) => {
@@ -302,7 +314,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
       for (const { Action, Principal, Condition } of statements) {
         const isAccount = JSON.stringify(Principal).includes(":root");
         const uses = Action.filter((action) =>
-          /:(\*|Decrypt|Encrypt|ReEncrypt|GenerateDataKey|CreateGrant)/.test(action),
+          /:(\*|Decrypt|Encrypt|ReEncrypt|GenerateDataKey|GenerateMac|Sign|CreateGrant)/.test(action),
         );
         if (isAccount) expect(uses).toEqual([]);
         else {
