@@ -160,7 +160,7 @@ export const schemaOf = (kind: StageKind, region: string) => {
           .boolean()
           .default(of(false, false, true))
           .describe(
-            "Set what is the account's: IoT logging options, and how long Greengrass's logs are kept. One stage of an account may",
+            "Set what is the account's: IoT logging options, and how long core devices' own log is kept. One stage of an account may",
           ),
       })
       .prefault({}),

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { commonDimensions, dimensionSets, METRIC_NAMESPACE, metrics } from "../../shared/declared/metrics.ts";
@@ -110,7 +112,11 @@ describe.each(STAGES)("in stage %s", (stage) => {
     expect(alarms.filter((alarm) => watchedBy(alarm).length > MAX_METRICS)).toEqual([]);
     for (const { inputs } of alarms) {
       const queries = inputs.metricQueries as Inputs[] | undefined;
-      if (queries === undefined) continue;
+      if (queries === undefined) {
+        // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: percentiles go elsewhere
+        expect(["Sum", "Maximum"]).toContain(inputs.statistic);
+        continue;
+      }
       const ids = queries.flatMap(({ id, metric }) => (metric === undefined ? [] : [`FILL(${id}, 0)`]));
       expect(queries.filter(({ expression }) => expression !== undefined)).toEqual([
         { id: "sum", expression: `SUM([${ids.join(", ")}])`, returnData: true },
@@ -163,6 +169,14 @@ describe.each(STAGES)("in stage %s", (stage) => {
       evaluationPeriods: 1,
       treatMissingData: "notBreaching",
     });
+  });
+
+  test("every alarm is explained in docs/OPERATIONS.md", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/OPERATIONS.md"), "utf8");
+    const rows = [...page.matchAll(/^\| `([a-z0-9{}-]+)` \|/gm)].map(([, name]) => String(name));
+    const patterns = rows.map((row) => new RegExp(`^${stage}-${row.replace(/\{\w+\}/g, "[a-z-]+")}$`));
+    const without = alarms.filter(({ inputs }) => !patterns.some((pattern) => pattern.test(text(inputs, "name"))));
+    expect(without.map(({ name }) => name)).toEqual([]);
   });
 
   test("every queue has its alarm", () => {
