@@ -1,6 +1,7 @@
 import { functions } from "../../functions/declared.ts";
-import { type MetricName, metrics } from "../../shared/declared/metrics.ts";
+import { INTENT_FAULTS, type MetricName, metrics, OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { routes } from "../../shared/declared/routes.ts";
+import { tables } from "../../shared/declared/tables.ts";
 import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
 import { INTENT_KINDS, type IntentKind } from "../../shared/intent/intent.ts";
 import { tasks } from "../../workflows/tasks.ts";
@@ -181,16 +182,28 @@ export const anonymous = (devices: number): Quantities => {
 };
 
 /** How many values the dimensions of our metrics have. */
-const VALUES: Readonly<Record<string, number>> = { kind: INTENT_KINDS.length, fault: 2, answer: 5 };
+const VALUES: Readonly<Record<string, number>> = {
+  kind: INTENT_KINDS.length,
+  fault: INTENT_FAULTS.length,
+  answer: OTA_ANSWERS.length,
+};
 
-/** One alarm for each queue and each state machine, and those for all: see docs/OPERATIONS.md. */
-export const ALARMS = Object.keys({ ...streams, ...rules(""), ...schedules }).length + workflows.length + 8;
+/**
+ * The metrics that alarms look at, each of which is paid for: of queues, of executions that end in one of three bad ways, of
+ * reads and writes of tables and indexes, of streams, and four of the whole stage.
+ */
+const ALARMS =
+  Object.keys({ ...streams, ...rules(""), ...schedules }).length +
+  3 * workflows.length +
+  sum(Object.values(tables).map(({ indexes }) => 2 * (1 + indexes.length))) +
+  Object.keys(streams).length +
+  4;
 
 /** What a stage uses that nobody asks anything of. */
 export const idle = (): Quantities => {
   const sweeps = MINUTES;
   return {
-    keys: 1,
+    keys: 2, // for logs and alarms, and for signatures
     alarms: ALARMS,
     dashboards: 1,
     metrics: sum(
@@ -198,7 +211,7 @@ export const idle = (): Quantities => {
     ),
     apiMetrics: (Object.keys(routes).length + 1) * 6, // count, 4xx, 5xx, two latencies, bytes
     wafAcls: 1,
-    wafRules: 1,
+    wafRules: 2,
     lambdaRequests: sweeps,
     lambdaTime: sweeps * memoryGb("sweep-intents") * A.quickSeconds,
     tableReads: sweeps,

@@ -16,6 +16,7 @@ import {
   missesOf,
 } from "../../stacks/costs/usage.ts";
 import { settingsFrom } from "../../stacks/settings.ts";
+import { readInventory } from "./inventory.ts";
 
 const all = Object.entries(prices) as [string, Price][];
 
@@ -120,4 +121,23 @@ test("logs are kept as long as production keeps them", () => {
   const { retentionDays, accessLogDays } = settingsFrom("production", said).logs;
   expect(Math.round(retentionDays / (365 / 12))).toBe(LOG_MONTHS);
   expect(Math.round(accessLogDays / (365 / 12))).toBe(ACCESS_LOG_MONTHS);
+});
+
+test("a stage without devices is paid for as the stacks make it", () => {
+  const inventory = readInventory();
+  const made = (type: string) =>
+    Object.entries(inventory).flatMap(([key, inputs]) => (key.startsWith(`${type} `) ? [inputs] : []));
+  const watched = made("cloudwatch.MetricAlarm").map(({ metricQueries }) =>
+    metricQueries === undefined ? 1 : (metricQueries as { metric?: object }[]).filter(({ metric }) => metric).length,
+  );
+  const rules = made("wafv2.WebAcl").map(
+    (acl) => (acl.rules as { "by stage": { dev: unknown[] } })["by stage"].dev.length,
+  );
+  expect(idle()).toMatchObject({
+    alarms: watched.reduce((sum, count) => sum + count, 0),
+    dashboards: made("cloudwatch.Dashboard").length,
+    keys: made("kms.Key").length,
+    wafAcls: made("wafv2.WebAcl").length,
+    wafRules: rules.reduce((sum, count) => sum + count, 0),
+  });
 });

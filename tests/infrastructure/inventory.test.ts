@@ -61,6 +61,7 @@ describe("changes are told", () => {
     ]);
     expect(changes({ "sqs.Queue b": { name: "{stage}-b", days: 1 } }, after)).toEqual([
       "~ sqs.Queue b.days (staging): 1 → 9",
+      "~ sqs.Queue b.days (production): no longer, was 1",
     ]);
   });
 

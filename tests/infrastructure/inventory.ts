@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Inputs, Synthesis } from "./synthesise.ts";
+import { type Inputs, STAGES, type Synthesis } from "./stages.ts";
 
 /** Everything of all stages by a stable key. Where stages differ, a value is `{ "by stage": { dev: …, … } }`. */
 export type Inventory = Readonly<Record<string, Inputs>>;
@@ -98,10 +98,7 @@ const differences = (path: string, before: unknown, after: unknown): string[] =>
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (isByStage(before) || isByStage(after)) {
     const of = (value: unknown, stage: string) => (isByStage(value) ? value[BY_STAGE][stage] : value);
-    const stages = [before, after].flatMap((value) => (isByStage(value) ? Object.keys(value[BY_STAGE]) : []));
-    return [...new Set(stages)].flatMap((stage) =>
-      differences(`${path} (${stage})`, of(before, stage), of(after, stage)),
-    );
+    return STAGES.flatMap((stage) => differences(`${path} (${stage})`, of(before, stage), of(after, stage)));
   }
   if (before === undefined) return [`${path}: now ${short(after)}`];
   if (after === undefined) return [`${path}: no longer, was ${short(before)}`];
