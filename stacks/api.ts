@@ -138,7 +138,6 @@ export const api = (stage: Stage, key: aws.kms.Key, functions: Functions) => {
     autoDeploy: true,
     accessLogSettings: { destinationArn: logs.arn, format: ACCESS_LOG },
     defaultRouteSettings: {
-      detailedMetricsEnabled: true,
       throttlingRateLimit: settings.api.requestsPerSecond,
       throttlingBurstLimit: settings.api.burst,
     },

@@ -64,8 +64,12 @@ export const throttlesOf = (table: TableName, tableName: string): Metric[] =>
     ["ReadThrottleEvents", "WriteThrottleEvents"].map((name) => ofTable(name, { TableName: tableName, ...index })),
   );
 
+/** How often a state machine's executions ended without having told their intents. */
+export const cutOff = (machine: aws.sfn.StateMachine): Metric[] =>
+  ["ExecutionsTimedOut", "ExecutionsAborted"].map((name) => ofStates(name, { StateMachineArn: machine.arn }));
+
 /** How a state machine's executions ended badly. What a client did wrong, such as a file never uploaded, is among it. */
-export const failuresOf = (machine: aws.sfn.StateMachine): Metric[] =>
-  ["ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"].map((name) =>
-    ofStates(name, { StateMachineArn: machine.arn }),
-  );
+export const failuresOf = (machine: aws.sfn.StateMachine): Metric[] => [
+  ofStates("ExecutionsFailed", { StateMachineArn: machine.arn }),
+  ...cutOff(machine),
+];

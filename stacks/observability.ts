@@ -4,7 +4,7 @@ import type { TableName } from "../shared/writes.ts";
 import { workflows } from "../workflows/workflows.ts";
 import { dashboard } from "./dashboard.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import { failuresOf, type Metric, ofApi, ofLambda, ofQueue, ours, throttlesOf } from "./metrics.ts";
+import { cutOff, type Metric, ofApi, ofLambda, ofQueue, ours, throttlesOf } from "./metrics.ts";
 import type { Ota } from "./ota.ts";
 import type { Stage } from "./stage.ts";
 import type { StateMachines } from "./workflows.ts";
@@ -64,12 +64,18 @@ const alarmsOf = (stage: Stage, { api, stateMachines, deadLetters }: Watched): R
         metrics: [ofQueue("ApproximateNumberOfMessagesVisible", { QueueName: queue.name }, "Maximum")],
       },
     ]),
+    // What a client did wrong, such as a file never uploaded, fails executions as well, and is no matter for alarms.
+    "intents-failed": {
+      ...found,
+      description: "Intents failed for no fault of the client's: they tell why",
+      metrics: [ours(stage, "IntentsFailed", "Sum", { fault: "service" })],
+    },
     ...eachOf(stateMachines, (workflow, machine) => [
-      `${workflow}-failed`,
+      `${workflow}-cut-off`,
       {
         ...found,
-        description: `Executions of ${workflow} failed, took too long or were stopped: their intents tell why`,
-        metrics: failuresOf(machine),
+        description: `Executions of ${workflow} took too long or were stopped from outside`,
+        metrics: cutOff(machine),
       },
     ]),
     "intents-stuck": {

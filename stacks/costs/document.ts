@@ -131,7 +131,7 @@ of Greengrass' data plane. DynamoDB Streams cost nothing when Lambda reads them
 ([DynamoDB's pricing](https://aws.amazon.com/dynamodb/pricing/on-demand/)).
 
 † Counted at the price found, though no source was found that says whether AWS bills it: the jobs of Greengrass' own
-deployments as remote actions, and the detailed metrics of HTTP APIs as metrics of our own. The sums are the higher for it.
+deployments as remote actions. The sums are the higher for it.
 
 ## Quotas
 

@@ -252,12 +252,6 @@ export const prices = {
     per: 1,
     usEast1: flat(0.3, page("https://signoz.io/guides/cloudwatch-pricing", "2026-02-15")),
   },
-  apiMetrics: {
-    what: "CloudWatch: the API's metrics by route †",
-    unit: "metric-months",
-    per: 1,
-    usEast1: flat(0.3, page("https://signoz.io/guides/cloudwatch-pricing", "2026-02-15")),
-  },
   alarms: {
     what: "CloudWatch: alarms",
     unit: "alarm-months",

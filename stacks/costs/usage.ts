@@ -1,6 +1,5 @@
 import { functions } from "../../functions/declared.ts";
 import { INTENT_FAULTS, type MetricName, metrics, OTA_ANSWERS } from "../../shared/declared/metrics.ts";
-import { routes } from "../../shared/declared/routes.ts";
 import { tables } from "../../shared/declared/tables.ts";
 import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
 import { INTENT_KINDS, type IntentKind } from "../../shared/intent/intent.ts";
@@ -194,10 +193,10 @@ const VALUES: Readonly<Record<string, number>> = {
  */
 const ALARMS =
   Object.keys({ ...streams, ...rules(""), ...schedules }).length +
-  3 * workflows.length +
+  2 * workflows.length +
   sum(Object.values(tables).map(({ indexes }) => 2 * (1 + indexes.length))) +
   Object.keys(streams).length +
-  4;
+  5;
 
 /** What a stage uses that nobody asks anything of. */
 export const idle = (): Quantities => {
@@ -209,7 +208,6 @@ export const idle = (): Quantities => {
     metrics: sum(
       (Object.keys(metrics) as MetricName[]).map((name) => 1 + sum(metrics[name].by.map((by) => VALUES[by] ?? 1))),
     ),
-    apiMetrics: (Object.keys(routes).length + 1) * 6, // count, 4xx, 5xx, two latencies, bytes
     wafAcls: 1,
     wafRules: 2,
     lambdaRequests: sweeps,

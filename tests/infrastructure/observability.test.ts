@@ -185,14 +185,21 @@ describe.each(STAGES)("in stage %s", (stage) => {
     }
   });
 
-  test.each(workflows.map(({ name }) => name))("executions of %s that end badly ring, however they end", (name) => {
+  test("an intent that fails rings, unless the client is to blame", () => {
+    const { inputs } = named("intents-failed");
+    expect(inputs).toMatchObject({
+      metricName: "IntentsFailed",
+      dimensions: { fault: "service", service: "slipway", stage },
+      statistic: "Sum",
+      threshold: 1,
+      treatMissingData: "notBreaching",
+    });
+  });
+
+  test.each(workflows.map(({ name }) => name))("executions of %s that are cut off ring", (name) => {
     const machine = { StateMachineArn: `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:${names.stateMachine(name)}` };
-    const alarm = only(on("AWS/States", "ExecutionsFailed", machine));
-    expect(watchedBy(alarm).map((watched) => watched.name)).toEqual([
-      "ExecutionsFailed",
-      "ExecutionsTimedOut",
-      "ExecutionsAborted",
-    ]);
+    const alarm = only(on("AWS/States", "ExecutionsTimedOut", machine));
+    expect(watchedBy(alarm).map((watched) => watched.name)).toEqual(["ExecutionsTimedOut", "ExecutionsAborted"]);
     expect(alarm.inputs).toMatchObject({ threshold: 1, evaluationPeriods: 1, treatMissingData: "notBreaching" });
   });
 
