@@ -84,6 +84,20 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     memoryMb: 256,
     permissions: ["index:openIntents", "control:UpdateItem", "ota:UpdateItem", "states:DescribeExecution"],
   },
+  "pre-provisioning": {
+    module: "functions/device/pre-provisioning",
+    environment: ["STAGE", "CONTROL_TABLE"],
+    timeoutSeconds: 5, // AWS IoT waits no longer
+    memoryMb: 512,
+    permissions: ["control:GetItem", "control:PutItem", "control:UpdateItem", "control:ConditionCheckItem"],
+  },
+  presence: {
+    module: "functions/device/presence",
+    environment: ["STAGE", "CONTROL_TABLE"],
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: ["control:GetItem", "control:Query", "control:PutItem", "control:UpdateItem"],
+  },
   "ota-package": {
     module: "functions/ota/package",
     environment: ["STAGE", "OTA_TABLE", "OTA_BUCKET", "OTA_DEFAULT_WORKSPACE"],

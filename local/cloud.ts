@@ -69,7 +69,7 @@ export interface Cloud {
 export class DataUnusable extends Error {}
 
 /** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "3";
+const DATA_VERSION = "4";
 
 const checkVersion = (dir: string): void => {
   const file = join(dir, "version");
@@ -185,6 +185,7 @@ const start = async (
 
   const nameOf = (name: string) => `${STAGE}-${name}`;
   const stateMachines = `arn:aws:states:${REGION}:${ACCOUNT_ID}:stateMachine:`;
+  const certificate = await serverCertificate(state("tls"));
   const variables: Record<EnvironmentName, string> = {
     STAGE,
     CONTROL_TABLE: nameOf("control"),
@@ -194,6 +195,9 @@ const start = async (
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
     ACCOUNT_ID,
+    GREENGRASS_ENDPOINT: `localhost:${port("dataPlane")}`,
+    DEVICE_ROOT_CA: readFileSync(certificate.caFile, "utf8"),
+    REGISTRATIONS_PER_MINUTE: "100000", // all devices of a test come from one address
     UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
   };
 
@@ -246,7 +250,6 @@ const start = async (
     return lambda.invoke(functionName, payload);
   };
 
-  const certificate = await serverCertificate(state("tls"));
   later(
     await startDevicePorts({
       certificate,

@@ -47,6 +47,8 @@ export interface Events {
   readonly url: string;
   /** Accepts an event of an AWS service: it is durable when this returns. */
   publish(event: ServiceEvent): void;
+  /** Invokes a function as AWS does for an event that needs no answer: durable when this returns, tried three times. */
+  invokeLater(rule: string, functionName: string, event: object): void;
   /** Resolves when every accepted event is delivered or in a dead letter queue. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -169,6 +171,11 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
       url: `http://127.0.0.1:${port}`,
       publish: (event) => {
         accept([{ resources: [], ...event, bus: "default", time: eventTime(Date.now()) }]);
+      },
+      invokeLater: (rule, functionName, event) => {
+        deliveries.add([
+          { rule, functionName, deadLetterQueue: `${rule}-dead-letters`, payload: JSON.stringify(event) },
+        ]);
       },
       idle: deliveries.idle,
       close: () => {

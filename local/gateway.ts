@@ -105,7 +105,7 @@ export const startGateway = async (options: GatewayOptions) => {
       routeKey: route ? `${route.method} ${route.path}` : "$default",
       rawPath,
       rawQueryString,
-      headers: flatHeaders(request),
+      headers: { ...flatHeaders(request), "x-forwarded-proto": "http" },
       ...(rawQueryString !== "" && { queryStringParameters: queryOf(rawQueryString) }),
       ...(values.length > 0 && {
         pathParameters: Object.fromEntries(values.map((value, index) => [route?.names[index], decode(value)])),

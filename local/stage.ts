@@ -15,7 +15,7 @@ import {
   PutPublicAccessBlockCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { awsNames, type Place } from "../shared/names.ts";
+import { awsNames, type Place, stageNames } from "../shared/names.ts";
 import {
   DEVICE_CREDENTIAL_SECONDS,
   deviceRole,
@@ -102,6 +102,10 @@ export const deployStage = async (
   writeFileSync(join(options.dir, "roles.json"), JSON.stringify(roles, null, 2));
   const roleArn = (name: string) => `arn:${place.partition}:iam::${place.accountId}:role/${name}`;
   const template = provisioningTemplate(place.stage);
+  const hook = {
+    payloadVersion: "2020-04-01",
+    targetArn: `arn:${place.partition}:lambda:${place.region}:${place.accountId}:function:${stageNames(place).function("pre-provisioning")}`,
+  };
   await Promise.all([
     unlessThere(
       clients.iot.send(
@@ -119,7 +123,8 @@ export const deployStage = async (
           templateName: template.name,
           templateBody: template.body,
           provisioningRoleArn: roleArn(awsNames.provisioningRole(place.stage)),
-          enabled: template.enabled,
+          enabled: true,
+          preProvisioningHook: hook,
         }),
       ),
       ResourceAlreadyExistsException,

@@ -12,6 +12,12 @@ export const ENVIRONMENT = {
   /** Workspace that `/package` means when the path names none; empty for none. */
   OTA_DEFAULT_WORKSPACE: z.string(),
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
+  /** Where the Greengrass data plane is, as host and port. */
+  GREENGRASS_ENDPOINT: z.string().regex(/^[^:/]+:\d+$/),
+  /** What devices trust AWS IoT's servers by: a certificate in PEM. */
+  DEVICE_ROOT_CA: z.string().startsWith("-----BEGIN CERTIFICATE-----"),
+  /** How many tries to register one source address has a minute. */
+  REGISTRATIONS_PER_MINUTE: z.string().regex(/^[1-9]\d*$/),
   /** Origins that may upload to workspace buckets from a browser, comma separated. */
   UPLOAD_ORIGINS: z.string().min(1),
 } as const;

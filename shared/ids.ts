@@ -23,14 +23,19 @@ const encode = (value: bigint, digits: number): string => {
   return text;
 };
 
+/** Bytes as so many characters of base 32; bits that go beyond these are left out from the front. */
+export const base32 = (bytes: Uint8Array, characters: number): string => {
+  let bits = 0n;
+  for (const byte of bytes) bits = bits * 256n + BigInt(byte);
+  return encode(bits, characters);
+};
+
 /**
  * An id of fixed length: prefix, `_`, 10 characters of time (ms) and 10 of randomness (50 bits), so that ids sort by
  * creation. An id is a name, never a secret.
  */
 export const makeId = (kind: IdKind, now: Date, random: Uint8Array): string => {
-  let bits = 0n;
-  for (const byte of random.subarray(0, 8)) bits = bits * 256n + BigInt(byte);
-  return `${ID_PREFIXES[kind]}_${encode(BigInt(now.getTime()), 10)}${encode(bits, 10)}`;
+  return `${ID_PREFIXES[kind]}_${encode(BigInt(now.getTime()), 10)}${base32(random.subarray(0, 8), 10)}`;
 };
 
 const ID = new RegExp(`^(${Object.values(ID_PREFIXES).join("|")})_[${ALPHABET}]{20}$`);

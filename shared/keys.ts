@@ -39,6 +39,13 @@ export const keys = {
     sk: String(revision).padStart(10, "0"),
   }),
   catalogue: (): Key => ({ pk: "catalogue", sk: "catalogue" }),
+  registrationToken: (hash: string): Key => ({ pk: `registration-token#${hash}`, sk: "registration-token" }),
+  /** A temporary claim certificate of AWS IoT, by its id. */
+  provisioningClaim: (certificateId: string): Key => ({ pk: `claim#${certificateId}`, sk: "claim" }),
+  certificate: (nodeId: string, certificateId: string): Key => ({
+    pk: partitions.certificates(nodeId),
+    sk: certificateId,
+  }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
   idempotency: (hash: string): Key => ({ pk: `idempotency#${hash}`, sk: "idempotency" }),
 } as const;
@@ -55,6 +62,8 @@ export const otaKeys = {
     pk: otaPartitions.current(workspaceId),
     sk: `${environment.toLowerCase()}#${app.toLowerCase()}`,
   }),
+  /** How often something was tried in a stretch of time. */
+  rate: (what: string, window: number): Key => ({ pk: `rate#${what}`, sk: String(window) }),
 } as const;
 
 export const partitions = {
@@ -62,6 +71,7 @@ export const partitions = {
   members: (workspaceId: string) => `${workspaceId}#member`,
   nodeGroups: (workspaceId: string) => `${workspaceId}#node-group`,
   nodes: (workspaceId: string) => `${workspaceId}#node`,
+  certificates: (nodeId: string) => `${nodeId}#certificate`,
   nodesOfGroup: (groupId: string) => `${groupId}#node`,
   cells: (workspaceId: string) => `${workspaceId}#cell`,
   components: (workspaceId: string) => `${workspaceId}#component`,

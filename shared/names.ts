@@ -41,6 +41,18 @@ export const awsNames = {
   provisioningTemplate: (stage: string) => `${stage}-slipway-node`,
 } as const;
 
+/** What a client id of a node says: Greengrass connects as its thing, with a suffix (`T#2`) for a second connection. */
+export const nodeOfClientId = (
+  stage: string,
+  clientId: string,
+): { readonly workspaceId: string; readonly nodeId: string; readonly main: boolean } | undefined => {
+  if (!clientId.startsWith(`${stage}-`)) return undefined;
+  const [, workspaceId, nodeId, suffix] =
+    /^(ws_[0-9a-z]{20})-(nod_[0-9a-z]{20})(.*)$/.exec(clientId.slice(stage.length + 1)) ?? [];
+  if (workspaceId === undefined || nodeId === undefined) return undefined;
+  return { workspaceId, nodeId, main: suffix === "" };
+};
+
 /** Where a stage is. */
 export interface Place {
   /** `aws`, `aws-cn`, `aws-us-gov` … */

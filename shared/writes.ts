@@ -11,14 +11,15 @@ export interface Key {
 export type Attributes = Readonly<Record<string, unknown>>;
 export type Item = Key & Attributes;
 
-/** A condition on one attribute: equal to a value, present or absent, one of several, or below a number or a text. */
+/** A condition on one attribute: equal to a value, present or absent, one of several, or below or above a number or a text. */
 export type Test =
   | string
   | number
   | boolean
   | { readonly exists: boolean }
   | { readonly in: readonly (string | number)[] }
-  | { readonly below: number | string };
+  | { readonly below: number | string }
+  | { readonly above: number | string };
 
 export interface Refusal {
   readonly code: ProblemCode;

@@ -23,6 +23,14 @@ const patient = (environment: readonly EnvironmentName[], ...permissions: Permis
   memoryMb: 1_024,
 });
 
+const REMOVE_CERTIFICATE: readonly Permission[] = [
+  "iot:UpdateCertificate",
+  "iot:ListAttachedPolicies",
+  "iot:DetachPolicy",
+  "iot:DetachThingPrincipal",
+  "iot:DeleteCertificate",
+];
+
 /** Every step of a workflow: its handler is the file of the same name below `functions/tasks`. */
 export const tasks = {
   "start-intent": quick(["CONTROL_TABLE"], "control:UpdateItem"),
@@ -114,7 +122,21 @@ export const tasks = {
     "iot:RemoveThingFromThingGroup",
   ),
   "delete-core-device": quick(["CONTROL_TABLE"], "control:GetItem", "greengrass:DeleteCoreDevice"),
-  "delete-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:DeleteThing"),
+  "delete-thing": quick(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:GetItem",
+    "control:Query",
+    "control:DeleteItem",
+    "iot:ListThingPrincipals",
+    ...REMOVE_CERTIFICATE,
+    "iot:DeleteThing",
+  ),
+  "revoke-certificate": quick(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:GetItem",
+    "control:UpdateItem",
+    ...REMOVE_CERTIFICATE,
+  ),
   "forget-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
   "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "artifact:Find"),

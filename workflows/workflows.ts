@@ -1,5 +1,6 @@
 import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/intent.ts";
 import type { Workflow } from "./asl.ts";
+import { certificateRevoke } from "./certificate.ts";
 import { componentVersionDelete, componentVersionPublish } from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete } from "./node.ts";
@@ -15,6 +16,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-group.delete": nodeGroupDelete,
   "node.create": nodeCreate,
   "node.delete": nodeDelete,
+  "certificate.revoke": certificateRevoke,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
   "deployment.apply": deploymentApply,

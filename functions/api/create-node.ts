@@ -2,11 +2,15 @@ import { env } from "../../shared/env.ts";
 import { awsNames } from "../../shared/names.ts";
 import { createNode } from "../../shared/node/node.ts";
 import { endpoint } from "../http/endpoint.ts";
+import { newToken, shown } from "../http/registration-token.ts";
 import { findNodeGroups } from "../http/resources.ts";
 
-export const handler = endpoint("createNode", async ({ workspace, body, caller, moment, accept }) => {
+export const handler = endpoint("createNode", async ({ workspace, body, caller, moment, api, accept }) => {
   const { groups: names, ...input } = body;
   const groups = await findNodeGroups(workspace, names);
+  const token = newToken();
   const thing = (nodeId: string) => awsNames.thing(env("STAGE"), workspace.id, nodeId);
-  return accept(createNode(workspace, input, groups, thing, caller, moment));
+  return accept(createNode(workspace, input, groups, { thing, token }, caller, moment), {
+    registration: shown(token, body.tokenExpiresInSeconds, moment.now, api),
+  });
 });

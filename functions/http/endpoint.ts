@@ -10,7 +10,7 @@ import type { Write } from "../../shared/writes.ts";
 import type { Log } from "../logger.ts";
 import { measure } from "../metrics.ts";
 import { theMoment } from "../moment.ts";
-import { type ApiEvent, authenticate, idempotency, jsonResult, logs, parse, problems } from "./middlewares.ts";
+import { type ApiEvent, apiUrl, authenticate, idempotency, jsonResult, logs, parse, problems } from "./middlewares.ts";
 
 type Output<Declared, Member extends string> = Declared extends { readonly [M in Member]: z.ZodType }
   ? z.output<Declared[Member]>
@@ -29,8 +29,15 @@ export interface Request<Name extends RouteName> {
   readonly workspace: Workspace<Routes[Name]["access"]>;
   readonly moment: Moment;
   readonly log: Log;
-  /** Writes desired state and intent in one transaction, and answers 202 with `Location`. */
-  readonly accept: (accepted: Accepted) => Promise<APIGatewayProxyStructuredResultV2>;
+  /** The API's base URL, as the client reached it. */
+  readonly api: string;
+  /** The client's address. */
+  readonly source: string;
+  /**
+   * Writes desired state and intent in one transaction, and answers 202 with `Location`.
+   * @param secret members of the answer that are shown this once, and not kept for an Idempotency-Key
+   */
+  readonly accept: (accepted: Accepted, secret?: object) => Promise<APIGatewayProxyStructuredResultV2>;
   /** Writes in one transaction and gives this answer. */
   readonly commit: (writes: readonly Write[], answer: Answer<Name>) => Promise<APIGatewayProxyStructuredResultV2>;
 }
@@ -57,7 +64,11 @@ export const endpoint = <Name extends RouteName>(
     .use(idempotency(route))
     .handler(async (event) => {
       const { work } = event;
-      const respond = async (writes: readonly Write[], answer: { body: unknown; headers?: object }) => {
+      const respond = async (
+        writes: readonly Write[],
+        answer: { readonly body: unknown; readonly headers?: object },
+        secret: object = {},
+      ) => {
         const result = jsonResult(route.status, answer.body, { ...answer.headers });
         const stored = work.claim?.store({
           status: route.status,
@@ -65,7 +76,8 @@ export const endpoint = <Name extends RouteName>(
           body: result.body,
         });
         await transact(stored === undefined ? writes : [...writes, stored]);
-        return result;
+        if (Object.keys(secret).length === 0) return result;
+        return jsonResult(route.status, { ...(answer.body as object), ...secret }, { ...answer.headers });
       };
       const moment = theMoment();
       const answer = await run({
@@ -78,15 +90,15 @@ export const endpoint = <Name extends RouteName>(
         caller: work.caller,
         moment,
         log: work.log,
-        accept: async ({ intent, writes }) => {
-          const result = await respond([...writes, { do: "create", item: intent }], {
-            body: viewIntent(intent),
-            headers: { location: `/v1/intents/${intent.id}` },
-          });
+        api: apiUrl(event),
+        source: event.requestContext.http.sourceIp,
+        accept: async ({ intent, writes }, secret) => {
+          const answer = { body: viewIntent(intent), headers: { location: `/v1/intents/${intent.id}` } };
+          const result = await respond([...writes, { do: "create", item: intent }], answer, secret);
           measure("IntentsAccepted", 1, { kind: intent.kind });
           return result;
         },
-        commit: respond,
+        commit: (writes, answer) => respond(writes, answer),
       });
       return "statusCode" in answer ? answer : respond([], answer as Answer<Name>);
     });

@@ -50,6 +50,10 @@ export const jsonResult = (
 export const problemResult = (document: Problem, headers: Readonly<Record<string, string>> = {}) =>
   jsonResult(document.status, document, { "content-type": "application/problem+json", ...headers });
 
+/** Where this API is reached, as the client that asks reached it. */
+export const apiUrl = ({ headers, requestContext }: Pick<ApiEvent, "headers" | "requestContext">): string =>
+  `${headers["x-forwarded-proto"] ?? "https"}://${requestContext.domainName}`;
+
 /** Logs: one line per request, with what came of it, under the gateway's request id. */
 export const logs = (operation: string): ApiMiddleware => ({
   before: ({ event, context }) => {
@@ -240,7 +244,7 @@ const claimsOf = (
 export const idempotency = (route: Route): ApiMiddleware => ({
   before: async ({ event }) => {
     const key = event.headers["idempotency-key"];
-    if (key === undefined || route.method !== "POST" || route.access === "anyone") return;
+    if (key === undefined || route.method !== "POST" || route.repeatable) return;
     const request = { method: route.method, path: event.rawPath, body: rawBody(event) };
     const claim = await claimIdempotencyKey(event.work.caller, key, request, new Date());
     if ("store" in claim) event.work.claim = claim;

@@ -8,6 +8,7 @@ import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
 import type { StoredRelease } from "../../shared/ota/release.ts";
 import { AppError } from "../../shared/problems.ts";
+import type { StoredCertificate } from "../../shared/registration/certificate.ts";
 import { entityTag, type Stored } from "../../shared/resource.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Key, Write } from "../../shared/writes.ts";
@@ -69,6 +70,10 @@ export const findNode = async ({ id }: StoredWorkspace, reference: string): Prom
   const nodeId = await idOf("node", reference, keys.nodeName(id, reference), "node");
   return found(await getItem<StoredNode>(keys.node(id, nodeId)), "node", reference);
 };
+
+/** A certificate of a node by its id. */
+export const findCertificate = async (node: StoredNode, id: string): Promise<StoredCertificate> =>
+  found(await getItem<StoredCertificate>(keys.certificate(node.id, id)), `certificate of ${node.name}`, id);
 
 /** Component names are the account's: one of another workspace is as unknown as none. */
 export const findComponent = async ({ id }: StoredWorkspace, reference: string): Promise<StoredComponent> => {

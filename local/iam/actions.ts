@@ -42,12 +42,25 @@ const IOT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   CreatePolicy: { policy: "policyName" },
   GetPolicy: { policy: "policyName" },
   DeletePolicy: { policy: "policyName" },
+  ListThingPrincipals: { thing: "thingName" },
+  UpdateCertificate: { cert: "certificateId" },
+  DeleteCertificate: { cert: "certificateId" },
+  CreateProvisioningClaim: { provisioningtemplate: "templateName" },
 };
+
+/** Operations that name their resource by its ARN, and the member that does. */
+const IOT_BY_ARN: Readonly<Record<string, string>> = { DetachPolicy: "target", DetachThingPrincipal: "principal" };
+
+/** Operations for which AWS IoT has no resource level. */
+const IOT_WITHOUT_RESOURCE: ReadonlySet<string> = new Set(["ListAttachedPolicies", "DescribeEndpoint"]);
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html */
 export const iotAccess =
   (place: Place): AccessOf =>
   (operation, input) => {
+    if (IOT_WITHOUT_RESOURCE.has(operation)) return [{ action: `iot:${operation}`, resource: "*" }];
+    const whole = entryOf(IOT_BY_ARN, operation);
+    if (whole !== undefined) return [{ action: `iot:${operation}`, resource: text(input, whole) }];
     const resources = entryOf(IOT, operation);
     if (resources === undefined) return undefined;
     return Object.entries(resources).map(([kind, member]) => ({

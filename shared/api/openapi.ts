@@ -55,7 +55,7 @@ export const problemsOf = (route: Route): ProblemCode[] => {
     ...(route.body === undefined ? [] : (["malformed-json", "body-too-large", "unsupported-media-type"] as const)),
     ...(isMember ? MEMBER_PROBLEMS : []),
     ...(route.path.includes("{") ? (["not-found"] as const) : []),
-    ...(route.method === "POST" && route.access !== "anyone"
+    ...(route.method === "POST" && !route.repeatable
       ? (["invalid-idempotency-key", "idempotency-in-progress", "idempotency-key-reused"] as const)
       : []),
     ...(route.ifMatch === undefined ? [] : (["precondition-failed"] as const)),
@@ -112,7 +112,7 @@ const parametersOf = (route: Route, components: Map<string, Json>): Json[] => {
     return { name, in: "query", required: false, schema: json, ...(description !== undefined && { description }) };
   });
   const headers: Json[] = [];
-  if (route.method === "POST" && route.access !== "anyone") {
+  if (route.method === "POST" && !route.repeatable) {
     headers.push({
       name: "Idempotency-Key",
       in: "header",
@@ -161,7 +161,8 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
       headers: {
         ...(route.status === 202 && { Location: header("Path of the intent") }),
         ...(route.located && { Location: header("Path of what was created") }),
-        ...(route.method === "POST" && { "Idempotent-Replayed": header("`true`: the stored answer again", false) }),
+        ...(route.method === "POST" &&
+          !route.repeatable && { "Idempotent-Replayed": header("`true`: the stored answer again", false) }),
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
       },
       ...(route.answer !== undefined && {
@@ -184,7 +185,9 @@ const accessText = ({ access }: Route): string => {
 const tagOf = (path: string): string =>
   path
     .split("/")
-    .filter((part) => part !== "" && part !== "v1" && part !== "publish" && !part.startsWith("{"))
+    .filter(
+      (part) => part !== "" && part !== "v1" && part !== "publish" && part !== "re-register" && !part.startsWith("{"),
+    )
     .at(-1) ?? "api";
 
 const build = (): Json => {

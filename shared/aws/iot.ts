@@ -5,7 +5,6 @@ import {
   CreateThingGroupCommand,
   CreateThingTypeCommand,
   DeletePolicyCommand,
-  DeleteThingCommand,
   DeleteThingGroupCommand,
   DeleteThingTypeCommand,
   DeprecateThingTypeCommand,
@@ -30,11 +29,6 @@ export const createThing = async (thing: string, thingType: string, attributes: 
     new CreateThingCommand({ thingName: thing, thingTypeName: thingType, attributePayload: { attributes } }),
   );
   return thingArn;
-};
-
-/** Idempotent: deleting an absent thing succeeds (IoT API reference, DeleteThing). */
-export const deleteThing = async (thing: string): Promise<void> => {
-  await client().send(new DeleteThingCommand({ thingName: thing }));
 };
 
 /** Idempotent. @returns the group's ARN. */

@@ -170,7 +170,7 @@ class Expression {
         if (typeof test !== "object") return `${name} = ${this.value(test)}`;
         if ("exists" in test) return test.exists ? `attribute_exists(${name})` : `attribute_not_exists(${name})`;
         if ("in" in test) return `${name} IN (${test.in.map((value) => this.value(value)).join(", ")})`;
-        return `${name} < ${this.value(test.below)}`;
+        return "below" in test ? `${name} < ${this.value(test.below)}` : `${name} > ${this.value(test.above)}`;
       })
       .join(" AND ");
   }
@@ -243,6 +243,22 @@ const sendSingle = async (write: Write): Promise<void> => {
   } catch (error) {
     throw error instanceof ConditionalCheckFailedException ? refusal(write, error) : error;
   }
+};
+
+/** Adds one to a number of an item, making it where there is none. @returns what it is now */
+export const increment = async (
+  key: Key,
+  table: TableName,
+  attribute: string,
+  set: Readonly<Record<string, number>>,
+): Promise<number> => {
+  const { Update } = transactItem({ do: "update", table, key, set, add: { [attribute]: 1 } });
+  const command = new UpdateCommand({
+    ...(Update as NonNullable<typeof Update> & { Key: object }),
+    ReturnValues: "UPDATED_NEW",
+  });
+  const { Attributes } = await client().send(command);
+  return Number(Attributes?.[attribute]);
 };
 
 /** How often a transaction that met another one on the same items is tried. */

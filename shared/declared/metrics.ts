@@ -29,6 +29,8 @@ export const metrics = {
   IntentsSwept: { unit: "Count", by: [] },
   /** How long the open intent that has stood still the longest has done so; 0 for none. Told by each sweep. */
   OldestOpenIntentSeconds: { unit: "Seconds", by: [] },
+  /** AWS IoT asked whether a device may register: `allowed`, `refused` or `failed`. */
+  HookAnswers: { unit: "Count", by: ["answer"] },
   /** A device's question that no cache had the answer to; `answer` is one of {@link OTA_ANSWERS}. */
   OtaPolls: { unit: "Count", by: ["answer"] },
 } as const satisfies Record<string, MetricDeclaration>;

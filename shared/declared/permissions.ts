@@ -1,5 +1,5 @@
 import { indexes } from "../keys.ts";
-import { type Place, stageNames } from "../names.ts";
+import { awsNames, type Place, stageNames } from "../names.ts";
 import type { TableName } from "../writes.ts";
 
 /**
@@ -101,6 +101,17 @@ export const targets = {
   iotLogGroup: {
     arns: (place) => [aws(place, "logs", "log-group:AWSIotLogsV2")],
     unscoped: IOT_LOG,
+  },
+  anyAttachment: {
+    arns: () => ["*"],
+    unscoped: "AWS IoT has no resource level for ListAttachedPolicies, which changes nothing",
+  },
+  provisioningTemplate: {
+    arns: (place) => [aws(place, "iot", `provisioningtemplate/${awsNames.provisioningTemplate(place.stage)}`)],
+  },
+  endpoints: {
+    arns: () => ["*"],
+    unscoped: "AWS IoT has no resource level for DescribeEndpoint, which tells the account's addresses",
   },
   iotLogs: {
     arns: (place) => [aws(place, "logs", "log-group:AWSIotLogsV2:*")],
@@ -231,6 +242,14 @@ export const permissions = {
     CreatePolicy: [["iot:CreatePolicy", "devicePolicies"]],
     GetPolicy: [["iot:GetPolicy", "devicePolicies"]],
     DeletePolicy: [["iot:DeletePolicy", "devicePolicies"]],
+    ListThingPrincipals: [["iot:ListThingPrincipals", "things"]],
+    UpdateCertificate: [["iot:UpdateCertificate", "certificates"]],
+    ListAttachedPolicies: [["iot:ListAttachedPolicies", "anyAttachment"]],
+    DetachPolicy: [["iot:DetachPolicy", "certificates"]],
+    DetachThingPrincipal: [["iot:DetachThingPrincipal", "certificates"]],
+    DeleteCertificate: [["iot:DeleteCertificate", "certificates"]],
+    CreateProvisioningClaim: [["iot:CreateProvisioningClaim", "provisioningTemplate"]],
+    DescribeEndpoint: [["iot:DescribeEndpoint", "endpoints"]],
   }),
 
   ...prefixed("greengrass", {

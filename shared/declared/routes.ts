@@ -5,10 +5,12 @@ import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
-import { CreateNode, Node } from "../node/node.ts";
+import { CreatedNode, CreateNode, Node } from "../node/node.ts";
 import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
 import { CreatedRelease, CreateRelease, Release } from "../ota/release.ts";
 import type { ProblemCode } from "../problems.ts";
+import { Certificate } from "../registration/certificate.ts";
+import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
 import { Description } from "../resource.ts";
 import type { Access } from "../workspace/access.ts";
 import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
@@ -25,6 +27,8 @@ export interface Route {
   readonly answer?: z.ZodType;
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
+  /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
+  readonly repeatable?: true;
   /** The answer carries an ETag. */
   readonly tagged?: true;
   /** The answer to a creation carries the Location of what was created. */
@@ -229,11 +233,11 @@ export const routes = {
   createNode: route({
     method: "POST",
     path: `${W}/nodes`,
-    summary: "Create a node",
+    summary: "Create a node and the token by which a device registers as it",
     access: "operator",
     body: CreateNode,
     status: 202,
-    answer: Intent,
+    answer: CreatedNode,
     problems: ["name-taken", "not-ready"],
     permissions: ["control:ConditionCheckItem"],
   }),
@@ -275,11 +279,79 @@ export const routes = {
   deleteNode: route({
     method: "DELETE",
     path: N,
-    summary: "Delete a node",
+    summary: "Delete a node, whatever state it is in: its device's certificates go with it",
     access: "operator",
     status: 202,
     answer: Intent,
     problems: ["not-ready"],
+  }),
+  createRegistrationToken: route({
+    method: "POST",
+    path: `${N}/registration-tokens`,
+    summary: "Issue another registration token for a node; the one before works no more",
+    access: "operator",
+    body: CreateRegistrationToken,
+    status: 201,
+    answer: RegistrationToken,
+    repeatable: true,
+    problems: ["not-ready"],
+  }),
+  revokeRegistrationToken: route({
+    method: "DELETE",
+    path: `${N}/registration-tokens`,
+    summary: "Revoke a node's registration token, if it has one",
+    access: "operator",
+    status: 204,
+    problems: ["not-ready"],
+  }),
+  reRegisterNode: route({
+    method: "POST",
+    path: `${N}/re-register`,
+    summary: "Issue a token for the device that replaces a node's; the old device works until the new one connects",
+    access: "operator",
+    body: CreateRegistrationToken,
+    status: 201,
+    answer: RegistrationToken,
+    repeatable: true,
+    problems: ["not-ready"],
+  }),
+  listNodeCertificates: route({
+    method: "GET",
+    path: `${N}/certificates`,
+    summary: "List a node's certificates, those revoked of late too",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Certificate),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  revokeNodeCertificate: route({
+    method: "DELETE",
+    path: `${N}/certificates/{certificate}`,
+    summary: "Revoke a certificate of a node, which ends its connections",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+  }),
+  register: route({
+    method: "POST",
+    path: "/v1/register",
+    summary: "Exchange a registration token for what a device needs to ask AWS IoT for its certificate",
+    access: "anyone",
+    body: Register,
+    repeatable: true,
+    status: 200,
+    answer: Registration,
+    problems: ["unauthorized", "busy"],
+    environment: ["OTA_TABLE", "GREENGRASS_ENDPOINT", "DEVICE_ROOT_CA", "REGISTRATIONS_PER_MINUTE"],
+    permissions: [
+      "control:ConditionCheckItem",
+      "ota:UpdateItem",
+      "iot:CreateProvisioningClaim",
+      "iot:DescribeEndpoint",
+    ],
   }),
 
   createComponent: route({

@@ -18,6 +18,13 @@ export interface RuleDeclaration {
   readonly function: string;
 }
 
+/** A rule of AWS IoT, which hands messages of a topic to a function. */
+export interface IotRuleDeclaration {
+  /** A topic filter. */
+  readonly topic: string;
+  readonly function: string;
+}
+
 /** A function that runs by the clock. */
 export interface ScheduleDeclaration {
   readonly every: `rate(${string})`;
@@ -73,4 +80,8 @@ export const rules = (stateMachines: string): Readonly<Record<string, RuleDeclar
 
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
+};
+
+export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {
+  presence: { topic: "$aws/events/presence/+/+", function: "presence" },
 };

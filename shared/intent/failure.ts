@@ -33,6 +33,13 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     case "node.create":
     case "node.delete":
       return update(keys.node(workspaceId, subjectId));
+    case "certificate.revoke": // may be asked for again
+      return {
+        do: "update",
+        key: keys.certificate(parentId, subjectId),
+        set: { status: "active" },
+        when: { status: "revoking" },
+      };
     case "component-version.publish":
     case "component-version.delete":
       return update(keys.version(parentId, subjectId));

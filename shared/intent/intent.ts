@@ -13,6 +13,7 @@ export const INTENT_KINDS = [
   "node-group.delete",
   "node.create",
   "node.delete",
+  "certificate.revoke",
   "component-version.publish",
   "component-version.delete",
   "deployment.apply",
@@ -24,7 +25,15 @@ export type IntentKind = (typeof INTENT_KINDS)[number];
 
 export const workflowOf = (kind: IntentKind): string => kind.replace(".", "-");
 
-export const SubjectType = z.enum(["workspace", "node-group", "node", "component-version", "deployment", "release"]);
+export const SubjectType = z.enum([
+  "workspace",
+  "node-group",
+  "node",
+  "certificate",
+  "component-version",
+  "deployment",
+  "release",
+]);
 
 const ProblemDocument = z
   .looseObject({
@@ -71,7 +80,7 @@ export type StoredIntent = Intent & {
   readonly sk: string;
   readonly type: "intent";
   readonly requestedBy: string;
-  /** What the workflow needs beside the subject's id: the parent's id. */
+  /** What the workflow needs beside the subject's id: the component of a version, the node of a certificate. */
   readonly parentId?: string;
 };
 
@@ -165,7 +174,7 @@ export interface WorkflowInput {
   readonly kind: IntentKind;
   readonly workspaceId: string;
   readonly subjectId: string;
-  /** The component of a version; otherwise the workspace. */
+  /** The component of a version, the node of a certificate; otherwise the workspace. */
   readonly parentId: string;
 }
 

@@ -1,10 +1,11 @@
 import * as z from "zod";
 import { cellKey, enterCell, leaveCell, type Runtime } from "../deployment/cell.ts";
 import type { Moment } from "../ids.ts";
-import { type NewIntent, requestIntent } from "../intent/intent.ts";
+import { Intent, type NewIntent, requestIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
 import { ResourceName } from "../names.ts";
 import type { StoredNodeGroup } from "../node-group/node-group.ts";
+import { firstToken, type NewToken, RegistrationToken, TokenLife, withoutToken } from "../registration/registration.ts";
 import { born, Description, ResourceStatus, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
@@ -25,6 +26,7 @@ export const CreateNode = z
       .default([])
       .meta({ description: "Names or ids of its node groups" }),
     runtime: RuntimeSchema.default("nucleus"),
+    tokenExpiresInSeconds: TokenLife,
   })
   .meta({ id: "CreateNode" });
 export type CreateNode = z.infer<typeof CreateNode>;
@@ -38,15 +40,34 @@ export const Node = z
     groups: z.array(z.string()).meta({ description: "Ids of its node groups" }),
     runtime: RuntimeSchema,
     thing: z.string().meta({ description: "Name of its AWS IoT thing, which is also its Greengrass core device" }),
+    tokenExpiresAt: z.iso
+      .datetime()
+      .optional()
+      .meta({ description: "When its registration token ends; absent when it has none that could still be used" }),
+    registeredAt: z.iso.datetime().optional().meta({ description: "When its device first connected" }),
+    connection: z
+      .object({ connected: z.boolean(), since: z.iso.datetime() })
+      .optional()
+      .meta({ description: "As AWS IoT last told; the ETag does not cover it" }),
     ...Timestamps,
   })
   .meta({ id: "Node" });
+
+export const CreatedNode = Intent.extend({
+  registration: RegistrationToken.optional().meta({
+    description: "Absent in an answer that is replayed: ask for another token",
+  }),
+}).meta({ id: "CreatedNode" });
 
 export type StoredNode = z.infer<typeof Node> &
   Stored & {
     readonly type: "node";
     readonly workspaceId: string;
     readonly cell: string;
+    /** The hash of its registration token, while that could still be used. */
+    readonly token?: string;
+    /** When AWS IoT last told of its connection, in milliseconds. */
+    readonly connectionAt?: number;
   };
 
 const subject = (node: StoredNode): NewIntent["subject"] => ({
@@ -59,16 +80,18 @@ const subject = (node: StoredNode): NewIntent["subject"] => ({
 /** Which deployments reach the node. Every node group has a deployment from its first day, so its groups are it. */
 const targetsOf = (groups: readonly StoredNodeGroup[]): string[] => groups.map(({ id }) => id).sort();
 
-/** A new node in its groups, counted in the cell that follows from them. */
+/** A new node in its groups, counted in the cell that follows from them, and its registration token. */
 export const createNode = (
   workspace: StoredWorkspace,
-  input: Omit<CreateNode, "groups">,
+  { tokenExpiresInSeconds, ...input }: Omit<CreateNode, "groups">,
   groups: readonly StoredNodeGroup[],
-  thing: (nodeId: string) => string,
+  options: { readonly thing: (nodeId: string) => string; readonly token: string },
   caller: string,
   moment: Moment,
 ): Accepted => {
   const id = moment.newId("node");
+  const newToken: NewToken = { token: options.token, lifeSeconds: tokenExpiresInSeconds };
+  const token = firstToken({ id, workspaceId: workspace.id }, newToken, caller, moment.now);
   const targets = targetsOf(groups);
   const runtime: Runtime = input.runtime;
   const node: StoredNode = {
@@ -79,8 +102,9 @@ export const createNode = (
     ...input,
     status: "creating",
     groups: targets,
-    thing: thing(id),
+    thing: options.thing(id),
     cell: cellKey(targets, runtime),
+    ...token.node,
     ...born(moment.now),
   };
   return {
@@ -96,6 +120,7 @@ export const createNode = (
         otherwise: { code: "name-taken", detail: `a node named ${input.name} exists in this workspace` },
       },
       { do: "create", item: { ...node } },
+      token.write,
       ...groups.flatMap((group): Write[] => [
         {
           do: "check",
@@ -112,6 +137,17 @@ export const createNode = (
     ],
   };
 };
+
+/** What AWS IoT told of the node's connection, unless something later is known. It is no edit, so the ETag stays. */
+export const connectionChanged = (node: StoredNode, connected: boolean, at: Date): Write => ({
+  do: "update",
+  key: keys.node(node.workspaceId, node.id),
+  set: { connection: { connected, since: at.toISOString() }, connectionAt: at.getTime() },
+  when: {
+    status: { exists: true },
+    connectionAt: node.connectionAt === undefined ? { exists: false } : { below: at.getTime() },
+  },
+});
 
 /** Marks the node; the workflow takes it out of AWS and then forgets it. */
 export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Accepted => ({
@@ -136,5 +172,6 @@ export const forgetNode = (node: StoredNode): Write[] => [
   { do: "delete", key: keys.node(node.workspaceId, node.id), when: { status: "deleting" } },
   { do: "delete", key: keys.nodeName(node.workspaceId, node.name) },
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
+  ...withoutToken(node),
   leaveCell(node.workspaceId, node.cell),
 ];

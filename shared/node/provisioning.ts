@@ -29,6 +29,9 @@ export const iotLoggingRole = (place: Place): Role => ({
   policy: policy(statementsOf(["iot-logs:Write"], place)),
 });
 
+/** What the template has for a parameter that the device does not give. */
+export const ABSENT = "none";
+
 /**
  * The stage's provisioning template: a certificate becomes active and is bound to a thing and a policy that exist already.
  * Which ones is for the pre-provisioning hook to say; the device chooses neither, and no group either.
@@ -36,12 +39,11 @@ export const iotLoggingRole = (place: Place): Role => ({
  */
 export const provisioningTemplate = (stage: string) => ({
   name: awsNames.provisioningTemplate(stage),
-  /** Not before there is a hook to say who may register. */
-  enabled: false,
   body: JSON.stringify({
     Parameters: {
-      ThingName: { Type: "String" },
-      PolicyName: { Type: "String" },
+      Token: { Type: "String", Default: ABSENT },
+      ThingName: { Type: "String", Default: ABSENT },
+      PolicyName: { Type: "String", Default: ABSENT },
       "AWS::IoT::Certificate::Id": { Type: "String" },
     },
     Resources: {

@@ -5,6 +5,7 @@ const holds = (value: unknown, test: Test): boolean => {
   if ("exists" in test) return (value !== undefined) === test.exists;
   if (value === undefined) return false;
   if ("in" in test) return test.in.some((one) => one === value);
+  if ("above" in test) return typeof value === typeof test.above && (value as number | string) > test.above;
   return typeof value === typeof test.below && (value as number | string) < test.below;
 };
 

@@ -227,6 +227,7 @@ describe("what a failed intent leaves of its subject", () => {
     "node-group.delete": { key: keys.nodeGroup("ws_1", "sub_1") },
     "node.create": { key: keys.node("ws_1", "sub_1") },
     "node.delete": { key: keys.node("ws_1", "sub_1") },
+    "certificate.revoke": undefined,
     "component-version.publish": { key: keys.version("par_1", "sub_1") },
     "component-version.delete": { key: keys.version("par_1", "sub_1") },
     "deployment.apply": undefined,
@@ -234,21 +235,33 @@ describe("what a failed intent leaves of its subject", () => {
     "release.delete": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },
   };
 
-  test.each(INTENT_KINDS)("is, after %s, a subject that failed", (kind) => {
-    const found = afterFailure(input(kind), why, LATER);
-    const subject = SUBJECTS[kind];
-    if (subject === undefined) expect(found).toBeUndefined();
-    else {
-      expect(found).toEqual({
-        do: "update",
-        ...subject,
-        set: { status: "failed", updatedAt: LATER.toISOString() },
-        add: { revision: 1 },
-        when: { status: { in: ["creating", "publishing", "deleting"] } },
-        otherwise: { code: "not-ready", detail: expect.any(String) },
-      });
-    }
+  test("is a certificate that may be revoked once more", () => {
+    expect(afterFailure(input("certificate.revoke"), why, LATER)).toEqual({
+      do: "update",
+      key: keys.certificate("par_1", "sub_1"),
+      set: { status: "active" },
+      when: { status: "revoking" },
+    });
   });
+
+  test.each(INTENT_KINDS.filter((kind) => kind !== "certificate.revoke"))(
+    "is, after %s, a subject that failed",
+    (kind) => {
+      const found = afterFailure(input(kind), why, LATER);
+      const subject = SUBJECTS[kind];
+      if (subject === undefined) expect(found).toBeUndefined();
+      else {
+        expect(found).toEqual({
+          do: "update",
+          ...subject,
+          set: { status: "failed", updatedAt: LATER.toISOString() },
+          add: { revision: 1 },
+          when: { status: { in: ["creating", "publishing", "deleting"] } },
+          otherwise: { code: "not-ready", detail: expect.any(String) },
+        });
+      }
+    },
+  );
 
   const statusAfter = (kind: IntentKind, code: ProblemCode, status: string) => {
     const found = afterFailure(input(kind), problem(code, ""), LATER);

@@ -66,11 +66,15 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   deployment: making("deployment", keys.deployment, workspace, target),
   deploymentRevision: making("deploymentRevision", keys.deploymentRevision, target, number),
   catalogue: making("catalogue", keys.catalogue),
+  registrationToken: making("registrationToken", keys.registrationToken, hash),
+  provisioningClaim: making("provisioningClaim", keys.provisioningClaim, hash),
+  certificate: making("certificate", keys.certificate, idOf("node"), hash),
   intent: making("intent", keys.intent, idOf("intent")),
   idempotency: making("idempotency", keys.idempotency, hash),
 };
 const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
   workspaceName: making("workspaceName", otaKeys.workspaceName, workspaceName),
+  rate: making("rate", otaKeys.rate, anything, number),
   release: making("release", otaKeys.release, workspace, idOf("release")),
   current: making(
     "current",
@@ -113,6 +117,7 @@ describe("a list", () => {
       members: "member",
       nodeGroups: "nodeGroup",
       nodes: "node",
+      certificates: "certificate",
       nodesOfGroup: "nodeOfGroup",
       cells: "cell",
       components: "component",

@@ -11,6 +11,7 @@ const workflowNamed = (name: string): Workflow => {
 
 /** The tasks of each workflow when all is well, in order, with two cells `c1` and `c2` where there are any. */
 const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
+  "certificate-revoke": ["revoke-certificate"],
   "workspace-create": [
     "create-bucket",
     "secure-bucket",

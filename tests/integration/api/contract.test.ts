@@ -281,7 +281,7 @@ describe("the document", () => {
     expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter));
     expect(of("query")).toEqual(Object.keys(route.query?.shape ?? {}));
     const headers = [
-      ...(route.method === "POST" ? ["Idempotency-Key"] : []),
+      ...(route.method === "POST" && !route.repeatable ? ["Idempotency-Key"] : []),
       ...(route.ifMatch === undefined ? [] : ["If-Match"]),
     ];
     expect(of("header")).toEqual(headers);

@@ -29,7 +29,7 @@ const post = (path: string, key: string, body?: unknown, client = api) =>
 /** What an answer says, without what the transport adds to each. */
 const said = ({ status, headers, body }: ApiAnswer) => ({
   status,
-  body,
+  body: { ...body, registration: undefined }, // a node's token is shown once
   headers: Object.fromEntries(
     ["content-type", "cache-control", "location", "etag"].map((name) => [name, headers.get(name)]),
   ),

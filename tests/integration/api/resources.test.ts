@@ -167,7 +167,16 @@ describe("a workspace and everything in it", () => {
     const { subject } = await accepted("POST", `${ws}/nodes`, "node.create", wish);
     ids.node = subject.id;
     const thing = `local-${workspace.id}-${subject.id}`;
-    const view = { ...wish, id: idOf("nod"), groups: [ids.group], runtime: "nucleus", status: "active", thing, ...at };
+    const view = {
+      ...wish,
+      id: idOf("nod"),
+      groups: [ids.group],
+      runtime: "nucleus",
+      status: "active",
+      thing,
+      tokenExpiresAt: expect.any(String),
+      ...at,
+    };
     await seen(`${ws}/nodes`, ["gateway-1", subject.id], view);
     await edited(subject.href);
     const described = await cloud.iot.send(new DescribeThingCommand({ thingName: thing }));

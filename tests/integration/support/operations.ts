@@ -1,4 +1,5 @@
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { makeToken } from "../../../shared/registration/token.ts";
 import { releaseOf } from "./cloud.ts";
 
 /** Every declared operation with its id. */
@@ -17,6 +18,9 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     updateNodeGroupDeployment: { priority: 1 },
     createNode: { name: `n-${suffix}` },
     updateNode: { description },
+    createRegistrationToken: {},
+    reRegisterNode: {},
+    register: { token: makeToken(new Uint8Array(20)) },
     createComponent: { name: `com.example.new.${suffix}` },
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },

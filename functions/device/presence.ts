@@ -1,0 +1,61 @@
+import middy from "@middy/core";
+import { allItems, getItem, transact } from "../../shared/aws/table.ts";
+import { env } from "../../shared/env.ts";
+import { keys, partitions } from "../../shared/keys.ts";
+import { nodeOfClientId } from "../../shared/names.ts";
+import { connectionChanged, type StoredNode } from "../../shared/node/node.ts";
+import { AppError } from "../../shared/problems.ts";
+import type { StoredCertificate } from "../../shared/registration/certificate.ts";
+import { firstConnection } from "../../shared/registration/registration.ts";
+import type { Write } from "../../shared/writes.ts";
+import { loggerOf } from "../logger.ts";
+import { theMoment } from "../moment.ts";
+
+/** https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html */
+interface PresenceEvent {
+  readonly clientId: string;
+  /** Milliseconds. */
+  readonly timestamp: number;
+  readonly eventType: "connected" | "disconnected";
+  /** For a client with a certificate, that one's id. */
+  readonly principalIdentifier: string;
+}
+
+/** Writes; nothing when the condition did not hold, which means that someone else has done it, or that it is old news. */
+const unlessPast = async (writes: readonly Write[]): Promise<boolean> => {
+  try {
+    await transact(writes);
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "conflict") return false;
+    throw error;
+  }
+};
+
+/**
+ * A node's device has connected, or is gone. With its first connection a certificate becomes the node's: the token is used,
+ * and its other certificates are revoked. These events come at least once and in no order.
+ */
+export const handler = middy<PresenceEvent, void>().handler(async (event, context) => {
+  const named = nodeOfClientId(env("STAGE"), event.clientId);
+  if (named === undefined) return;
+  const log = loggerOf(context, { node: named.nodeId });
+  const node = await getItem<StoredNode>(keys.node(named.workspaceId, named.nodeId));
+  if (node === undefined) return;
+  if (event.eventType === "connected") {
+    const certificates = await allItems<StoredCertificate>(partitions.certificates(node.id));
+    const certificate = certificates.find(({ id }) => id === event.principalIdentifier);
+    if (certificate?.status === "pending" && node.status === "active") {
+      const others = certificates.filter((other) => other !== certificate);
+      const { intents, writes } = firstConnection(node, certificate, others, theMoment());
+      const first = await unlessPast([
+        ...writes,
+        ...intents.map((intent): Write => ({ do: "create", item: { ...intent } })),
+      ]);
+      log.info(first ? "registered" : "changed meanwhile", { certificate: certificate.id, revokes: intents.length });
+      if (!first) throw new Error("the node changed at the same time: this is to be looked at again");
+    }
+  }
+  if (named.main)
+    await unlessPast([connectionChanged(node, event.eventType === "connected", new Date(event.timestamp))]);
+});
