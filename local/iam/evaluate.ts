@@ -11,7 +11,7 @@ export type Verdict = "allowed" | "explicitDeny" | "implicitDeny";
 /** One value or a list of them. */
 type Values = string | readonly string[];
 
-interface Statement {
+export interface Statement {
   readonly Sid?: string;
   readonly Effect: "Allow" | "Deny";
   readonly Action: Values;

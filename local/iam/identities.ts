@@ -1,6 +1,8 @@
 import { createHmac } from "node:crypto";
+import type { Role } from "../../shared/declared/policies.ts";
 import type { Log } from "../invoke.ts";
 import { type AccessRequest, compilePolicy, type Document, type Verdict } from "./evaluate.ts";
+import { type Assumption, openSessions, type SessionCredentials } from "./sessions.ts";
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -11,9 +13,15 @@ export interface Credentials {
 /** Who calls: a role's session, or a developer, who may do anything. */
 interface Identity {
   readonly arn: string;
-  readonly credentials: Credentials;
   readonly role?: string;
   readonly evaluate?: (request: AccessRequest) => Verdict;
+  /** The context keys of temporary credentials, whose policy is evaluated without `enforce` too. */
+  readonly context?: Readonly<Record<string, string>>;
+}
+
+/** One of the stage's own, or the developer. */
+interface StageIdentity extends Identity {
+  readonly credentials: Credentials;
 }
 
 /** A request that a role's policy allowed, and did for the first time. */
@@ -44,15 +52,23 @@ export class UnknownCredentials extends Error {}
 
 export interface Identities {
   readonly credentialsOf: (role: string) => Credentials;
-  /** For the verification of signatures: the secret of a key, if the session token belongs to it. */
+  /**
+   * For the verification of signatures: the secret of a key, if the session token belongs to it.
+   * @throws ExpiredCredentials
+   */
   readonly secretOf: (accessKeyId: string, sessionToken: string | undefined) => string | undefined;
-  /** @throws AccessDenied for the first of the requests that the caller's policy does not allow; UnknownCredentials */
-  readonly authorize: (accessKeyId: string, requests: readonly AccessRequest[]) => void;
+  /** Temporary credentials for a service to hand on; undefined if it may not take the role. */
+  readonly assume: (assumption: Assumption) => SessionCredentials | undefined;
+  /**
+   * @param sessionToken without it, temporary credentials are unknown
+   * @throws AccessDenied for the first of the requests that the caller's policy does not allow; UnknownCredentials
+   */
+  readonly authorize: (accessKeyId: string, requests: readonly AccessRequest[], sessionToken?: string) => void;
   /** The same for a role that AWS itself acts in. @throws AccessDenied */
   readonly authorizeRole: (role: string, requests: readonly AccessRequest[]) => void;
   /** Whether a role's policy allows a request. */
   readonly may: (role: string, request: AccessRequest) => boolean;
-  /** What roles were allowed so far, each once. */
+  /** What the stage's own roles were allowed so far, each once. */
   readonly decisions: () => readonly Decision[];
 }
 
@@ -61,8 +77,9 @@ export const callerOf = (headers: Readonly<Record<string, string | readonly stri
   /Credential=([^/]+)\//.exec(String(headers.authorization ?? ""))?.[1] ?? "";
 
 /**
- * The roles of the stage with credentials of their own.
+ * The roles of the stage with credentials of their own, and those that are taken for somebody.
  *
+ * @param options.assumed roles that have no credentials but temporary ones
  * @param options.secret what the keys are derived from: the same for a data folder, so that a presigned URL outlives a
  *   restart
  * @param options.enforce whether policies are evaluated; without it every known caller may do anything
@@ -72,6 +89,7 @@ export const openIdentities = (options: {
   readonly accountId: string;
   readonly partition: string;
   readonly roles: readonly { readonly name: string; readonly policy: Document }[];
+  readonly assumed?: readonly Role[];
   readonly developer: Credentials;
   readonly secret: string;
   readonly enforce: boolean;
@@ -80,7 +98,7 @@ export const openIdentities = (options: {
   const derived = (role: string, what: string) =>
     createHmac("sha256", options.secret).update(`${what} ${role}`).digest("hex");
   const sessions = options.roles.map(
-    ({ name, policy }): Identity => ({
+    ({ name, policy }): StageIdentity => ({
       arn: `arn:${options.partition}:sts::${options.accountId}:assumed-role/${name}/${name}`,
       role: name,
       evaluate: compilePolicy(policy),
@@ -91,7 +109,7 @@ export const openIdentities = (options: {
       },
     }),
   );
-  const developer: Identity = {
+  const developer: StageIdentity = {
     arn: `arn:${options.partition}:iam::${options.accountId}:user/developer`,
     credentials: options.developer,
   };
@@ -99,17 +117,23 @@ export const openIdentities = (options: {
   const byRole = new Map(sessions.map((session) => [session.role, session]));
   const decisions = new Map<string, Decision>();
 
-  const callerWith = (accessKeyId: string): Identity => {
-    const identity = byKey.get(accessKeyId);
+  const { partition, accountId, secret } = options;
+  const temporary = openSessions({ partition, accountId, secret, roles: options.assumed ?? [] });
+
+  const callerWith = (accessKeyId: string, token: string | undefined): Identity => {
+    const identity = byKey.get(accessKeyId) ?? (token === undefined ? undefined : temporary.read(accessKeyId, token));
     if (identity === undefined) throw new UnknownCredentials("The security token included in the request is invalid.");
     return identity;
   };
-  const sessionOf = (role: string): Identity => {
+  const sessionOf = (role: string): StageIdentity => {
     const session = byRole.get(role);
     if (session === undefined) throw new Error(`there is no role ${role}`);
     return session;
   };
-  const judge = ({ role, evaluate }: Identity, request: AccessRequest): Verdict => {
+  const judge = ({ role, evaluate, context }: Identity, request: AccessRequest): Verdict => {
+    if (evaluate !== undefined && context !== undefined) {
+      return evaluate({ ...request, context: { ...request.context, ...context } });
+    }
     if (!options.enforce || role === undefined || evaluate === undefined) return "allowed";
     const verdict = evaluate(request);
     if (verdict === "allowed") decisions.set(JSON.stringify([role, request]), { role, ...request });
@@ -127,10 +151,12 @@ export const openIdentities = (options: {
   return {
     credentialsOf: (role) => sessionOf(role).credentials,
     secretOf: (accessKeyId, sessionToken) => {
-      const credentials = byKey.get(accessKeyId)?.credentials;
-      return credentials?.sessionToken === sessionToken ? credentials?.secretAccessKey : undefined;
+      const known = byKey.get(accessKeyId)?.credentials;
+      if (known !== undefined) return known.sessionToken === sessionToken ? known.secretAccessKey : undefined;
+      return sessionToken === undefined ? undefined : temporary.read(accessKeyId, sessionToken)?.secretAccessKey;
     },
-    authorize: (accessKeyId, requests) => authorize(callerWith(accessKeyId), requests),
+    assume: temporary.assume,
+    authorize: (accessKeyId, requests, token) => authorize(callerWith(accessKeyId, token), requests),
     authorizeRole: (role, requests) => authorize(sessionOf(role), requests),
     may: (role, request) => judge(sessionOf(role), request) === "allowed",
     decisions: () => [...decisions.values()],

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { functionRoles, workflowRoles } from "../../functions/roles.ts";
 import type { Role } from "../../shared/declared/policies.ts";
 import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
-import { type Place, stageNames } from "../../shared/names.ts";
+import { awsNames, type Place, stageNames } from "../../shared/names.ts";
+import { deviceRole } from "../../shared/node/provisioning.ts";
 import type { Log } from "../invoke.ts";
 import type { AccessRequest } from "./evaluate.ts";
 import { AccessDenied, type Credentials, type Identities, openIdentities } from "./identities.ts";
@@ -32,7 +33,10 @@ const without = (names: readonly string[], roles: readonly Role[]): Role[] => {
   }));
 };
 
-/** The stage's own roles, as the stacks make them on AWS, with credentials that outlive a restart on the folder. */
+/**
+ * The stage's own roles, as the stacks make them on AWS, with credentials that outlive a restart on the folder, and the
+ * devices' role, which AWS IoT takes for them.
+ */
 export const stageIdentities = (
   dir: string,
   place: Place,
@@ -42,16 +46,21 @@ export const stageIdentities = (
     readonly withoutStatements: readonly string[];
     readonly log: Log;
   },
-): Identities =>
-  openIdentities({
+): Identities => {
+  const all = without(options.withoutStatements, [
+    ...Object.values(functionRoles(place)),
+    ...Object.values(workflowRoles(place)),
+    deviceRole(place),
+  ]);
+  const isAssumed = ({ name }: Role): boolean => name === awsNames.deviceRole(place.stage);
+  return openIdentities({
     ...place,
     ...options,
     secret: secretOf(dir),
-    roles: without(options.withoutStatements, [
-      ...Object.values(functionRoles(place)),
-      ...Object.values(workflowRoles(place)),
-    ]),
+    roles: all.filter((role) => !isAssumed(role)),
+    assumed: all.filter(isAssumed),
   });
+};
 
 const arn = (place: Place, service: string, resource: string): string =>
   `arn:${place.partition}:${service}:${place.region}:${place.accountId}:${resource}`;

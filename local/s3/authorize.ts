@@ -19,6 +19,7 @@ export const authorize = (context: Context, request: S3Request, operation: strin
     identities.authorize(
       request.accessKeyId,
       asked ?? [{ action: `s3:${operation}`, resource: `arn:aws:s3:::${request.bucket}` }],
+      request.sessionToken,
     );
   } catch (error) {
     throw error instanceof AccessDenied ? S3Error.of("AccessDenied", error.quoted) : error;

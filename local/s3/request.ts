@@ -17,6 +17,8 @@ export interface S3Request {
   readonly headers: ReadonlyMap<string, string>;
   /** Whose signature it carries. */
   readonly accessKeyId: string;
+  /** What goes with that key, if its credentials are temporary. */
+  readonly sessionToken: string | undefined;
   /** `x-amz-content-sha256`, or what a presigned URL says in its place. */
   readonly payloadHash: string;
   /** What signed chunks of the body are verified with, when the signature is in the header. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { pipeline } from "node:stream/promises";
 import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
 import type { Identities } from "../iam/identities.ts";
+import { ExpiredCredentials } from "../iam/sessions.ts";
 import { listen, shut } from "../listen.ts";
 import { authorize, hideAbsence } from "./authorize.ts";
 import { addForeignBucket } from "./buckets.ts";
@@ -26,7 +27,10 @@ export interface S3Options {
   readonly port: number;
   readonly region: string;
   readonly accountId: string;
-  /** The secret of an access key, undefined when there is no such key (or not with that session token). */
+  /**
+   * The secret of an access key, undefined when there is no such key (or not with that session token); throws
+   * ExpiredCredentials.
+   */
   readonly secretOf: (accessKeyId: string, sessionToken: string | undefined) => string | undefined;
   /** Whose policies are evaluated; all is allowed if it is not given. */
   readonly identities?: Identities | undefined;
@@ -95,6 +99,7 @@ const readRequest = (exchange: Exchange): { request: S3Request; signed: Paramete
     query: new Map(target.query),
     headers,
     accessKeyId: "",
+    sessionToken: undefined,
     payloadHash: "",
     seal: undefined,
     sourceIp: message.socket.remoteAddress ?? "",
@@ -190,7 +195,8 @@ const answer = async (context: Context, options: S3Options, exchange: Exchange):
     const { region, secretOf } = options;
     const verified = verifySignature(read.signed, { region, secretOf, now: Date.now() });
     result = await actWithFaults(context, { ...request, ...verified }, options);
-  } catch (error) {
+  } catch (caught) {
+    const error = caught instanceof ExpiredCredentials ? S3Error.of("ExpiredToken") : caught;
     if (error instanceof ConnectionReset) throw error;
     if (!(error instanceof S3Error) && !clientLeft(exchange)) report(exchange, error);
     const failure = error instanceof S3Error ? error : S3Error.of("InternalError");

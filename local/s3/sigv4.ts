@@ -1,7 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import type { ChunkSeal } from "./aws-chunked.ts";
 import { S3Error, type S3ErrorCode } from "./errors.ts";
-import type { Target } from "./request.ts";
+import type { S3Request, Target } from "./request.ts";
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 const SKEW_MS = 15 * 60_000;
@@ -213,7 +212,7 @@ const refuseUnsigned = ({ headers }: Signed, claim: Claim): void => {
 export const verifySignature = (
   signed: Signed,
   verifier: Verifier,
-): { readonly accessKeyId: string; readonly payloadHash: string; readonly seal: ChunkSeal | undefined } => {
+): Pick<S3Request, "accessKeyId" | "sessionToken" | "payloadHash" | "seal"> => {
   const authorization = signed.headers.get("authorization");
   const presigned = signed.target.query.some(([name]) => name === "X-Amz-Algorithm" || name === "X-Amz-Signature");
   if (authorization === undefined && !presigned) throw S3Error.of("AccessDenied");
@@ -242,6 +241,11 @@ export const verifySignature = (
       CanonicalRequest: canonical,
     });
   }
-  const { accessKeyId, payloadHash, date, scope, signature: seed } = claim;
-  return { accessKeyId, payloadHash, seal: authorization === undefined ? undefined : { key, date, scope, seed } };
+  const { accessKeyId, sessionToken, payloadHash, date, scope, signature: seed } = claim;
+  return {
+    accessKeyId,
+    sessionToken,
+    payloadHash,
+    seal: authorization === undefined ? undefined : { key, date, scope, seed },
+  };
 };
