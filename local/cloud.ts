@@ -6,7 +6,6 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { rules, schedules, streams } from "../shared/declared/triggers.ts";
@@ -20,6 +19,7 @@ import { serverCertificate } from "./certificates.ts";
 import { startControl } from "./control.ts";
 import { startReplays } from "./dead-letter-replays.ts";
 import { openDeadLetters } from "./dead-letters.ts";
+import { startDeviceHttp } from "./device-http/server.ts";
 import { startDevicePorts } from "./device-ports.ts";
 import { behaviours, binaries, packages } from "./distribution.ts";
 import { createTables, partitionKeyOf, startDynamoDB, streamArnOf } from "./dynamodb.ts";
@@ -102,12 +102,6 @@ const credentialsIn = ({ accessKeyId, secretAccessKey, sessionToken = "" }: Cred
 });
 
 const S3_URI = /^s3:\/\/([^/]+)\/(.+)$/;
-
-/** A URL at which a device may fetch an artifact for an hour. */
-const presigner = (s3: S3Client) => (uri: string) => {
-  const [, Bucket, Key] = S3_URI.exec(uri) ?? [];
-  return getSignedUrl(s3, new GetObjectCommand({ Bucket, Key }), { expiresIn: 3_600 });
-};
 
 /** Reads an artifact as Greengrass does when it takes a component version in. */
 const artifactReader = (s3: S3Client) => async (uri: string) => {
@@ -250,12 +244,7 @@ const start = async (
     return lambda.invoke(functionName, payload);
   };
 
-  later(
-    await startDevicePorts({
-      certificate,
-      ports: { mqtt: port("mqtt"), dataPlane: port("dataPlane"), credentials: port("credentials") },
-    }),
-  );
+  later(await startDevicePorts({ certificate, ports: { mqtt: port("mqtt") } }));
   const events = later(
     await startEvents({
       ...place,
@@ -327,10 +316,20 @@ const start = async (
       faults,
       throttling,
       readArtifact: artifactReader(s3),
-      presign: presigner(s3),
       jobs: iot.jobs,
       publish: events.publish,
       targetExists: (arn) => iot.hasTarget(arn),
+    }),
+  );
+  later(
+    await startDeviceHttp({
+      ...place,
+      certificate,
+      ports: { dataPlane: port("dataPlane"), credentials: port("credentials") },
+      faults,
+      iot,
+      greengrass,
+      identities,
     }),
   );
   later(

@@ -1,4 +1,3 @@
-import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import mqtt from "mqtt-packet";
 import type { ServerCertificate } from "./certificates.ts";
@@ -27,31 +26,12 @@ const refuseMqtt = (socket: TLSSocket): void => {
 };
 
 /**
- * The ports that devices speak to: MQTT, the Greengrass data plane and the credentials provider. None of them is
- * emulated yet, and each says so in its own protocol, over TLS with a certificate of the data folder's CA.
+ * The MQTT port that devices speak to. It is not emulated yet and says so in its own protocol, over TLS with a
+ * certificate of the data folder's CA.
  */
-export const startDevicePorts = async (options: {
-  certificate: ServerCertificate;
-  ports: { mqtt: number; dataPlane: number; credentials: number };
-}) => {
-  const tls = { cert: options.certificate.certificate, key: options.certificate.key };
-  const broker = createTlsServer(tls, refuseMqtt);
+export const startDevicePorts = async (options: { certificate: ServerCertificate; ports: { mqtt: number } }) => {
+  const broker = createTlsServer({ cert: options.certificate.certificate, key: options.certificate.key }, refuseMqtt);
   broker.on("tlsClientError", () => undefined); // a client that does not trust us is the client's affair
-  const notEmulated = (what: string) =>
-    createHttpsServer(tls, (_, response) => {
-      response.writeHead(501, { "content-type": "application/json" });
-      response.end(JSON.stringify({ message: `${what} is not emulated` }));
-    });
-  const dataPlane = notEmulated("the Greengrass data plane");
-  const credentials = notEmulated("the credentials provider");
-  const servers = [broker, dataPlane, credentials];
-  try {
-    await listen("mqtt", broker, options.ports.mqtt);
-    await listen("dataPlane", dataPlane, options.ports.dataPlane);
-    await listen("credentials", credentials, options.ports.credentials);
-  } catch (error) {
-    await Promise.all(servers.filter(({ listening }) => listening).map((server) => shut(server)));
-    throw error;
-  }
-  return { close: async () => void (await Promise.all(servers.map((server) => shut(server)))) };
+  await listen("mqtt", broker, options.ports.mqtt);
+  return { close: () => shut(broker) };
 };

@@ -1,3 +1,4 @@
+import { credentialsEmulation, dataPlaneEmulation } from "./device-http/emulation.ts";
 import { emulation as dynamodb, streamsEmulation as dynamodbStreams } from "./dynamodb-emulation.ts";
 import type { Emulation } from "./emulation.ts";
 import { emulation as eventSourceMapping } from "./event-source-mapping/emulation.ts";
@@ -59,7 +60,7 @@ const identity: Emulation = {
     {
       of: "IAM",
       aws: "every call is allowed or denied by policies",
-      here: "`--enforce-iam`: policies of functions and workflows, in statements that allow or deny actions on resources, with variables and the conditions StringEquals, StringLike, ArnLike and ArnEquals; a policy with anything else stops the start. Without it, every known key may do anything. Developers always may. No boundaries, no resource policies",
+      here: "`--enforce-iam`: policies of functions and workflows, in statements that allow or deny actions on resources, with variables and the conditions StringEquals, StringLike, ArnLike and ArnEquals; a policy with anything else stops the start. Without it, every known key may do anything. Devices' role always; developers always may. No boundaries, no resource policies",
     },
     {
       of: "SigV4",
@@ -69,7 +70,7 @@ const identity: Emulation = {
     {
       of: "STS",
       aws: "temporary credentials for roles",
-      here: "no API: each role has a key pair and session token of its own for as long as the process lives",
+      here: "no API: each role of a function or workflow has a key pair and session token of its own; devices get theirs from the credentials provider",
     },
     {
       of: "dependent actions",
@@ -80,14 +81,14 @@ const identity: Emulation = {
 };
 
 const devices: Emulation = {
-  service: "Devices' ports (IoT Core's MQTT, the Greengrass data plane, the credentials provider)",
+  service: "AWS IoT Core: MQTT",
   client: undefined,
   operations: [],
   differences: [
     {
       of: "all of it",
       aws: "mutual TLS by the device's certificate",
-      here: "TLS with a certificate of the data folder's own CA; MQTT answers that the server is unavailable, HTTPS 501",
+      here: "TLS with a certificate of the data folder's own CA; answers that the server is unavailable",
     },
   ],
 };
@@ -101,6 +102,11 @@ const observability: Emulation = {
       of: "logs",
       aws: "a log group for each function, kept as long as the stage says",
       here: "`logs/functions.jsonl` and `logs/cloud.jsonl` of the data folder, 64 MB and the one before",
+    },
+    {
+      of: "logs of devices",
+      aws: "written by the log manager with the device's role",
+      here: "none: no CloudWatch Logs",
     },
     { of: "metrics, alarms, traces", aws: "CloudWatch and X-Ray", here: "none" },
   ],
@@ -121,5 +127,7 @@ export const emulations: readonly Emulation[] = [
   cdn,
   identity,
   devices,
+  dataPlaneEmulation,
+  credentialsEmulation,
   observability,
 ];

@@ -35,12 +35,12 @@ export const emulation: Emulation = {
     {
       of: "GetComponentVersionArtifact",
       aws: "For public and Lambda components; devices read others from S3 by their role.",
-      here: "For the account's own components, by `bucket/key`; endpoint types are ignored.",
+      here: "ResourceNotFoundException always: no component here has an artifact that Greengrass keeps.",
     },
     {
       of: "ResolveComponentCandidates",
-      aws: "On the data plane, authenticated by a device certificate; compares digests with the device's.",
-      here: "On the control plane's port, of anyone; compares versions alone.",
+      aws: "On the data plane alone.",
+      here: "On the control plane's port as well, for developers.",
     },
     {
       of: "deployments to one thing",
@@ -86,8 +86,8 @@ export const emulation: Emulation = {
     },
     {
       of: "authorization",
-      aws: "IAM and device policies.",
-      here: "IAM with `--enforce-iam`, dependent actions on the target alone; no device policies.",
+      aws: "IAM policies.",
+      here: "IAM with `--enforce-iam`, dependent actions on the target alone.",
     },
   ],
 };

@@ -1,8 +1,8 @@
 import semver from "semver";
 import { type ComponentVersion, getComponentVersion, versionsOf } from "./component-versions.ts";
-import { invalid, notEmulated, notFound } from "./errors.ts";
+import { invalid, notFound } from "./errors.ts";
 import { isPublic } from "./public-components.ts";
-import { type Recipe, s3Uris, writeRecipe } from "./recipe.ts";
+import { type Recipe, writeRecipe } from "./recipe.ts";
 import type { Greengrass, GreengrassHandlers } from "./state.ts";
 
 type Attributes = Readonly<Record<string, string>>;
@@ -58,49 +58,57 @@ const resolve = (
   return found.find(({ version }) => version === installed) ?? latest;
 };
 
-/** An artifact's name: its URI after the scheme. */
-const artifactName = (uri: string): string => uri.slice(uri.indexOf(":") + 1).replace(/^\/\//, "");
+/** What a device may install, and by which requirements. */
+export type Candidates = Parameters<NonNullable<GreengrassHandlers["ResolveComponentCandidates"]>>[0];
+
+export interface ResolvedComponentVersion {
+  readonly arn: string;
+  readonly componentName: string;
+  readonly componentVersion: string;
+  /** JSON. */
+  readonly recipe: Uint8Array;
+  readonly vendorGuidance: "ACTIVE";
+}
+
+/**
+ * The highest version of each candidate that meets all requirements and is for the device's platform; the one that the
+ * device has, if that will do.
+ *
+ * @throws ResourceNotFoundException (404) when there is none; ValidationException (400) for what is no version range
+ * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ResolveComponentCandidates.html
+ */
+export const resolveCandidates = (greengrass: Greengrass, input: Candidates): ResolvedComponentVersion[] =>
+  (input.componentCandidates ?? []).map(({ componentName, componentVersion, versionRequirements = {} }) => {
+    if (componentName === undefined) throw invalid("Invalid Input: a candidate has no componentName");
+    const ranges = Object.values(versionRequirements);
+    const wrong = ranges.find((range) => semver.validRange(range) === null);
+    if (wrong !== undefined) throw invalid(`Invalid Input: ${wrong} is not a version requirement`);
+    const found = resolve(greengrass, componentName, componentVersion, ranges, input.platform?.attributes ?? {});
+    return {
+      arn: found.arn,
+      componentName: found.name,
+      componentVersion: found.version,
+      recipe: writeRecipe(found.recipe, "JSON"),
+      vendorGuidance: "ACTIVE",
+    };
+  });
+
+/**
+ * Refuses to say where an artifact lies that Greengrass itself keeps (`greengrass:` in a recipe): public and Lambda
+ * components have such, and none here does. What a recipe names in S3 a device fetches with its role's credentials.
+ *
+ * @throws ResourceNotFoundException (404)
+ * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_GetComponentVersionArtifact.html
+ */
+export const getArtifact = (greengrass: Greengrass, arn: string, artifactName: string): never => {
+  getComponentVersion(greengrass, arn);
+  throw notFound(`${arn} has no artifact ${artifactName}`, artifactName, "COMPONENT");
+};
 
 /** What core devices ask for: https://docs.aws.amazon.com/greengrass/v2/developerguide/device-auth.html */
 export const resolveHandlers: GreengrassHandlers = {
-  /**
-   * The highest version of each candidate that meets all requirements and is for the device's platform; the one that the
-   * device has, if that will do.
-   *
-   * @throws ResourceNotFoundException (404) when there is none; ValidationException (400) for what is no version range
-   * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ResolveComponentCandidates.html
-   */
   ResolveComponentCandidates: (input, greengrass) => ({
-    resolvedComponentVersions: (input.componentCandidates ?? []).map((candidate) => {
-      const { componentName, componentVersion, versionRequirements = {} } = candidate;
-      if (componentName === undefined) throw invalid("Invalid Input: a candidate has no componentName");
-      const ranges = Object.values(versionRequirements);
-      const wrong = ranges.find((range) => semver.validRange(range) === null);
-      if (wrong !== undefined) throw invalid(`Invalid Input: ${wrong} is not a version requirement`);
-      const found = resolve(greengrass, componentName, componentVersion, ranges, input.platform?.attributes ?? {});
-      return {
-        arn: found.arn,
-        componentName: found.name,
-        componentVersion: found.version,
-        recipe: writeRecipe(found.recipe, "JSON"),
-        vendorGuidance: "ACTIVE" as const,
-      };
-    }),
+    resolvedComponentVersions: resolveCandidates(greengrass, input),
   }),
-
-  /**
-   * A URL by which the device can fetch an artifact that lies in S3, by its name (`bucket/key`).
-   *
-   * @throws ResourceNotFoundException (404)
-   * https://docs.aws.amazon.com/greengrass/v2/APIReference/API_GetComponentVersionArtifact.html
-   */
-  GetComponentVersionArtifact: async (input, greengrass) => {
-    const { name, recipe } = getComponentVersion(greengrass, input.arn);
-    if (isPublic(name)) throw notEmulated("GetComponentVersionArtifact of a public component");
-    const uri = s3Uris(recipe).find((one) => artifactName(one) === input.artifactName);
-    if (uri === undefined)
-      throw notFound(`${input.arn} has no artifact ${input.artifactName}`, input.artifactName, "COMPONENT");
-    if (greengrass.presign === undefined) throw notEmulated("GetComponentVersionArtifact without a presigner");
-    return { preSignedUrl: await greengrass.presign(uri) };
-  },
+  GetComponentVersionArtifact: (input, greengrass) => getArtifact(greengrass, input.arn, input.artifactName),
 };

@@ -20,6 +20,7 @@ import { invalidField } from "./errors.ts";
 import { handlers } from "./handlers.ts";
 import { reportHealth } from "./health.ts";
 import { awsThrottle } from "./rates.ts";
+import { type Candidates, getArtifact, type ResolvedComponentVersion, resolveCandidates } from "./resolve.ts";
 import { SERVICE_ROLE_SCHEMA } from "./service-role.ts";
 import type { Greengrass } from "./state.ts";
 import { TAGS_SCHEMA } from "./tags.ts";
@@ -40,8 +41,6 @@ export interface GreengrassOptions {
   targetExists(arn: string): boolean;
   /** AWS IoT's jobs, by which thing groups get their deployments; without them, deployments are only recorded. */
   readonly jobs?: JobsPort;
-  /** Signs a URL by which a device can fetch the artifact at an `s3://` URI; without it, devices are not given any. */
-  readonly presign?: (uri: string) => Promise<string>;
   /** Takes the events of `aws.greengrass`. */
   readonly publish?: (event: ServiceEvent) => void;
   /**
@@ -63,6 +62,10 @@ export interface CoreDevices {
    * @throws ZodError for what is no such message, or another thing's
    */
   reportHealth(thingName: string, document: unknown): boolean;
+  /** What the data plane answers; whether the device may ask is its caller's to know. @throws AwsError */
+  resolveCandidates(candidates: Candidates): readonly ResolvedComponentVersion[];
+  /** @throws AwsError ResourceNotFoundException: no component here has an artifact that Greengrass keeps */
+  getArtifact(componentVersionArn: string, artifactName: string): never;
 }
 
 export interface GreengrassServer {
@@ -101,7 +104,6 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
     accountId: options.accountId,
     jobs: options.jobs,
     readArtifact: options.readArtifact,
-    presign: options.presign,
     refusesUnreadable: options.unreadableArtifacts === "refuse",
     inProgress: new Set(),
     outbox: [],
@@ -131,7 +133,11 @@ export const startGreengrass = async (options: GreengrassOptions): Promise<Green
       port,
       url: `http://127.0.0.1:${port}`,
       targetOf: (id) => store.get<{ target: string }>("SELECT target FROM deployments WHERE id = ?", id)?.target,
-      devices: { reportHealth: (thingName, document) => reportHealth(greengrass, thingName, document) },
+      devices: {
+        reportHealth: (thingName, document) => reportHealth(greengrass, thingName, document),
+        resolveCandidates: (candidates) => resolveCandidates(greengrass, candidates),
+        getArtifact: (arn, artifactName) => getArtifact(greengrass, arn, artifactName),
+      },
       close: async () => {
         await shut(server);
         open = false;

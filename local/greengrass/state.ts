@@ -15,8 +15,6 @@ export interface Greengrass {
   /** Undefined where there is no AWS IoT to give jobs to: deployments are only recorded. */
   readonly jobs: JobsPort | undefined;
   readonly readArtifact: ReadArtifact;
-  /** A URL by which anyone can read the object at an `s3://` URI for a while; undefined where nothing can sign one. */
-  readonly presign: ((uri: string) => Promise<string>) | undefined;
   /** Whether an artifact that cannot be read refuses its component version at once. */
   readonly refusesUnreadable: boolean;
   /** The client tokens of requests that are being processed. */

@@ -22,12 +22,25 @@ const DEFAULT_DURATION_SECONDS = 3600;
 /** https://docs.aws.amazon.com/general/latest/gr/iot-core.html */
 const MAX_ROLE_ALIASES = 100;
 
-const findRoleAlias = (iot: Iot, name: string): RoleAliasRow | undefined =>
+/** What devices take credentials by. */
+export interface RoleAlias {
+  readonly arn: string;
+  readonly roleArn: string;
+  /** How long the credentials are valid. */
+  readonly seconds: number;
+}
+
+const findRow = (iot: Iot, name: string): RoleAliasRow | undefined =>
   iot.store.get<RoleAliasRow>("SELECT * FROM role_aliases WHERE name = ?", name);
+
+export const findRoleAlias = (iot: Iot, name: string): RoleAlias | undefined => {
+  const row = findRow(iot, name);
+  return row && { arn: iot.arn("rolealias", name), roleArn: row.role_arn, seconds: row.duration };
+};
 
 /** @throws ResourceNotFoundException (404) */
 export const getRoleAlias = (iot: Iot, name: string): RoleAliasRow => {
-  const alias = findRoleAlias(iot, name);
+  const alias = findRow(iot, name);
   if (alias === undefined) throw notFound(`Role alias ${name} not found`);
   return alias;
 };
@@ -38,7 +51,7 @@ export const roleAliasHandlers: IotHandlers = {
   /** https://docs.aws.amazon.com/iot/latest/apireference/API_CreateRoleAlias.html */
   CreateRoleAlias: (input, iot) => {
     const arn = iot.arn("rolealias", input.roleAlias);
-    if (findRoleAlias(iot, input.roleAlias) !== undefined)
+    if (findRow(iot, input.roleAlias) !== undefined)
       throw alreadyExists(`Role alias ${input.roleAlias} already exists`, input.roleAlias, arn);
     const count = iot.store.get<{ count: number }>("SELECT count(*) AS count FROM role_aliases")?.count ?? 0;
     if (count >= MAX_ROLE_ALIASES) throw limitExceeded(`An account can have at most ${MAX_ROLE_ALIASES} role aliases`);

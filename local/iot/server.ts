@@ -10,6 +10,7 @@ import { tokenBuckets } from "../throttle.ts";
 import { exists, parseArn } from "./arns.ts";
 import { deviceCa } from "./ca.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { type DevicePrincipal, findPrincipal } from "./device-principals.ts";
 import { invalidRequest } from "./errors.ts";
 import { jobsPort } from "./jobs-device.ts";
 import { nextTick, tick } from "./jobs-engine.ts";
@@ -20,6 +21,7 @@ import { newOutbox } from "./outbox.ts";
 import { findClaim, type ProvisioningClaim } from "./provisioning-claims.ts";
 import { findTemplateWithBody, type ProvisioningTemplate } from "./provisioning-templates.ts";
 import { RATES } from "./rates.ts";
+import { findRoleAlias, type RoleAlias } from "./role-aliases.ts";
 import type { Iot } from "./state.ts";
 
 export interface IotOptions {
@@ -62,6 +64,9 @@ export interface IotServer {
   /** The temporary claim that a certificate is, until it expires. */
   claimOf(certificateId: string): ProvisioningClaim | undefined;
   templateOf(name: string): ProvisioningTemplate | undefined;
+  /** What is known of a certificate by its ID, which is its fingerprint. */
+  principalOf(certificateId: string): DevicePrincipal | undefined;
+  roleAliasOf(name: string): RoleAlias | undefined;
   /** The certificate of the CA of the device certificates, in PEM. */
   deviceCa(): Promise<string>;
   close(): Promise<void>;
@@ -130,6 +135,8 @@ export const startIot = async (options: IotOptions): Promise<IotServer> => {
       groupsOf: (thingName) => groupsSeen(iot, thingName),
       claimOf: (certificateId) => findClaim(iot, certificateId),
       templateOf: (name) => findTemplateWithBody(iot, name),
+      principalOf: (certificateId) => findPrincipal(iot, certificateId),
+      roleAliasOf: (name) => findRoleAlias(iot, name),
       deviceCa: () => iot.ca.certificate(),
       close: async () => {
         await shut(server);

@@ -20,7 +20,7 @@ export const emulation: Emulation = {
     {
       of: "bucket policies",
       aws: "Are evaluated for every request.",
-      here: "Policies are checked for their form and for being public (BlockPublicPolicy refuses those), and stored; not evaluated.",
+      here: "Are checked for their form and for being public (BlockPublicPolicy refuses those), and stored; not evaluated.",
     },
     {
       of: "other accounts",

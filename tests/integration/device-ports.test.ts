@@ -1,5 +1,4 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
@@ -20,18 +19,6 @@ afterAll(async () => {
 });
 
 const trust = () => ({ ca: readFileSync(cloud.endpoints.caFile) });
-
-test.each(["dataPlane", "credentials"] as const)("the %s port says over TLS that it is not emulated", async (name) => {
-  const status = await new Promise((resolve, reject) => {
-    request(`${cloud.endpoints[name]}/anything`, trust(), (answer) => {
-      answer.resume();
-      resolve(answer.statusCode);
-    })
-      .on("error", reject)
-      .end();
-  });
-  expect(status).toBe(501);
-});
 
 test.each([
   [5, { reasonCode: 0x88 }],

@@ -1,8 +1,48 @@
 import { describe, expect, test } from "vitest";
+import { type AccessRequest, compilePolicy } from "../../local/iam/evaluate.ts";
 import { type Assumption, ExpiredCredentials, openSessions } from "../../local/iam/sessions.ts";
 import type { Role } from "../../shared/declared/policies.ts";
+import { deviceRole } from "../../shared/node/provisioning.ts";
 
 const ACCOUNT = "123456789012";
+const object = (path: string) => `arn:aws:s3:::${path}`;
+const PLACE = { partition: "aws", region: "eu-west-1", accountId: ACCOUNT, stage: "local" };
+
+describe("the devices' role", () => {
+  const thing = { "credentials-iot:ThingName": "core", "credentials-iot:ThingTypeName": "ws-abc-acme" };
+  const here = { "aws:ResourceAccount": ACCOUNT };
+  const read = (path: string) => ({ action: "s3:GetObject", resource: object(path) });
+  const stream = (name: string, action = "logs:PutLogEvents") => ({
+    action,
+    resource: `arn:aws:logs:eu-west-1:${ACCOUNT}:log-group:/aws/greengrass/System:log-stream:/2026/01/01/thing/${name}`,
+  });
+  test.each<[what: string, request: AccessRequest, context: AccessRequest["context"], allowed: boolean]>([
+    ["reads its bucket", read("ws-abc-acme/dist/x"), { ...thing, ...here }, true],
+    ["not a bucket whose name goes on", read("ws-abc-acme-2/dist/x"), { ...thing, ...here }, false],
+    [
+      "not a bucket of another account",
+      read("ws-abc-acme/x"),
+      { ...thing, "aws:ResourceAccount": "210987654321" },
+      false,
+    ],
+    ["not a bucket of nobody's", read("ws-abc-acme/x"), thing, false],
+    ["nothing without a thing", read("ws-abc-acme/x"), here, false],
+    [
+      "nothing but reading",
+      { action: "s3:PutObject", resource: object("ws-abc-acme/x") },
+      { ...thing, ...here },
+      false,
+    ],
+    ["writes its log stream", stream("core"), thing, true],
+    ["makes its log stream", stream("core", "logs:CreateLogStream"), thing, true],
+    ["not another's log stream", stream("other"), thing, false],
+    ["not a log stream without a thing", stream("core"), {}, false],
+  ])("%s", (_, request, context, allowed) => {
+    const verdict = compilePolicy(deviceRole(PLACE).policy)({ ...request, context: context ?? {} });
+    expect(verdict).toBe(allowed ? "allowed" : "implicitDeny");
+  });
+});
+
 const SERVICE = "credentials.iot.amazonaws.com";
 const trust = (Principal: object, Condition?: object) => ({
   Statement: [{ Effect: "Allow", Principal, Action: "sts:AssumeRole", ...(Condition && { Condition }) }],

@@ -147,13 +147,13 @@ export const resolveRows: readonly Row<World>[] = [
   },
   {
     operation: "GetComponentVersionArtifact",
-    when: "an artifact, by its URI after the scheme",
+    when: "an artifact that lies in S3, not with Greengrass",
     send: async (world) =>
       world.client.getComponentVersionArtifact({
         arn: await create(world, recipe(unique(), "1.0.0", withArtifacts("s3://bucket/folder/file.zip"))),
         artifactName: "bucket/folder/file.zip",
       }),
-    expect: { status: 200, fields: { preSignedUrl: "https://signed.example/bucket/folder/file.zip" } },
+    expect: { status: 404, code: "ResourceNotFoundException", fields: { resourceId: "bucket/folder/file.zip" } },
     source: api("GetComponentVersionArtifact"),
   },
   {

@@ -124,7 +124,6 @@ export const startWorld = async (): Promise<World> => {
     accountId: ACCOUNT,
     faults: new Faults(),
     readArtifact,
-    presign: async (uri: string) => `https://signed.example/${uri.slice("s3://".length)}`,
     targetExists: (arn: string) => !arn.includes(ABSENT),
   };
   const server = await startGreengrass({ ...common, dir: join(dir, "one") });
