@@ -179,6 +179,16 @@ describe("with a policy for every alias", () => {
     expect(await world.askCredentials(device, { alias: "moves" })).toMatchObject({ status: 200 });
   });
 
+  test("follows a policy to its default version", async () => {
+    const policyName = await world.newPolicy(statement("*", "Deny"));
+    const one = await world.newDevice({ policies: [policyName] });
+    const policyDocument = JSON.stringify({ Version: "2012-10-17", Statement: statement(ROLE_ALIAS) });
+    const { policyVersionId } = await world.iot.createPolicyVersion({ policyName, policyDocument });
+    expect(await world.askCredentials(one)).toEqual(ACCESS_DENIED);
+    await world.iot.setDefaultPolicyVersion({ policyName, policyVersionId });
+    expect(await world.askCredentials(one)).toMatchObject({ status: 200 });
+  });
+
   test.each([
     ["POST", `/role-aliases/${ROLE_ALIAS}/credentials`],
     ["GET", `/role-aliases/${ROLE_ALIAS}`],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { permits } from "../../../local/iot/device-principals.ts";
 import { until } from "../until.ts";
 import { ACCOUNT, ACME, type Answer, type Device, LAG_MS, OTHER, REGION, startWorld, type World } from "./world.ts";
 
@@ -105,7 +106,24 @@ describe("the groups of a core device", () => {
     expect(await ask()).toEqual(FORBIDDEN);
   });
 
-  test("of a policy that is not evaluated here nothing is guessed", async () => {
+  test.each(["NotAction", "NotResource"])(
+    "are not guessed of a policy with %s, which is not evaluated here",
+    (element) => {
+      const statement = { Effect: "Allow", Action: "*", Resource: "*", [element]: "*" };
+      const policies = [JSON.stringify({ Version: "2012-10-17", Statement: statement })];
+      const principal = {
+        certificateId: "",
+        status: "ACTIVE",
+        validFrom: 0,
+        validTo: 0,
+        things: [],
+        policies,
+      } as const;
+      expect(() => permits(principal, "greengrass:Any", "*")).toThrow("NotAction and NotResource");
+    },
+  );
+
+  test("are InternalServerException with such a policy", async () => {
     const policyDocument = JSON.stringify({
       Version: "2012-10-17",
       Statement: { Effect: "Allow", NotAction: "iot:Connect", Resource: "*" },
