@@ -25,8 +25,13 @@ export const dataPlaneEmulation: Emulation = {
   differences: [
     {
       of: "emulated",
-      aws: "ListThingGroupsForCoreDevice, ResolveComponentCandidates, GetComponentVersionArtifact",
+      aws: "ListThingGroupsForCoreDevice, ResolveComponentCandidates",
       here: "as on AWS",
+    },
+    {
+      of: "GetComponentVersionArtifact",
+      aws: "A presigned URL of an artifact that Greengrass keeps, of a public or a Lambda component.",
+      here: "ResourceNotFoundException for whom the policy allows: no component here has such an artifact.",
     },
     {
       of: "GetDeploymentConfiguration, PutCertificateAuthorities, VerifyClientDeviceIdentity, VerifyClientDeviceIoTCertificateAssociation, connectivity information, discovery; IoT Core's topics, shadows and jobs over HTTPS",

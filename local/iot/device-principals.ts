@@ -1,5 +1,5 @@
 import type { CertificateStatus } from "@aws-sdk/client-iot";
-import { isAllowed, type Statement } from "../iam/evaluate.ts";
+import { compilePolicy, type Statement } from "../iam/evaluate.ts";
 import type { Iot } from "./state.ts";
 
 /** What is known of a certificate that a device shows. Times are in milliseconds since the epoch. */
@@ -61,5 +61,7 @@ const statementsOf = (policy: string): Statement[] => {
  *
  * @throws Error for a policy that uses what is not evaluated here
  */
-export const permits = (principal: DevicePrincipal, action: string, resource: string): boolean =>
-  isAllowed({ Statement: principal.policies.flatMap(statementsOf) }, { action, resource });
+export const permits = (principal: DevicePrincipal, action: string, resource: string): boolean => {
+  const Statement = principal.policies.flatMap(statementsOf);
+  return compilePolicy({ Version: "2012-10-17", Statement })({ action, resource }) === "allowed";
+};

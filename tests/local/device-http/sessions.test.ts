@@ -146,7 +146,10 @@ test("credentials end with their time", async () => {
     context: { "credentials-iot:ThingTypeName": ACME.bucket },
   });
   const secretOf = (key: string, token = "") => sessions.read(key, token)?.secretAccessKey;
-  const server = await world.openS3({ ...world.identities, secretOf, isDeveloper: () => true }, "s3-of-another-time");
+  const server = await world.openS3(
+    { ...world.identities, secretOf, authorize: () => undefined },
+    "s3-of-another-time",
+  );
   const client = world.s3As({ ...keys, ...given }, server);
   expect(await outcome(client.getObject(OWN))).toBe("NoSuchBucket 404");
   now += 900_000;
