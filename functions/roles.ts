@@ -1,5 +1,5 @@
 import { allow, policy, type Role, type Statement, statementsOf, trusting } from "../shared/declared/policies.ts";
-import { rules, schedules, streams } from "../shared/declared/triggers.ts";
+import { functionOfTrigger, streams } from "../shared/declared/triggers.ts";
 import { type Place, stageNames } from "../shared/names.ts";
 import { tasksOf, workflows } from "../workflows/workflows.ts";
 import { type FunctionDeclaration, functions } from "./declared.ts";
@@ -9,9 +9,7 @@ const arn = (place: Place, service: string, resource: string): string =>
 
 /** The triggers that hand a function events which it must not lose: each has a dead letter queue. */
 const triggersOf = (name: string): string[] =>
-  Object.entries({ ...streams, ...rules(""), ...schedules }).flatMap(([trigger, declared]) =>
-    declared.function === name ? [trigger] : [],
-  );
+  Object.keys(functionOfTrigger).filter((trigger) => functionOfTrigger[trigger] === name);
 
 const statementsOfFunction = (name: string, declared: FunctionDeclaration, place: Place): Statement[] => {
   const names = stageNames(place);

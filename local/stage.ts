@@ -19,6 +19,7 @@ import { awsNames, type Place, stageNames } from "../shared/names.ts";
 import {
   DEVICE_CREDENTIAL_SECONDS,
   deviceRole,
+  HOOK_PAYLOAD_VERSION,
   provisioningRole,
   provisioningTemplate,
 } from "../shared/node/provisioning.ts";
@@ -103,7 +104,7 @@ export const deployStage = async (
   const roleArn = (name: string) => `arn:${place.partition}:iam::${place.accountId}:role/${name}`;
   const template = provisioningTemplate(place.stage);
   const hook = {
-    payloadVersion: "2020-04-01",
+    payloadVersion: HOOK_PAYLOAD_VERSION,
     targetArn: `arn:${place.partition}:lambda:${place.region}:${place.accountId}:function:${stageNames(place).function("pre-provisioning")}`,
   };
   await Promise.all([

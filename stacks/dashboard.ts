@@ -1,6 +1,6 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { functions } from "../functions/declared.ts";
-import { INTENT_FAULTS, OTA_ANSWERS } from "../shared/declared/metrics.ts";
+import { HOOK_VERDICTS, INTENT_FAULTS, OTA_ANSWERS } from "../shared/declared/metrics.ts";
 import { streams } from "../shared/declared/triggers.ts";
 import {
   failuresOf,
@@ -41,6 +41,10 @@ const graphsOf = (stage: Stage, { api, stateMachines, deadLetters, ota }: Watche
         ...INTENT_FAULTS.map((fault): Line => [`failed, ${fault}`, ours(stage, "IntentsFailed", "Sum", { fault })]),
         ["swept", ours(stage, "IntentsSwept")],
       ],
+    },
+    {
+      title: "Devices that would register",
+      lines: HOOK_VERDICTS.map((verdict): Line => [verdict, ours(stage, "HookAnswers", "Sum", { verdict })]),
     },
     {
       title: "Seconds from request to success, and of the oldest open intent",

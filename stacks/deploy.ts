@@ -18,10 +18,13 @@ export const deploy = async (name: string) => {
   const stores = storage(stage);
   const functions = makeFunctions(stage, key);
   const machines = stateMachines(stage, key, functions);
-  const deadLetters = { ...streamReaders(stage, stores, functions), ...events(stage, functions).deadLetters };
+  const deadLetters = {
+    ...streamReaders(stage, stores, functions),
+    ...events(stage, functions).deadLetters,
+    ...devices(stage, { key, functions }).deadLetters,
+  };
   const { api: made, ...apiTold } = api(stage, key, functions);
   const { distribution, webAcl, ...otaTold } = ota(stage, { functions, storage: stores });
-  devices(stage, { key });
   observability(stage, { key, api: made, stateMachines: machines, deadLetters, ota: { distribution, webAcl } });
   return { api: apiTold, ota: otaTold };
 };

@@ -1,13 +1,18 @@
 /// <reference path="../.sst/platform/config.d.ts" />
+import { type IotRuleDeclaration, iotRules } from "../shared/declared/triggers.ts";
 import { awsNames } from "../shared/names.ts";
 import {
   DEVICE_CREDENTIAL_SECONDS,
   deviceRole,
+  HOOK_PAYLOAD_VERSION,
   iotLoggingRole,
   provisioningRole,
   provisioningTemplate,
+  ruleErrorRole,
 } from "../shared/node/provisioning.ts";
+import { type DeadLetters, deadLetterQueue } from "./dead-letters.ts";
 import { logGroup } from "./encryption.ts";
+import { type Functions, functionNamed } from "./functions.ts";
 import { makeRole } from "./roles.ts";
 import type { Stage } from "./stage.ts";
 
@@ -29,19 +34,65 @@ const logDevices = (stage: Stage, key: aws.kms.Key): void => {
 };
 
 /**
- * What nodes are registered with, and have credentials by. The template is off until there is a hook to say who may
- * register. Fleet indexing stays as the account has it: nothing searches the index. The log groups of components are made
+ * A rule that hands messages of a topic to a function. What the rule could not hand over, and what the function failed at
+ * three times, end in the trigger's queue.
+ * https://docs.aws.amazon.com/iot/latest/developerguide/rule-error-handling.html
+ */
+const makeRule = (stage: Stage, functions: Functions, name: string, declared: IotRuleDeclaration): aws.sqs.Queue => {
+  const called = functionNamed(functions, declared.function);
+  const queue = deadLetterQueue(stage, name);
+  const onError = makeRole(ruleErrorRole(stage.place, name));
+  const rule = new aws.iot.TopicRule(name, {
+    name: stage.names.trigger(name).replaceAll("-", "_"), // hyphens are not allowed here
+    description: `Hands ${declared.topic} to ${declared.function}`,
+    enabled: true,
+    sql: `SELECT * FROM '${declared.topic}'`,
+    sqlVersion: "2016-03-23",
+    lambdas: [{ functionArn: called.arn }],
+    errorAction: { sqs: { queueUrl: queue.url, roleArn: onError.role.arn, useBase64: false } },
+  });
+  new aws.lambda.Permission(name, {
+    statementId: "rule",
+    action: "lambda:InvokeFunction",
+    function: called.name,
+    principal: "iot.amazonaws.com",
+    sourceArn: rule.arn,
+    sourceAccount: stage.place.accountId,
+  });
+  new aws.lambda.FunctionEventInvokeConfig(name, {
+    functionName: called.name,
+    maximumEventAgeInSeconds: 6 * 3_600,
+    maximumRetryAttempts: 2,
+    destinationConfig: { onFailure: { destination: queue.arn } },
+  });
+  return queue;
+};
+
+/**
+ * What nodes are registered with, and have credentials by, and the rules that hand on what AWS IoT tells of them. Fleet indexing stays as the account has it: nothing searches the index. The log groups of components are made
  * by the nodes that run them, since only they know the names.
  */
-export const devices = (stage: Stage, { key }: { readonly key: aws.kms.Key }): void => {
+export const devices = (
+  stage: Stage,
+  { key, functions }: { readonly key: aws.kms.Key; readonly functions: Functions },
+): { readonly deadLetters: DeadLetters } => {
   const { place, settings } = stage;
   new aws.iot.RoleAlias("device", {
     alias: awsNames.roleAlias(place.stage),
     roleArn: makeRole(deviceRole(place)).role.arn,
     credentialDuration: DEVICE_CREDENTIAL_SECONDS,
   });
-  const { name, body, enabled } = provisioningTemplate(place.stage);
+  const { name, body } = provisioningTemplate(place.stage);
+  const hook = functionNamed(functions, "pre-provisioning");
   const provisioning = makeRole(provisioningRole(place));
+  const mayAsk = new aws.lambda.Permission("pre-provisioning", {
+    statementId: "template",
+    action: "lambda:InvokeFunction",
+    function: hook.name,
+    principal: "iot.amazonaws.com",
+    sourceArn: stage.arn("iot", `provisioningtemplate/${name}`),
+    sourceAccount: place.accountId,
+  });
   new aws.iot.ProvisioningTemplate(
     "node",
     {
@@ -50,9 +101,15 @@ export const devices = (stage: Stage, { key }: { readonly key: aws.kms.Key }): v
       type: "FLEET_PROVISIONING",
       provisioningRoleArn: provisioning.role.arn,
       templateBody: body,
-      enabled,
+      enabled: true,
+      preProvisioningHook: { targetArn: hook.arn, payloadVersion: HOOK_PAYLOAD_VERSION },
     },
-    { dependsOn: [provisioning.policy] },
+    { dependsOn: [provisioning.policy, mayAsk] },
   );
   if (settings.devices.setIotLogging) logDevices(stage, key);
+  return {
+    deadLetters: Object.fromEntries(
+      Object.entries(iotRules).map(([name, declared]) => [name, makeRule(stage, functions, name, declared)]),
+    ),
+  };
 };

@@ -1,5 +1,7 @@
 /// <reference path="../.sst/platform/config.d.ts" />
+import { X509Certificate } from "node:crypto";
 import { resolve } from "node:path";
+import { rootCertificates } from "node:tls";
 import { type FunctionDeclaration, functions } from "../functions/declared.ts";
 import { functionRoles } from "../functions/roles.ts";
 import type { EnvironmentName } from "../shared/env.ts";
@@ -18,6 +20,16 @@ export const functionNamed = (functions: Functions, name: string): aws.lambda.Fu
   return found;
 };
 
+/**
+ * The root by which devices trust AWS IoT, as Node.js has it.
+ * https://docs.aws.amazon.com/iot/latest/developerguide/server-authentication.html
+ */
+const amazonRootCa = (): string => {
+  const found = rootCertificates.find((pem) => new X509Certificate(pem).subject.includes("CN=Amazon Root CA 1"));
+  if (found === undefined) throw new Error("this Node.js does not know Amazon Root CA 1");
+  return found;
+};
+
 /** Every variable that functions may be given. Names rather than references: they are known before anything is made. */
 const variablesOf = ({ place, names, settings, arn }: Stage): Record<EnvironmentName, string> => ({
   STAGE: place.stage,
@@ -28,6 +40,10 @@ const variablesOf = ({ place, names, settings, arn }: Stage): Record<Environment
   STATE_MACHINE_PREFIX: arn("states", "stateMachine:"),
   EVENT_BUS: names.eventBus,
   ACCOUNT_ID: place.accountId,
+  // https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html, data plane
+  GREENGRASS_ENDPOINT: `greengrass-ats.iot.${place.region}.amazonaws.com:8443`,
+  DEVICE_ROOT_CA: amazonRootCa(),
+  REGISTRATIONS_PER_MINUTE: String(settings.devices.registrationsPerMinute),
   UPLOAD_ORIGINS: settings.uploads.origins.join(","),
 });
 

@@ -86,6 +86,17 @@ const alarmsOf = (stage: Stage, { api, stateMachines, deadLetters }: Watched): R
       periods: 2,
       silence: "breaching",
     },
+    "registrations-refused": {
+      ...found,
+      threshold: 20,
+      description: "AWS IoT was told to refuse devices: tokens that are wrong or used, or somebody who guesses",
+      metrics: [ours(stage, "HookAnswers", "Sum", { verdict: "refused" })],
+    },
+    "registrations-failed": {
+      ...found,
+      description: "Devices could not register, since the hook failed",
+      metrics: [ours(stage, "HookAnswers", "Sum", { verdict: "failed" })],
+    },
     "api-5xx": {
       ...several,
       description: "The API answers with server errors",

@@ -152,6 +152,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
       .prefault({}),
     devices: z
       .strictObject({
+        registrationsPerMinute: whole(1, 1_000_000)
+          .default(600)
+          .describe("Tries to register from one IP address, above which they are refused. Sites share an address"),
         logLevel: z
           .enum(["DEBUG", "INFO", "WARN", "ERROR", "DISABLED"])
           .default(of("INFO", "WARN", "ERROR"))

@@ -88,7 +88,7 @@ export const handler = middy<HookEvent, HookAnswer>().handler(async (event, cont
         : await byToken(token, event, keyFingerprint, now);
     await transact(writes);
     log.info("allowed", { node: node.id, by: token === undefined ? "certificate" : "token" });
-    measure("HookAnswers", 1, { answer: "allowed" });
+    measure("HookAnswers", 1, { verdict: "allowed" });
     return {
       allowProvisioning: true,
       parameterOverrides: {
@@ -100,7 +100,7 @@ export const handler = middy<HookEvent, HookAnswer>().handler(async (event, cont
     const isRefusal = error instanceof AppError && error.code === "unauthorized";
     if (isRefusal) log.warn("refused", { why: error.message });
     else log.error("failed", error instanceof Error ? error : new Error(String(error)));
-    measure("HookAnswers", 1, { answer: isRefusal ? "refused" : "failed" });
+    measure("HookAnswers", 1, { verdict: isRefusal ? "refused" : "failed" });
     return { allowProvisioning: false };
   }
 });

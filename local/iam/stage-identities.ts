@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { functionRoles, workflowRoles } from "../../functions/roles.ts";
 import type { Role } from "../../shared/declared/policies.ts";
-import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
+import { iotRules, rules, schedules, streams } from "../../shared/declared/triggers.ts";
 import { awsNames, type Place, stageNames } from "../../shared/names.ts";
 import { deviceRole } from "../../shared/node/provisioning.ts";
 import type { Log } from "../invoke.ts";
@@ -89,7 +89,7 @@ export const mayInvoke = (identities: Identities, place: Place, machine: string,
  */
 export const authorizeTriggers = (identities: Identities, place: Place): void => {
   const names = stageNames(place);
-  for (const [name, trigger] of Object.entries({ ...streams, ...rules(""), ...schedules })) {
+  for (const [name, trigger] of Object.entries({ ...streams, ...rules(""), ...schedules, ...iotRules })) {
     const queue = arn(place, "sqs", names.deadLetters(name));
     const asked: AccessRequest[] = [{ action: "sqs:SendMessage", resource: queue }];
     if ("table" in trigger) {

@@ -13,6 +13,9 @@ export const INTENT_FAULTS = ["client", "service"] as const;
 /** What an anonymous device was told: nothing new, what there is, the binaries themselves, or a problem of either side's. */
 export const OTA_ANSWERS = ["not-modified", "metadata", "archive", "refused", "failed"] as const;
 
+/** What AWS IoT was told of a device that would register. */
+export const HOOK_VERDICTS = ["allowed", "refused", "failed"] as const;
+
 /**
  * What functions count, by embedded metric format. Alarms and dashboard read these names; the dimensions `service` and
  * `stage` are on all of them.
@@ -29,8 +32,8 @@ export const metrics = {
   IntentsSwept: { unit: "Count", by: [] },
   /** How long the open intent that has stood still the longest has done so; 0 for none. Told by each sweep. */
   OldestOpenIntentSeconds: { unit: "Seconds", by: [] },
-  /** AWS IoT asked whether a device may register: `allowed`, `refused` or `failed`. */
-  HookAnswers: { unit: "Count", by: ["answer"] },
+  /** AWS IoT asked whether a device may register; `verdict` is one of {@link HOOK_VERDICTS}. */
+  HookAnswers: { unit: "Count", by: ["verdict"] },
   /** A device's question that no cache had the answer to; `answer` is one of {@link OTA_ANSWERS}. */
   OtaPolls: { unit: "Count", by: ["answer"] },
 } as const satisfies Record<string, MetricDeclaration>;

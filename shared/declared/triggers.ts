@@ -85,3 +85,11 @@ export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
 export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {
   presence: { topic: "$aws/events/presence/+/+", function: "presence" },
 };
+
+/** The function of every trigger, by the trigger's name. Each trigger has a dead letter queue. */
+export const functionOfTrigger: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({ ...streams, ...rules(""), ...schedules, ...iotRules }).map(([name, trigger]) => [
+    name,
+    trigger.function,
+  ]),
+);

@@ -1,5 +1,5 @@
-import { policy, type Role, statementsOf, trusting } from "../declared/policies.ts";
-import { awsNames, type Place } from "../names.ts";
+import { allow, policy, type Role, statementsOf, trusting } from "../declared/policies.ts";
+import { awsNames, type Place, stageNames } from "../names.ts";
 
 /** How long a node works with credentials before it asks for new ones: what IAM lets a role's session have. */
 export const DEVICE_CREDENTIAL_SECONDS = 3_600;
@@ -28,6 +28,20 @@ export const iotLoggingRole = (place: Place): Role => ({
   trust: trusting("iot.amazonaws.com", place.accountId),
   policy: policy(statementsOf(["iot-logs:Write"], place)),
 });
+
+/** What AWS IoT's rules may do with a message that a function could not be given: put it into the trigger's queue. */
+export const ruleErrorRole = (place: Place, trigger: string): Role => {
+  const names = stageNames(place);
+  const queue = `arn:${place.partition}:sqs:${place.region}:${place.accountId}:${names.deadLetters(trigger)}`;
+  return {
+    name: `${names.trigger(trigger)}-rule-errors`,
+    trust: trusting("iot.amazonaws.com", place.accountId),
+    policy: policy([allow("DeadLetters", ["sqs:SendMessage"], [queue])]),
+  };
+};
+
+/** The form in which AWS IoT asks the hook. */
+export const HOOK_PAYLOAD_VERSION = "2020-04-01";
 
 /** What the template has for a parameter that the device does not give. */
 export const ABSENT = "none";

@@ -1,7 +1,7 @@
 import { functions } from "../../functions/declared.ts";
-import { INTENT_FAULTS, type MetricName, metrics, OTA_ANSWERS } from "../../shared/declared/metrics.ts";
+import { HOOK_VERDICTS, INTENT_FAULTS, type MetricName, metrics, OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { tables } from "../../shared/declared/tables.ts";
-import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
+import { functionOfTrigger, streams } from "../../shared/declared/triggers.ts";
 import { INTENT_KINDS, type IntentKind } from "../../shared/intent/intent.ts";
 import { tasks } from "../../workflows/tasks.ts";
 import { workflows } from "../../workflows/workflows.ts";
@@ -185,18 +185,19 @@ const VALUES: Readonly<Record<string, number>> = {
   kind: INTENT_KINDS.length,
   fault: INTENT_FAULTS.length,
   answer: OTA_ANSWERS.length,
+  verdict: HOOK_VERDICTS.length,
 };
 
 /**
  * The metrics that alarms look at, each of which is paid for: of queues, of executions that end in one of three bad ways, of
- * reads and writes of tables and indexes, of streams, and four of the whole stage.
+ * reads and writes of tables and indexes, of streams, and seven of the whole stage.
  */
 const ALARMS =
-  Object.keys({ ...streams, ...rules(""), ...schedules }).length +
+  Object.keys(functionOfTrigger).length +
   2 * workflows.length +
   sum(Object.values(tables).map(({ indexes }) => 2 * (1 + indexes.length))) +
   Object.keys(streams).length +
-  5;
+  7;
 
 /** What a stage uses that nobody asks anything of. */
 export const idle = (): Quantities => {

@@ -55,14 +55,27 @@ describe.each(STAGES)("for the devices of stage %s", (stage) => {
     ]);
   });
 
-  test("there is one template, under a role that binds what is there, and off until somebody says who may register", () => {
+  test("there is one template, under a role that binds what is there, which asks the hook who may register", () => {
     const role = awsNames.provisioningRole(stage);
     const { inputs } = only(ofType(it, "iot/provisioningTemplate:ProvisioningTemplate"));
     expect(inputs).toMatchObject({
       name: awsNames.provisioningTemplate(stage),
       type: "FLEET_PROVISIONING",
       provisioningRoleArn: roleArn(role),
-      enabled: inputs.preProvisioningHook !== undefined,
+      enabled: true,
+      preProvisioningHook: {
+        targetArn: `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${stage}-pre-provisioning`,
+        payloadVersion: "2020-04-01",
+      },
+    });
+    const asks = ofType(it, "lambda/permission:Permission").filter(
+      (permission) => permission.inputs.function === `${stage}-pre-provisioning`,
+    );
+    expect(only(asks).inputs).toMatchObject({
+      action: "lambda:InvokeFunction",
+      principal: "iot.amazonaws.com",
+      sourceArn: `arn:aws:iot:${REGION}:${ACCOUNT}:provisioningtemplate/${awsNames.provisioningTemplate(stage)}`,
+      sourceAccount: ACCOUNT,
     });
     // https://docs.aws.amazon.com/iot/latest/apireference/API_CreateProvisioningTemplate.html
     expect(text(inputs, "name")).toMatch(/^[0-9A-Za-z_-]{1,36}$/);
@@ -73,7 +86,8 @@ describe.each(STAGES)("for the devices of stage %s", (stage) => {
       Resources: Record<string, { Type: string }>;
     };
     const referred = [...JSON.stringify(Resources).matchAll(/\{"Ref":"([^"]+)"\}/g)].map(([, name]) => name);
-    expect([...new Set(referred)].sort()).toEqual(Object.keys(Parameters).sort());
+    // The token is for the hook, and nothing is made of it.
+    expect([...new Set([...referred, "Token"])].sort()).toEqual(Object.keys(Parameters).sort());
     expect(Object.values(Resources).map(({ Type }) => Type)).toEqual([
       "AWS::IoT::Certificate",
       "AWS::IoT::Policy",

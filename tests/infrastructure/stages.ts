@@ -1,4 +1,4 @@
-import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
+import { iotRules, rules, schedules, streams } from "../../shared/declared/triggers.ts";
 import { type Inputs, type Resource, type Synthesis, synthesise } from "./synthesise.ts";
 
 export type { Inputs, Resource, Synthesis };
@@ -32,7 +32,7 @@ export const at = (inputs: unknown, path: string): unknown =>
 export const text = (inputs: unknown, path: string): string => String(at(inputs, path));
 
 /** The functions that a stream, a rule or a schedule runs, with the trigger's name. */
-export const triggered = (): { trigger: string; function: string; kind: "stream" | "event" }[] => [
+export const triggered = (): { trigger: string; function: string; kind: "stream" | "event" | "iot" }[] => [
   ...Object.entries(streams).map(([trigger, declared]) => ({
     trigger,
     function: declared.function,
@@ -42,5 +42,10 @@ export const triggered = (): { trigger: string; function: string; kind: "stream"
     trigger,
     function: declared.function,
     kind: "event" as const,
+  })),
+  ...Object.entries(iotRules).map(([trigger, declared]) => ({
+    trigger,
+    function: declared.function,
+    kind: "iot" as const,
   })),
 ];

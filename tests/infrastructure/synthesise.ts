@@ -114,6 +114,8 @@ const computed = ({ type, name, inputs }: MockedResource): { id: string; state: 
       const url = `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/${own("name")}`;
       return { id: url, state: { arn: arn("sqs", own("name")), url } };
     }
+    case "aws:iot/topicRule:TopicRule":
+      return { id: own("name"), state: { arn: arn("iot", `rule/${own("name")}`) } };
     case "aws:sns/topic:Topic": {
       const topic = arn("sns", own("name"), String(inputs.region ?? REGION));
       return { id: topic, state: { arn: topic } };

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { functionOfRoute, functions, NO_ROUTE } from "../../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../../shared/declared/routes.ts";
 import { tables } from "../../shared/declared/tables.ts";
-import { rules, schedules, streams } from "../../shared/declared/triggers.ts";
+import { iotRules, rules, schedules, streams } from "../../shared/declared/triggers.ts";
 import { ENVIRONMENT } from "../../shared/env.ts";
 import { stageNames } from "../../shared/names.ts";
 import { tasksOf, workflows } from "../../workflows/workflows.ts";
@@ -243,6 +243,47 @@ describe.each(STAGES)("in stage %s", (stage) => {
     );
   });
 
+  describe("rules of AWS IoT", () => {
+    const TOPIC_RULE = "iot/topicRule:TopicRule";
+    const ruleName = (name: string) => names.trigger(name).replaceAll("-", "_");
+
+    test("are the declared ones, each once", () => {
+      expect(namesIn(ofType(it, TOPIC_RULE))).toEqual(Object.keys(iotRules).map(ruleName).sort());
+    });
+
+    test.each(Object.entries(iotRules))("%s calls its function, and gives up into its queue", (name, declared) => {
+      const { inputs } = only(where(TOPIC_RULE, "name", ruleName(name)));
+      expect(ruleName(name)).toMatch(/^\w{1,128}$/);
+      expect(inputs).toMatchObject({
+        enabled: true,
+        sql: `SELECT * FROM '${declared.topic}'`,
+        sqlVersion: "2016-03-23",
+        lambdas: [{ functionArn: functionArn(declared.function) }],
+        errorAction: {
+          sqs: {
+            queueUrl: `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/${names.deadLetters(name)}`,
+            roleArn: `arn:aws:iam::${ACCOUNT}:role/${stage}-${name}-rule-errors`,
+          },
+        },
+      });
+      const errors = only(where("iam/rolePolicy:RolePolicy", "role", `${stage}-${name}-rule-errors`));
+      expect(JSON.parse(text(errors.inputs, "policy"))).toMatchObject({
+        Statement: [{ Effect: "Allow", Action: ["sqs:SendMessage"], Resource: [deadLettersArn(name)] }],
+      });
+      expect(only(where(PERMISSION, "function", names.function(declared.function))).inputs).toMatchObject({
+        principal: "iot.amazonaws.com",
+        sourceArn: arn("iot", `rule/${ruleName(name)}`),
+        sourceAccount: ACCOUNT,
+      });
+      const asynchronous = where(
+        "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+        "functionName",
+        names.function(declared.function),
+      );
+      expect(at(only(asynchronous).inputs, "destinationConfig.onFailure.destination")).toBe(deadLettersArn(name));
+    });
+  });
+
   test.each(triggered())(
     "what $function cannot take is kept, and it may put it there",
     ({ trigger, function: called, kind }) => {
@@ -259,7 +300,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
       );
       const rule = arn("events", `rule/${names.trigger(trigger)}`);
       expect(allowed.map(({ Condition }) => Condition)).toEqual(
-        kind === "stream" ? [] : [{ ArnEquals: { "aws:SourceArn": rule } }],
+        kind !== "event" ? [] : [{ ArnEquals: { "aws:SourceArn": rule } }],
       );
     },
   );
