@@ -34,9 +34,18 @@ export class Store {
     return Number(this.#prepare(sql).run(...parameters).changes);
   }
 
-  /** Runs `work` in one transaction: all of its writes, or none. */
+  /** Runs `work` in one transaction, or in the one that is under way: all of its writes, or none. */
   transact<T>(work: () => T): T {
-    return inTransaction(this.#database, work);
+    return this.inTransaction ? work() : inTransaction(this.#database, work);
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  /** A number that rises with every row that is changed: what was read at the same number is still so. */
+  changes(): number {
+    return this.get<{ changes: number }>("SELECT total_changes() AS changes")?.changes ?? 0;
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import type { CertificateMode, CertificateStatus } from "@aws-sdk/client-iot";
 import { AwsError } from "../aws-json/errors.ts";
 import { afterToken, cut } from "../aws-json/paging.ts";
 import { alreadyExists, deleteConflict, invalidRequest, invalidToken, notFound } from "./errors.ts";
+import { change } from "./outbox.ts";
 import { DEFAULT_PAGE, type Iot, type IotHandlers } from "./state.ts";
 
 export const CERTIFICATES_SCHEMA = `
@@ -15,7 +16,7 @@ export const CERTIFICATES_SCHEMA = `
   CREATE INDEX IF NOT EXISTS certificates_by_age ON certificates (created_at, name);
 `;
 
-interface CertificateRow {
+export interface CertificateRow {
   /** The certificate's ID. */
   readonly name: string;
   readonly pem: string;
@@ -44,15 +45,18 @@ const invalidCertificate = (message: string): AwsError => new AwsError("Certific
 export const certificateIdOf = (pem: string): string =>
   new X509Certificate(pem).fingerprint256.replaceAll(":", "").toLowerCase();
 
+export const findCertificate = (iot: Iot, id: string): CertificateRow | undefined =>
+  iot.store.get<CertificateRow>("SELECT * FROM certificates WHERE name = ?", id.toLowerCase());
+
 /** @throws ResourceNotFoundException (404) */
 const getCertificate = (iot: Iot, id: string): CertificateRow => {
-  const row = iot.store.get<CertificateRow>("SELECT * FROM certificates WHERE name = ?", id.toLowerCase());
+  const row = findCertificate(iot, id);
   if (row === undefined) throw notFound(`The certificate given in the principal does not exist: ${id}`);
   return row;
 };
 
 /** Stores a certificate in PEM. Answers its ID. */
-const insert = (iot: Iot, pem: string, status: CertificateStatus, mode: CertificateMode): string => {
+export const insertCertificate = (iot: Iot, pem: string, status: CertificateStatus, mode: CertificateMode): string => {
   const { validFromDate, validToDate } = new X509Certificate(pem);
   const id = certificateIdOf(pem);
   const now = iot.clock.now();
@@ -108,6 +112,17 @@ const readRequest = async (iot: Iot, pem: string) => {
   return request;
 };
 
+/** A certificate in PEM for a signing request in PEM. @throws InvalidRequestException (400) */
+export const issueFromRequest = async (iot: Iot, request: string): Promise<string> => {
+  const { publicKey, subject } = await readRequest(iot, request);
+  return iot.ca.issue({
+    publicKey,
+    subject: subject === "" ? SUBJECT : subject,
+    notBefore: iot.clock.now() - CLOCK_SKEW_MS,
+    notAfter: VALID_UNTIL,
+  });
+};
+
 /** The statuses that a certificate can be given; the others are AWS IoT's own, or out of use. */
 const isGiven = (status: CertificateStatus): boolean =>
   status === "ACTIVE" || status === "INACTIVE" || status === "REVOKED";
@@ -116,21 +131,14 @@ export const certificateHandlers: IotHandlers = {
   /** https://docs.aws.amazon.com/iot/latest/apireference/API_CreateKeysAndCertificate.html */
   CreateKeysAndCertificate: async (input, iot) => {
     const { certificatePem, keyPair } = await issueWithKeys(iot);
-    const id = insert(iot, certificatePem, input.setAsActive === true ? "ACTIVE" : "INACTIVE", "DEFAULT");
+    const id = insertCertificate(iot, certificatePem, input.setAsActive === true ? "ACTIVE" : "INACTIVE", "DEFAULT");
     return { ...idAndArn(iot, id), certificatePem, keyPair };
   },
 
   /** https://docs.aws.amazon.com/iot/latest/apireference/API_CreateCertificateFromCsr.html */
   CreateCertificateFromCsr: async (input, iot) => {
-    const { publicKey, subject } = await readRequest(iot, input.certificateSigningRequest);
-    const notBefore = iot.clock.now() - CLOCK_SKEW_MS;
-    const certificatePem = await iot.ca.issue({
-      publicKey,
-      subject: subject === "" ? SUBJECT : subject,
-      notBefore,
-      notAfter: VALID_UNTIL,
-    });
-    const id = insert(iot, certificatePem, input.setAsActive === true ? "ACTIVE" : "INACTIVE", "DEFAULT");
+    const certificatePem = await issueFromRequest(iot, input.certificateSigningRequest);
+    const id = insertCertificate(iot, certificatePem, input.setAsActive === true ? "ACTIVE" : "INACTIVE", "DEFAULT");
     return { ...idAndArn(iot, id), certificatePem };
   },
 
@@ -149,7 +157,7 @@ export const certificateHandlers: IotHandlers = {
     const id = certificateIdOf(input.certificatePem);
     if (iot.store.get("SELECT 1 AS found FROM certificates WHERE name = ?", id) !== undefined)
       throw alreadyExists(`The certificate is registered already: ${id}`, id, iot.arn("cert", id));
-    return idAndArn(iot, insert(iot, certificate.toString(), status, "SNI_ONLY"));
+    return idAndArn(iot, insertCertificate(iot, certificate.toString(), status, "SNI_ONLY"));
   },
 
   DescribeCertificate: (input, iot) => {
@@ -177,12 +185,15 @@ export const certificateHandlers: IotHandlers = {
     if (!isGiven(input.newStatus)) throw invalidRequest(`A certificate cannot be set to ${input.newStatus}`);
     if (row.status === input.newStatus) return {};
     if (row.status === "REVOKED") throw certificateState(`Certificate ${row.name} is revoked`);
-    iot.store.run(
-      "UPDATE certificates SET status = ?, version = version + 1, modified_at = ? WHERE name = ?",
-      input.newStatus,
-      iot.clock.now(),
-      row.name,
-    );
+    change(iot, () => {
+      iot.store.run(
+        "UPDATE certificates SET status = ?, version = version + 1, modified_at = ? WHERE name = ?",
+        input.newStatus,
+        iot.clock.now(),
+        row.name,
+      );
+      iot.outbox.certificates.push(row.name);
+    });
     return {};
   },
 
@@ -197,9 +208,10 @@ export const certificateHandlers: IotHandlers = {
     const attached = iot.store.get("SELECT 1 AS found FROM policy_targets WHERE target = ?", arn) !== undefined;
     if (attached && input.forceDelete !== true)
       throw deleteConflict(`Certificate policies must be detached before deletion (arn: ${arn})`);
-    iot.store.transact(() => {
+    change(iot, () => {
       iot.store.run("DELETE FROM policy_targets WHERE target = ?", arn);
       iot.store.run("DELETE FROM certificates WHERE name = ?", row.name);
+      iot.outbox.certificates.push(row.name);
     });
     return {};
   },

@@ -57,6 +57,8 @@ export interface IotServer {
   readonly port: number;
   readonly url: string;
   readonly jobs: JobsPort;
+  /** What the devices' ports work on, within this process. */
+  readonly iot: Iot;
   /** Whether the ARN is of a thing or a thing group that exists. */
   hasTarget(arn: string): boolean;
   /** The groups of a thing as a device sees them, with the lag. */
@@ -128,6 +130,7 @@ export const startIot = async (options: IotOptions): Promise<IotServer> => {
       port,
       url: `http://127.0.0.1:${port}`,
       jobs: jobsPort(iot),
+      iot,
       hasTarget: (arn) => {
         const parsed = parseArn(iot, arn);
         return (parsed?.kind === "thing" || parsed?.kind === "thinggroup") && exists(iot, parsed.kind, parsed.name);
