@@ -1,10 +1,15 @@
+import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import * as z from "zod";
-import { PORTS } from "./endpoints.ts";
+import { PORTS, type PortName } from "./endpoints.ts";
 import { type Fault, parseFaultOption } from "./faults.ts";
 
 export interface StartOptions {
   readonly portBase: number;
+  /** The ports that are not counted from the base. */
+  readonly ports: Readonly<Partial<Record<PortName, number>>>;
+  /** DNS names and IP addresses of the server certificate, beside those of loopback. */
+  readonly tlsNames: readonly string[];
   readonly data: string;
   readonly testMode: boolean;
   /** Armed once everything answers. */
@@ -34,6 +39,10 @@ export interface StartOptions {
 
 export const USAGE = `Usage: npm start -- [options]
   --port-base N               first of ${PORTS.length} ports (default 4500)
+  --mqtt-port N               where devices speak MQTT; AWS has 8883 (default from --port-base, as with the next two)
+  --data-plane-port N         where devices speak to Greengrass; AWS has 8443
+  --credentials-port N        where devices get credentials; AWS has 443
+  --tls-name NAME             a DNS name or IP address that devices call these by; may be repeated
   --data DIR                  where all state is kept (default .slipway)
   --thing-type-cooldown S     seconds between deprecating and deleting a thing type; AWS has 300 (default 0)
   --test-mode                 open a control port that injects faults and runs functions
@@ -70,6 +79,24 @@ const whole = (name: string, value: number): number => {
   return value;
 };
 
+/** A DNS name, whose first label may be a wildcard, or an IP address. */
+const DNS_NAME = /^(\*\.)?[a-zA-Z0-9_]([a-zA-Z0-9_-]*)(\.[a-zA-Z0-9_][a-zA-Z0-9_-]*)*$/;
+
+const tlsName = (text: string): string => {
+  if (isIP(text) === 0 && (!DNS_NAME.test(text) || text.length > 253))
+    throw new UsageError(`--tls-name must be a DNS name or an IP address, not ${text}`);
+  return text;
+};
+
+/** The ports that are asked for by their own options. */
+const portsOf = (values: Readonly<Record<string, unknown>>): StartOptions["ports"] =>
+  Object.fromEntries(
+    Object.entries({ mqtt: "mqtt-port", dataPlane: "data-plane-port", credentials: "credentials-port" }).flatMap(
+      ([name, option]) =>
+        values[option] === undefined ? [] : [[name, whole(option, number(option, String(values[option]), 1, 65_535))]],
+    ),
+  );
+
 const faultsOf = (texts: readonly string[]): Fault[] =>
   texts.map((text) => {
     try {
@@ -89,6 +116,10 @@ export const startOptions = (args: readonly string[]): StartOptions => {
       args: [...args],
       options: {
         "port-base": { type: "string", default: "4500" },
+        "mqtt-port": { type: "string" },
+        "data-plane-port": { type: "string" },
+        "credentials-port": { type: "string" },
+        "tls-name": { type: "string", multiple: true, default: [] },
         data: { type: "string", default: ".slipway" },
         "thing-type-cooldown": { type: "string", default: "0" },
         "retry-scale": { type: "string", default: "1" },
@@ -116,6 +147,8 @@ export const startOptions = (args: readonly string[]): StartOptions => {
   const withoutStatements = values["without-statement"] as string[];
   return {
     portBase,
+    ports: portsOf(values),
+    tlsNames: (values["tls-name"] as string[]).map(tlsName),
     faults,
     faultSeed: number("fault-seed", String(values["fault-seed"]), 0, Number.MAX_SAFE_INTEGER),
     data: String(values.data),

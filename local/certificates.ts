@@ -1,4 +1,6 @@
+import { createPrivateKey, type webcrypto } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { join } from "node:path";
 
 export interface ServerCertificate {
@@ -6,6 +8,8 @@ export interface ServerCertificate {
   readonly certificate: string;
   readonly key: string;
 }
+
+type Write = (name: string, text: string) => void;
 
 const YEARS = 10;
 const DAY_MS = 86_400_000;
@@ -19,53 +23,79 @@ const pem = (label: string, der: ArrayBuffer): string => {
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 };
 
-/** A root CA of this data folder, and a certificate by it for loopback names; made once, since keys take a while. */
-const make = async (dir: string): Promise<void> => {
+const BY_DEFAULT = ["localhost", "127.0.0.1"];
+
+const x509Module = async () => {
   await import("reflect-metadata"); // x509's injector wants it loaded first
-  const x509 = await import("@peculiar/x509");
-  const notBefore = new Date(Date.now() - DAY_MS);
-  const notAfter = new Date(Date.now() + YEARS * 365 * DAY_MS);
-  const caKeys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
+  return import("@peculiar/x509");
+};
+
+const privateKeyPem = async (key: webcrypto.CryptoKey): Promise<string> =>
+  pem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", key));
+
+const validity = () => ({
+  notBefore: new Date(Date.now() - DAY_MS),
+  notAfter: new Date(Date.now() + YEARS * 365 * DAY_MS),
+});
+
+/** A root CA of this data folder. */
+const makeCa = async (write: Write): Promise<void> => {
+  const x509 = await x509Module();
+  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     name: "CN=Slipway local CA",
-    keys: caKeys,
-    notBefore,
-    notAfter,
+    keys,
+    ...validity(),
     signingAlgorithm: EC,
     extensions: [
       new x509.BasicConstraintsExtension(true, 1, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
     ],
   });
-  const serverKeys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
+  write("ca.key", await privateKeyPem(keys.privateKey));
+  write("ca.pem", `${ca.toString("pem")}\n`); // last: its presence says that both are there
+};
+
+/** A certificate by the folder's CA for the names and addresses. */
+const makeServer = async (dir: string, names: readonly string[], write: Write): Promise<void> => {
+  const x509 = await x509Module();
+  const caKey = createPrivateKey(readFileSync(join(dir, "ca.key"))).toCryptoKey(EC, false, ["sign"]);
+  const ca = new x509.X509Certificate(readFileSync(join(dir, "ca.pem"), "utf8"));
+  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
   const server = await x509.X509CertificateGenerator.create({
     subject: "CN=localhost",
     issuer: ca.subject,
-    publicKey: serverKeys.publicKey,
-    signingKey: caKeys.privateKey,
+    publicKey: keys.publicKey,
+    signingKey: caKey,
     signingAlgorithm: EC,
-    notBefore,
-    notAfter,
+    ...validity(),
     extensions: [
-      new x509.SubjectAlternativeNameExtension([
-        { type: "dns", value: "localhost" },
-        { type: "ip", value: "127.0.0.1" },
-      ]),
+      new x509.SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value }) as const),
+      ),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     ],
   });
-  const write = (name: string, text: string) => writeFileSync(join(dir, name), text, { mode: 0o600 });
-  write("ca.key", pem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", caKeys.privateKey)));
-  write("server.key", pem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", serverKeys.privateKey)));
+  write("server.key", await privateKeyPem(keys.privateKey));
   write("server.pem", `${server.toString("pem")}\n`);
-  write("ca.pem", `${ca.toString("pem")}\n`); // last: its presence says that all are there
+  write("server.names", JSON.stringify(names)); // last: it says for which names the other two are
 };
 
-/** The data folder's CA and server certificate; made at the first start. */
-export const serverCertificate = async (dir: string): Promise<ServerCertificate> => {
+/**
+ * The data folder's CA and server certificate. The CA is made at the first start, since keys take a while and devices
+ * trust it; the server's certificate is made anew when its names are others.
+ *
+ * @param names DNS names and IP addresses beside `localhost` and `127.0.0.1`
+ */
+export const serverCertificate = async (dir: string, names: readonly string[] = []): Promise<ServerCertificate> => {
   mkdirSync(dir, { recursive: true });
+  const write: Write = (name, text) => writeFileSync(join(dir, name), text, { mode: 0o600 });
   const caFile = join(dir, "ca.pem");
-  if (!existsSync(caFile)) await make(dir);
+  if (!existsSync(caFile)) await makeCa(write);
+  const all = [...new Set([...BY_DEFAULT, ...names])];
+  const namesFile = join(dir, "server.names");
+  if (!existsSync(namesFile) || readFileSync(namesFile, "utf8") !== JSON.stringify(all))
+    await makeServer(dir, all, write);
   return {
     caFile,
     certificate: readFileSync(join(dir, "server.pem"), "utf8"),

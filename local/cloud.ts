@@ -8,8 +8,9 @@ import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
-import { rules, schedules, streams } from "../shared/declared/triggers.ts";
+import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
+import { provisioningRole } from "../shared/node/provisioning.ts";
 import { workflows } from "../workflows/workflows.ts";
 import type { StartOptions } from "./arguments.ts";
 import { AwsError } from "./aws-json/errors.ts";
@@ -20,7 +21,6 @@ import { startControl } from "./control.ts";
 import { startReplays } from "./dead-letter-replays.ts";
 import { openDeadLetters } from "./dead-letters.ts";
 import { startDeviceHttp } from "./device-http/server.ts";
-import { startDevicePorts } from "./device-ports.ts";
 import { behaviours, binaries, packages } from "./distribution.ts";
 import { createTables, partitionKeyOf, startDynamoDB, streamArnOf } from "./dynamodb.ts";
 import { startDynamoDBProxy } from "./dynamodb-proxy.ts";
@@ -41,11 +41,13 @@ import {
 } from "./iam/actions.ts";
 import { gate } from "./iam/gate.ts";
 import type { Credentials } from "./iam/identities.ts";
-import { authorizeTriggers, mayInvoke, mayLog, stageIdentities } from "./iam/stage-identities.ts";
+import { authorizeTriggers, mayInvoke, mayLog, roleMay, stageIdentities } from "./iam/stage-identities.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { startIot } from "./iot/server.ts";
 import { AUDIENCE, startIssuer } from "./issuer.ts";
 import { startLambda } from "./lambda.ts";
+import { startMqtt } from "./mqtt/server.ts";
+import { newRoutes } from "./mqtt/topics.ts";
 import { startS3 } from "./s3/server.ts";
 import { deployStage } from "./stage.ts";
 import { startStepFunctions } from "./step-functions.ts";
@@ -147,7 +149,7 @@ const start = async (
   closers: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<Cloud> => {
-  const port = (name: PortName): number => options.portBase + PORTS.indexOf(name);
+  const port = (name: PortName): number => options.ports[name] ?? options.portBase + PORTS.indexOf(name);
   const url = (name: PortName, scheme = "http"): string => `${scheme}://127.0.0.1:${port(name)}`;
   const place = { region: REGION, accountId: ACCOUNT_ID };
   const state = (name: string) => join(dir, name);
@@ -179,7 +181,7 @@ const start = async (
 
   const nameOf = (name: string) => `${STAGE}-${name}`;
   const stateMachines = `arn:aws:states:${REGION}:${ACCOUNT_ID}:stateMachine:`;
-  const certificate = await serverCertificate(state("tls"));
+  const certificate = await serverCertificate(state("tls"), options.tlsNames);
   const variables: Record<EnvironmentName, string> = {
     STAGE,
     CONTROL_TABLE: nameOf("control"),
@@ -244,7 +246,6 @@ const start = async (
     return lambda.invoke(functionName, payload);
   };
 
-  later(await startDevicePorts({ certificate, ports: { mqtt: port("mqtt") } }));
   const events = later(
     await startEvents({
       ...place,
@@ -321,6 +322,10 @@ const start = async (
       targetExists: (arn) => iot.hasTarget(arn),
     }),
   );
+  const topicRules = newRoutes<{ readonly name: string; readonly called: string }>();
+  for (const [name, rule] of Object.entries(iotRules)) {
+    topicRules.add(rule.topic, { name: nameOf(name), called: nameOf(rule.function) });
+  }
   later(
     await startDeviceHttp({
       ...place,
@@ -330,6 +335,24 @@ const start = async (
       iot,
       greengrass,
       identities,
+    }),
+  );
+  later(
+    await startMqtt({
+      dir: state("mqtt"),
+      port: port("mqtt"),
+      certificate,
+      iot,
+      devices: greengrass.devices,
+      invoke,
+      faults,
+      log,
+      ...(enforce && { provisionerMay: roleMay([provisioningRole(stage)], stage) }),
+      onMessage: (topic, payload) => {
+        for (const { name, called } of topicRules.match(topic)) {
+          events.invokeLater(name, called, JSON.parse(payload.toString("utf8")) as object);
+        }
+      },
     }),
   );
   later(

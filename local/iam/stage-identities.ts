@@ -7,7 +7,7 @@ import { iotRules, rules, schedules, streams } from "../../shared/declared/trigg
 import { awsNames, type Place, stageNames } from "../../shared/names.ts";
 import { deviceRole } from "../../shared/node/provisioning.ts";
 import type { Log } from "../invoke.ts";
-import type { AccessRequest } from "./evaluate.ts";
+import { type AccessRequest, compilePolicy } from "./evaluate.ts";
 import { AccessDenied, type Credentials, type Identities, openIdentities } from "./identities.ts";
 
 /** A stage cannot be made of these policies, and the message says why. */
@@ -106,4 +106,12 @@ export const authorizeTriggers = (identities: Identities, place: Place): void =>
       throw error;
     }
   }
+};
+
+/** What the roles that AWS services take may do, by the ARN that names a role. One that is not known may do nothing. */
+export const roleMay = (roles: readonly Role[], { partition, accountId }: Place) => {
+  const evaluators = new Map(
+    roles.map(({ name, policy }) => [`arn:${partition}:iam::${accountId}:role/${name}`, compilePolicy(policy)]),
+  );
+  return (roleArn: string, request: AccessRequest): boolean => evaluators.get(roleArn)?.(request) === "allowed";
 };

@@ -3,10 +3,14 @@ import { invalidRequest } from "./errors.ts";
 import { getTemplate } from "./provisioning-templates.ts";
 import type { Iot, IotHandlers } from "./state.ts";
 
+/** `certificate_tokens` holds the hashes of the tokens by which devices own certificates that they have not registered yet. */
 export const PROVISIONING_CLAIMS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS provisioning_claims (
     certificate TEXT PRIMARY KEY, template TEXT NOT NULL, pem TEXT NOT NULL, expires_at INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS certificate_tokens (
+    token TEXT PRIMARY KEY, certificate TEXT NOT NULL, expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
 `;
 
 /** https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html: a temporary claim lasts 5 minutes. */
