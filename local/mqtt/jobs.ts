@@ -74,7 +74,7 @@ const executionOf = (broker: Broker, row: ExecutionRow, document?: string) => ({
   ...(document !== undefined && { jobDocument: documentOf(document) }),
 });
 
-const StepTimer = z.undefined({ error: "step timers are not emulated" });
+const StepTimer = z.never({ error: "step timers are not emulated" }).optional();
 const Details = z.record(z.string(), z.string());
 const GetPending = z.object({ clientToken: z.string().optional() });
 const StartNext = GetPending.extend({ statusDetails: Details.optional(), stepTimeoutInMinutes: StepTimer });

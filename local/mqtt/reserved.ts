@@ -62,7 +62,7 @@ const run = async (broker: Broker, connection: Connection, operation: Operation)
     replies = await broker.faults.perform(`mqtt:${operation.name}`, operation.perform);
   } catch (error) {
     if (error instanceof ConnectionReset) {
-      connection.socket.resetAndDestroy();
+      connection.socket.destroy(); // a TLS socket cannot be reset
       return;
     }
     const known =
