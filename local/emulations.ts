@@ -6,6 +6,7 @@ import { emulation as events } from "./events/emulation.ts";
 import { emulation as greengrass } from "./greengrass/emulation.ts";
 import { emulation as iot } from "./iot/emulation.ts";
 import { emulation as lambda } from "./lambda/emulation.ts";
+import { emulation as mqtt } from "./mqtt/emulation.ts";
 import { emulation as s3 } from "./s3/emulation.ts";
 import { emulation as stepFunctions } from "./step-functions/emulation.ts";
 
@@ -80,19 +81,6 @@ const identity: Emulation = {
   ],
 };
 
-const devices: Emulation = {
-  service: "AWS IoT Core: MQTT",
-  client: undefined,
-  operations: [],
-  differences: [
-    {
-      of: "all of it",
-      aws: "mutual TLS by the device's certificate",
-      here: "TLS with a certificate of the data folder's own CA; answers that the server is unavailable",
-    },
-  ],
-};
-
 const observability: Emulation = {
   service: "CloudWatch, X-Ray",
   client: undefined,
@@ -126,7 +114,7 @@ export const emulations: readonly Emulation[] = [
   gateway,
   cdn,
   identity,
-  devices,
+  mqtt,
   dataPlaneEmulation,
   credentialsEmulation,
   observability,

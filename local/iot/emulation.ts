@@ -71,7 +71,7 @@ export const emulation: Emulation = {
     {
       of: "device certificates",
       aws: "signed by Amazon's CA",
-      here: "signed by a CA of the data folder; a change of their status ends no connection",
+      here: "signed by a CA of the data folder",
     },
     {
       of: "certificates of one's own CA, and transfers",
@@ -89,7 +89,7 @@ export const emulation: Emulation = {
       here: "501",
     },
     {
-      of: "events",
+      of: "events of things, groups and jobs",
       aws: "published to $aws/events topics when they are turned on",
       here: "none",
     },

@@ -169,7 +169,8 @@ export const connect = async (broker: Broker, connection: Connection, packet: IC
   } catch (error) {
     if (error instanceof InjectedError)
       refuse(broker, connection, error.kind === "throttling" ? REASON.quotaExceeded : REASON.serverUnavailable);
-    else if (error instanceof ConnectionReset) connection.socket.destroy(); // a TLS socket cannot be reset
+    else if (error instanceof ConnectionReset)
+      connection.socket.destroy(); // a TLS socket cannot be reset
     else throw error;
   }
 };

@@ -91,6 +91,24 @@ test.each([
   expect(await tried(identity)).toEqual([`the certificate is ${newStatus}`]);
 });
 
+test("a TLS session that is resumed is the same certificate's, and ends with it", async () => {
+  const identity = await broker.identity();
+  const resumed = async (ticket: Buffer | undefined) => {
+    const client = await open(broker.target(), identity, 5, ticket);
+    const packet = { clientId: "resumed", protocolId: "MQTT", protocolVersion: 5, clean: true, keepalive: 0 } as const;
+    client.send({ cmd: "connect", ...packet });
+    return client;
+  };
+  const first = await resumed(undefined);
+  expect((await first.next("connack")).reasonCode).toBe(0);
+  const second = await resumed(first.ticket);
+  expect([(await second.next("connack")).reasonCode, second.isResumed]).toEqual([0, true]);
+  await broker.iot.updateCertificate({ certificateId: identity.id, newStatus: "REVOKED" });
+  const third = await resumed(second.ticket);
+  await third.end();
+  expect(third.received).toEqual([]);
+});
+
 test("a connection that has not said CONNECT yet ends with its certificate, too", async () => {
   const identity = await broker.identity();
   const client = await open(broker.target(), identity);

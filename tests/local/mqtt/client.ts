@@ -17,6 +17,8 @@ export class Client {
   readonly version: 4 | 5;
   readonly received: Packet[] = [];
   closed = false;
+  /** What the server gave to resume the TLS session with. */
+  ticket: Buffer | undefined;
   acknowledges = true;
   readonly #socket: TLSSocket;
   readonly #waiting = new Set<() => void>();
@@ -32,6 +34,9 @@ export class Client {
       this.#wake();
     });
     socket.on("data", (data) => parser.parse(data));
+    socket.on("session", (ticket) => {
+      this.ticket = ticket;
+    });
     socket.on("error", () => undefined); // a reset is an end, too
     socket.on("close", () => {
       this.closed = true;
@@ -41,6 +46,10 @@ export class Client {
 
   #wake(): void {
     for (const wake of [...this.#waiting]) wake();
+  }
+
+  get isResumed(): boolean {
+    return this.#socket.isSessionReused();
   }
 
   send(packet: Packet): void {
@@ -158,8 +167,10 @@ export const open = async (
   target: { readonly port: number; readonly ca: string },
   identity: Identity | undefined,
   version: 4 | 5 = 5,
+  session?: Buffer,
 ): Promise<Client> => {
-  const socket = connectTls({ host: "127.0.0.1", port: target.port, ca: target.ca, ...identity });
+  const { port, ca } = target;
+  const socket = connectTls({ host: "127.0.0.1", port, ca, ...identity, ...(session !== undefined && { session }) });
   const client = new Client(socket, version);
   await new Promise((resolve) => socket.once("secureConnect", resolve).once("close", resolve));
   return client;
