@@ -96,7 +96,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     environment: ["STAGE", "CONTROL_TABLE"],
     timeoutSeconds: 30,
     memoryMb: 256,
-    permissions: ["control:GetItem", "control:Query", "control:PutItem", "control:UpdateItem"],
+    permissions: ["control:GetItem", "control:Query", "control:PutItem", "control:UpdateItem", "control:DeleteItem"],
   },
   "ota-package": {
     module: "functions/ota/package",

@@ -31,7 +31,7 @@ export interface MqttOptions {
   /** The control plane, on whose store certificates, policies, things and jobs are. */
   readonly iot: Pick<IotServer, "iot" | "jobs">;
   /** Takes the health messages of core devices; without it they are dropped. */
-  readonly devices?: CoreDevices;
+  readonly devices?: Pick<CoreDevices, "reportHealth">;
   /** Runs pre-provisioning hooks. */
   readonly invoke: Invoke;
   readonly faults: Faults;

@@ -112,7 +112,7 @@ export interface Broker {
   readonly faults: Faults;
   readonly log: Log;
   readonly invoke: Invoke;
-  readonly devices: CoreDevices | undefined;
+  readonly devices: Pick<CoreDevices, "reportHealth"> | undefined;
   /** Whether the role that a provisioning template names may do this. */
   readonly provisionerMay: (roleArn: string, request: AccessRequest) => boolean;
   /** Every message that is published, by clients and by AWS IoT itself: what topic rules are fed with. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { beforeEach, expect, test } from "vitest";
-import { isAllowed } from "../../../local/iam/evaluate.ts";
+import { compilePolicy } from "../../../local/iam/evaluate.ts";
 import { provisioningRole, provisioningTemplate } from "../../../shared/node/provisioning.ts";
 import { ACCOUNT, REGION } from "../iot-server.ts";
 import type { Client } from "./client.ts";
@@ -12,7 +12,7 @@ const place = { partition: "aws", region: REGION, accountId: ACCOUNT, stage: "lo
 
 const broker = withBroker({
   provisionerMay: (roleArn, request) =>
-    roleArn === ROLE || (roleArn === LIMITED && isAllowed(provisioningRole(place).policy, request)),
+    roleArn === ROLE || (roleArn === LIMITED && compilePolicy(provisioningRole(place).policy)(request) === "allowed"),
 });
 const HOOK = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:hook`;
 

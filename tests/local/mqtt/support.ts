@@ -48,7 +48,7 @@ export const withBroker = (options: Partial<MqttOptions> = {}) => {
   const logged: { message: string; details?: Record<string, unknown> | undefined }[] = [];
   const faults = new Faults();
   const health: { thing: string; document: unknown }[] = [];
-  const devices: CoreDevices = {
+  const devices: Pick<CoreDevices, "reportHealth"> = {
     reportHealth: (thing, document) => {
       health.push({ thing, document });
       return true;
