@@ -295,6 +295,7 @@ export const routes = {
     answer: RegistrationToken,
     repeatable: true,
     problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:DeleteItem"],
   }),
   revokeRegistrationToken: route({
     method: "DELETE",
@@ -303,6 +304,7 @@ export const routes = {
     access: "operator",
     status: 204,
     problems: ["not-ready"],
+    permissions: ["control:DeleteItem"],
   }),
   reRegisterNode: route({
     method: "POST",
@@ -314,6 +316,7 @@ export const routes = {
     answer: RegistrationToken,
     repeatable: true,
     problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:DeleteItem"],
   }),
   listNodeCertificates: route({
     method: "GET",
@@ -351,6 +354,7 @@ export const routes = {
       "ota:UpdateItem",
       "iot:CreateProvisioningClaim",
       "iot:DescribeEndpoint",
+      "control:PutItem",
     ],
   }),
 
@@ -407,6 +411,7 @@ export const routes = {
     access: "maintainer",
     status: 204,
     problems: ["component-not-empty"],
+    permissions: ["control:DeleteItem"],
   }),
 
   createComponentVersion: route({

@@ -1,16 +1,10 @@
-import { createHash, X509Certificate } from "node:crypto";
-import {
-  AttachThingPrincipalCommand,
-  CreateCertificateFromCsrCommand,
-  DescribeCertificateCommand,
-  ListThingPrincipalsCommand,
-} from "@aws-sdk/client-iot";
+import { DescribeCertificateCommand, ListThingPrincipalsCommand } from "@aws-sdk/client-iot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
-import { controlOf } from "./support/control.ts";
 import { newKey } from "./support/device-key.ts";
+import { certificateId, registrationOf } from "./support/registration.ts";
 
 interface Shown {
   readonly token: string;
@@ -30,12 +24,14 @@ interface NodeBody {
 let cloud: TestCloud;
 let api: ApiClient;
 let workspace: { id: string; path: string };
+let device: ReturnType<typeof registrationOf>;
 let count = 0;
 
 beforeAll(async () => {
   cloud = await startTestCloud();
   api = await cloud.client();
   workspace = await aWorkspace(api, "register");
+  device = registrationOf(cloud);
 });
 afterAll(() => cloud?.remove());
 
@@ -53,74 +49,13 @@ const aNode = async (body: object = {}): Promise<{ path: string; node: NodeBody;
   return { path, node: (await expecting(200, api.call<NodeBody>("GET", path))).body, shown: intent.registration };
 };
 
-const register = (token: unknown) =>
-  fetch(`${cloud.endpoints.api}/v1/register`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token }),
-  });
-
-const registered = async (token: string) => {
-  const answer = await register(token);
-  const body = (await answer.json()) as { claim: { certificatePem: string }; template: string; thing: string };
-  expect(answer.status, JSON.stringify(body)).toBe(200);
-  return body;
-};
-
-const certificateId = (pem: string) => createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
-
-/** A certificate that AWS IoT made for a key, and has not yet activated. */
-const aCertificate = async (key = newKey()) => {
-  const {
-    certificateId: id = "",
-    certificatePem = "",
-    certificateArn = "",
-  } = await cloud.iot.send(new CreateCertificateFromCsrCommand({ certificateSigningRequest: await (await key).csr() }));
-  return { certificateId: id, certificatePem, certificateArn };
-};
-
-/** Asks the hook as AWS IoT does. */
-const hook = async (
-  claim: string,
-  certificate: { certificateId: string; certificatePem: string },
-  parameters: object,
-) => {
-  const answer = await controlOf(cloud.endpoints).invoke("pre-provisioning", {
-    claimCertificateId: claim,
-    ...certificate,
-    templateArn: "arn:aws:iot:eu-west-1:123456789012:provisioningtemplate/local-slipway-node",
-    clientId: "box",
-    parameters,
-  });
-  return (answer as { payload: unknown }).payload;
-};
-
-const connect = (node: NodeBody, certificate: string, eventType = "connected", clientId = node.thing) =>
-  controlOf(cloud.endpoints).invoke("presence", {
-    clientId,
-    timestamp: Date.now(),
-    eventType,
-    sessionIdentifier: "s",
-    principalIdentifier: certificate,
-    versionNumber: 1,
-  });
-
 const certificatesOf = async (path: string) =>
   (await expecting(200, api.call<{ items: { id: string; status: string }[] }>("GET", `${path}/certificates`))).body
     .items;
 
-/** Registers a device up to its first connection. */
-const enrol = async (path: string, node: NodeBody, token: string) => {
-  const { claim } = await registered(token);
-  const certificate = await aCertificate();
-  expect(await hook(certificateId(claim.certificatePem), certificate, { Token: token })).toMatchObject({
-    allowProvisioning: true,
-  });
-  // What the template does once the hook has allowed it.
-  await cloud.iot.send(
-    new AttachThingPrincipalCommand({ thingName: node.thing, principal: certificate.certificateArn }),
-  );
-  await connect(node, certificate.certificateId);
+/** Registers a device, whose certificate is then the node's. */
+const enrol = async (path: string, token: string) => {
+  const certificate = await device.enrol(token);
   expect(await certificatesOf(path)).toContainEqual(
     expect.objectContaining({ id: certificate.certificateId, status: "active" }),
   );
@@ -156,7 +91,7 @@ describe("a token", () => {
 
   test("is exchanged for a claim, the endpoints and what to trust them by", async () => {
     const { node, shown } = await aNode();
-    const body = await registered(shown.token);
+    const body = await device.registered(shown.token);
     expect(body).toEqual({
       thing: node.thing,
       region: cloud.endpoints.region,
@@ -175,7 +110,7 @@ describe("a token", () => {
   test("that is mistyped is told at once, and counts as no try", async () => {
     const { shown } = await aNode();
     const typo = `${shown.token.slice(0, -1)}${shown.token.endsWith("0") ? "1" : "0"}`;
-    const answer = await register(typo);
+    const answer = await device.register(typo);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ errors: [{ pointer: "/token", rule: "token-checksum" }] });
   });
@@ -186,14 +121,14 @@ describe("a token", () => {
     const revoked = await aNode();
     await expecting(204, api.call("DELETE", `${revoked.path}/registration-tokens`));
     const used = await aNode();
-    await enrol(used.path, used.node, used.shown.token);
+    await enrol(used.path, used.shown.token);
     const gone = await aNode();
     await api.done("DELETE", gone.path);
     const never = (await aNode()).shown.token;
     await expecting(204, api.call("DELETE", `${workspace.path}/nodes/n${count}/registration-tokens`));
     const answers = await Promise.all(
       [replaced.shown.token, revoked.shown.token, used.shown.token, gone.shown.token, never].map(async (token) => {
-        const answer = await register(token);
+        const answer = await device.register(token);
         return [answer.status, await answer.text()];
       }),
     );
@@ -204,7 +139,7 @@ describe("a token", () => {
   test("is tried 20 times a minute at most", async () => {
     const { shown } = await aNode();
     const statuses: number[] = [];
-    for (let i = 0; i < 25; i += 1) statuses.push((await register(shown.token)).status);
+    for (let i = 0; i < 25; i += 1) statuses.push((await device.register(shown.token)).status);
     expect(statuses).toContain(429);
     expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(40);
   });
@@ -226,74 +161,83 @@ describe("the hook", () => {
       "a claim without a token",
       async () => {
         const { shown } = await aNode();
-        const { claim } = await registered(shown.token);
-        return hook(certificateId(claim.certificatePem), await aCertificate(), {});
+        const { claim } = await device.registered(shown.token);
+        return device.hook(certificateId(claim.certificatePem), await device.aCertificate(), {});
       },
     ],
     [
       "a claim with the token of another node",
       async () => {
         const [one, other] = [await aNode(), await aNode()];
-        const { claim } = await registered(one.shown.token);
-        await registered(other.shown.token);
-        return hook(certificateId(claim.certificatePem), await aCertificate(), { Token: other.shown.token });
+        const { claim } = await device.registered(one.shown.token);
+        await device.registered(other.shown.token);
+        return device.hook(certificateId(claim.certificatePem), await device.aCertificate(), {
+          Token: other.shown.token,
+        });
       },
     ],
     [
       "a claim that names another node",
       async () => {
         const [one, other] = [await aNode(), await aNode()];
-        const { claim } = await registered(one.shown.token);
-        return hook(certificateId(claim.certificatePem), await aCertificate(), { ThingName: other.node.thing });
+        const { claim } = await device.registered(one.shown.token);
+        return device.hook(certificateId(claim.certificatePem), await device.aCertificate(), {
+          ThingName: other.node.thing,
+        });
       },
     ],
     [
       "a token that was never shown",
       async () => {
         const { shown } = await aNode();
-        return hook("0".repeat(64), await aCertificate(), { Token: shown.token });
+        return device.hook("0".repeat(64), await device.aCertificate(), { Token: shown.token });
       },
     ],
     [
       "a token that is bound to another key",
       async () => {
         const { shown } = await aNode();
-        const { claim } = await registered(shown.token);
+        const { claim } = await device.registered(shown.token);
         const id = certificateId(claim.certificatePem);
-        expect(await hook(id, await aCertificate(), { Token: shown.token })).toMatchObject({ allowProvisioning: true });
-        return hook(id, await aCertificate(), { Token: shown.token });
+        expect(await device.hook(id, await device.aCertificate(), { Token: shown.token })).toMatchObject({
+          allowProvisioning: true,
+        });
+        return device.hook(id, await device.aCertificate(), { Token: shown.token });
       },
     ],
     [
       "a token that is used",
       async () => {
         const { path, node, shown } = await aNode();
-        const { claim } = await registered(shown.token);
+        const { claim } = await device.registered(shown.token);
         const key = newKey();
         const id = certificateId(claim.certificatePem);
-        const certificate = await aCertificate(key);
-        await hook(id, certificate, { Token: shown.token });
-        await connect(node, certificate.certificateId);
+        const certificate = await device.aCertificate(key);
+        await device.hook(id, certificate, { Token: shown.token });
+        await device.connect(node.thing, certificate.certificateId);
         expect(await certificatesOf(path)).toHaveLength(1);
-        return hook(id, await aCertificate(key), { Token: shown.token });
+        return device.hook(id, await device.aCertificate(key), { Token: shown.token });
       },
     ],
     [
       "a node's name with another node's certificate",
       async () => {
         const [one, other] = [await aNode(), await aNode()];
-        const { certificateId: own } = await enrol(one.path, one.node, one.shown.token);
-        return hook(own, await aCertificate(), { ThingName: other.node.thing });
+        const { certificateId: own } = await enrol(one.path, one.shown.token);
+        return device.hook(own, await device.aCertificate(), { ThingName: other.node.thing });
       },
     ],
-    ["parameters without any sense", async () => hook("x", await aCertificate(), { Token: "x", ThingName: "y" })],
+    [
+      "parameters without any sense",
+      async () => device.hook("x", await device.aCertificate(), { Token: "x", ThingName: "y" }),
+    ],
     [
       "a certificate that is none",
       async () => {
         const { shown } = await aNode();
-        const { claim } = await registered(shown.token);
+        const { claim } = await device.registered(shown.token);
         const certificate = { certificateId: "1", certificatePem: "nonsense" };
-        return hook(certificateId(claim.certificatePem), certificate, { Token: shown.token });
+        return device.hook(certificateId(claim.certificatePem), certificate, { Token: shown.token });
       },
     ],
   ];
@@ -305,9 +249,9 @@ describe("the hook", () => {
 
   test("forces the thing and the policy, whatever else the device says", async () => {
     const { node, shown } = await aNode();
-    const { claim } = await registered(shown.token);
+    const { claim } = await device.registered(shown.token);
     const parameters = { Token: shown.token, ThingName: "mine", PolicyName: "admin", ThingGroup: "all" };
-    expect(await hook(certificateId(claim.certificatePem), await aCertificate(), parameters)).toEqual({
+    expect(await device.hook(certificateId(claim.certificatePem), await device.aCertificate(), parameters)).toEqual({
       allowProvisioning: true,
       parameterOverrides: { ThingName: node.thing, PolicyName: `local-${workspace.id}-device` },
     });
@@ -315,16 +259,16 @@ describe("the hook", () => {
 
   test("lets the same key come again, and the first connection revokes the certificate that got lost", async () => {
     const { path, node, shown } = await aNode();
-    const { claim } = await registered(shown.token);
+    const { claim } = await device.registered(shown.token);
     const key = newKey();
     const id = certificateId(claim.certificatePem);
-    const lost = await aCertificate(key);
-    await hook(id, lost, { Token: shown.token });
-    const kept = await aCertificate(key);
-    expect(await hook(id, kept, { Token: shown.token })).toMatchObject({
+    const lost = await device.aCertificate(key);
+    await device.hook(id, lost, { Token: shown.token });
+    const kept = await device.aCertificate(key);
+    expect(await device.hook(id, kept, { Token: shown.token })).toMatchObject({
       parameterOverrides: { ThingName: node.thing },
     });
-    await connect(node, kept.certificateId);
+    await device.connect(node.thing, kept.certificateId);
     await until(async () => (await certificatesOf(path)).some(({ status }) => status === "revoked"), {
       what: "the certificate that got lost to be revoked",
     });
@@ -332,36 +276,36 @@ describe("the hook", () => {
     await expect(cloud.iot.send(new DescribeCertificateCommand({ certificateId: lost.certificateId }))).rejects.toThrow(
       /does not exist/,
     );
-    expect((await register(shown.token)).status).toBe(401);
+    expect((await device.register(shown.token)).status).toBe(401);
   });
 });
 
 describe("a registered node", () => {
   test("gets another certificate over its own connection, and keeps the first until that connects", async () => {
     const { path, node, shown } = await aNode();
-    const first = await enrol(path, node, shown.token);
-    const second = await aCertificate();
-    expect(await hook(first.certificateId, second, { ThingName: node.thing })).toMatchObject({
+    const first = await enrol(path, shown.token);
+    const second = await device.aCertificate();
+    expect(await device.hook(first.certificateId, second, { ThingName: node.thing })).toMatchObject({
       allowProvisioning: true,
       parameterOverrides: { ThingName: node.thing },
     });
     expect((await certificatesOf(path)).find(({ id }) => id === first.certificateId)?.status).toBe("active");
-    await connect(node, second.certificateId);
+    await device.connect(node.thing, second.certificateId);
     await until(
       async () => (await certificatesOf(path)).find(({ id }) => id === first.certificateId)?.status === "revoked",
       { what: "the first certificate to be revoked" },
     );
-    expect(await hook(first.certificateId, await aCertificate(), { ThingName: node.thing })).toEqual({
+    expect(await device.hook(first.certificateId, await device.aCertificate(), { ThingName: node.thing })).toEqual({
       allowProvisioning: false,
     });
   });
 
   test("is replaced by another device that has a token for it, and keeps its name", async () => {
     const { path, node, shown } = await aNode();
-    await enrol(path, node, shown.token);
+    await enrol(path, shown.token);
     expect((await api.call("POST", `${path}/registration-tokens`, { body: {} })).status).toBe(409);
     const { body } = await expecting(201, api.call<Shown>("POST", `${path}/re-register`, { body: {} }));
-    const second = await enrol(path, node, body.token);
+    const second = await enrol(path, body.token);
     const after = (await expecting(200, api.call<NodeBody>("GET", path))).body;
     expect(after).toMatchObject({ id: node.id, thing: node.thing });
     await until(async () => (await certificatesOf(path)).filter(({ status }) => status === "revoked").length === 1, {
@@ -373,18 +317,18 @@ describe("a registered node", () => {
 
   test("tells when it is connected", async () => {
     const { path, node, shown } = await aNode();
-    const { certificateId: id } = await enrol(path, node, shown.token);
+    const { certificateId: id } = await enrol(path, shown.token);
     const connection = async () => (await api.call<NodeBody>("GET", path)).body.connection?.connected;
     expect(await connection()).toBe(true);
-    await connect(node, id, "disconnected", `${node.thing}#2`); // another client of the same device
+    await device.connect(`${node.thing}#2`, id, "disconnected"); // another client of the same device
     expect(await connection()).toBe(true);
-    await connect(node, id, "disconnected");
+    await device.connect(node.thing, id, "disconnected");
     expect(await connection()).toBe(false);
   });
 
   test("loses a certificate that is revoked by hand", async () => {
-    const { path, node, shown } = await aNode();
-    const { certificateId: id } = await enrol(path, node, shown.token);
+    const { path, shown } = await aNode();
+    const { certificateId: id } = await enrol(path, shown.token);
     await api.done("DELETE", `${path}/certificates/${id}`);
     expect(await certificatesOf(path)).toMatchObject([{ id, status: "revoked" }]);
     expect((await api.call("DELETE", `${path}/certificates/${id}`)).status).toBe(409);
@@ -393,8 +337,10 @@ describe("a registered node", () => {
 
   test("takes its certificates with it when it is deleted", async () => {
     const { path, node, shown } = await aNode();
-    const { certificateId: id } = await enrol(path, node, shown.token);
-    const { claim } = await registered((await api.call<Shown>("POST", `${path}/re-register`, { body: {} })).body.token);
+    const { certificateId: id } = await enrol(path, shown.token);
+    const { claim } = await device.registered(
+      (await api.call<Shown>("POST", `${path}/re-register`, { body: {} })).body.token,
+    );
     expect(claim).toBeDefined();
     await api.done("DELETE", path);
     await expect(cloud.iot.send(new DescribeCertificateCommand({ certificateId: id }))).rejects.toThrow();

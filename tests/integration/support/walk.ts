@@ -6,6 +6,7 @@ import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
 
@@ -65,6 +66,39 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     await describeAnew(api, `${workspace}${path}`);
   }
   await expecting(404, api.call("GET", "/v1/nowhere"));
+};
+
+/** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
+const registrations = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const device = registrationOf(cloud);
+  const node = `${workspace}/nodes/box`;
+  const issue = async (path: string) =>
+    (await expecting(201, api.call<{ token: string }>("POST", `${node}/${path}`, { body: {} }))).body.token;
+  await api.done("POST", `${workspace}/nodes`, { name: "box" });
+  await expecting(204, api.call("DELETE", `${node}/registration-tokens`));
+  for (let i = 0; i < 2; i += 1) await issue("registration-tokens");
+  const first = await device.enrol(await issue("registration-tokens"));
+  await issue("re-register");
+  const second = await device.enrol(await issue("re-register"));
+  const third = await device.aCertificate();
+  const { thing } = (await expecting(200, api.call<{ thing: string }>("GET", node))).body;
+  await device.hook(second.certificateId, third, { ThingName: thing });
+  await device.connect(thing, third.certificateId);
+  const certificates = async () => {
+    const list = api.call<{ items: { id: string; status: string }[] }>("GET", `${node}/certificates`);
+    return (await expecting(200, list)).body.items;
+  };
+  const replaced = [first, second].map(({ certificateId }) => certificateId);
+  await until(
+    async () => (await certificates()).every(({ id, status }) => status === "revoked" || !replaced.includes(id)),
+    {
+      what: "the certificates that were replaced to be revoked",
+    },
+  );
+  await device.connect(thing, third.certificateId, "disconnected");
+  await api.done("DELETE", `${node}/certificates/${third.certificateId}`);
+  await device.enrol(await issue("re-register"));
+  await api.done("DELETE", node);
 };
 
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
@@ -188,6 +222,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
   await managedDevices(api, workspace);
+  await registrations(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);
   await takeDown(cloud, api, workspace);
