@@ -15,6 +15,7 @@ import {
 } from "./limits.ts";
 import { mayDo } from "./policies.ts";
 import { tellConnected } from "./presence.ts";
+import { areProperties } from "./properties.ts";
 import { openSession } from "./sessions.ts";
 import type { Broker, Connection, Will } from "./state.ts";
 import { isTopic } from "./topics.ts";
@@ -67,6 +68,7 @@ const willOf = (broker: Broker, { will }: IConnectPacket): Will | undefined => {
 /** Why a CONNECT is refused, if it is. */
 const refusalOf = (broker: Broker, connection: Connection, packet: IConnectPacket): Reason | undefined => {
   const { clientId, will } = packet;
+  if (!areProperties(packet.properties) || !areProperties(will?.properties)) return REASON.protocolError;
   if (clientId === "" && packet.clean === false) return REASON.clientIdNotValid;
   // AWS IoT keeps what begins with a dollar sign to itself.
   if (Buffer.byteLength(clientId) > MAX_CLIENT_ID || clientId.startsWith("$") || /[\0\uFFFD]/.test(clientId))

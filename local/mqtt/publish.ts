@@ -1,6 +1,7 @@
 import type { IPublishPacket } from "mqtt-packet";
 import { MAX_PAYLOAD, MAX_TOPIC_ALIASES } from "./limits.ts";
 import { mayDo } from "./policies.ts";
+import { areProperties } from "./properties.ts";
 import { perform, reservedOperation } from "./reserved.ts";
 import { publish, retain } from "./routing.ts";
 import type { Broker, Connection, Message, Session } from "./state.ts";
@@ -19,7 +20,7 @@ const topicOf = (connection: Connection, packet: IPublishPacket): string | undef
 };
 
 const messageOf = (broker: Broker, topic: string, packet: IPublishPacket): Message => {
-  const { topicAlias, subscriptionIdentifier, messageExpiryInterval, ...properties } = packet.properties ?? {};
+  const { topicAlias, messageExpiryInterval, ...properties } = packet.properties ?? {};
   return {
     topic,
     payload: Buffer.from(packet.payload),
@@ -62,6 +63,7 @@ export const onPublish = (
   packet: IPublishPacket,
 ): Reason | undefined => {
   if (packet.qos === 2) return REASON.qosNotSupported;
+  if (!areProperties(packet.properties)) return REASON.protocolError;
   const topic = topicOf(connection, packet);
   if (topic === undefined) return REASON.topicAliasInvalid;
   const message = messageOf(broker, topic, packet);

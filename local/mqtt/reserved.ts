@@ -61,6 +61,7 @@ const run = async (broker: Broker, connection: Connection, operation: Operation)
   try {
     replies = await broker.faults.perform(`mqtt:${operation.name}`, operation.perform);
   } catch (error) {
+    if (!broker.open) return;
     if (error instanceof ConnectionReset) {
       connection.socket.destroy(); // a TLS socket cannot be reset
       return;

@@ -1,15 +1,14 @@
+import { randomInt } from "node:crypto";
 import { deliver } from "./delivery.ts";
 import { MAX_RETAINED } from "./limits.ts";
 import type { Broker, Message, Session, Subscription } from "./state.ts";
 import { type MessageRow, messageOf, propertiesText } from "./store.ts";
 
-/** One of the members of a shared subscription, in turn; one that is connected if there is any. */
-const inTurn = (broker: Broker, key: string, members: readonly Subscription[]): Subscription | undefined => {
+/** One of the members of a shared subscription, by chance; one that is connected if there is any. */
+const chosenOf = (members: readonly Subscription[]): Subscription | undefined => {
   const connected = members.filter(({ session }) => session.connection !== undefined);
   const among = connected.length > 0 ? connected : members;
-  const turn = (broker.turns.get(key) ?? -1) + 1;
-  broker.turns.set(key, turn);
-  return among[turn % among.length];
+  return among[randomInt(among.length)];
 };
 
 /** The subscriptions that get a message: each session's own, and one of each group that shares. */
@@ -25,8 +24,8 @@ const receivers = (broker: Broker, topic: string, from: Session | undefined): Su
     members.push(subscription);
     shared.set(subscription.filter, members);
   }
-  for (const [key, members] of shared) {
-    const chosen = inTurn(broker, key, members);
+  for (const members of shared.values()) {
+    const chosen = chosenOf(members);
     if (chosen !== undefined) own.push(chosen);
   }
   return own;

@@ -237,7 +237,8 @@ const tick = (broker: Broker): void => {
 };
 
 /**
- * Starts AWS IoT Core's MQTT broker on loopback: MQTT 3.1.1 and 5 over mutual TLS. Persistent sessions with their
+ * Starts AWS IoT Core's MQTT broker on loopback: MQTT 3.1.1 and 5 over mutual TLS. (The broker libraries of npm speak 3.1.1
+ * alone, and a core device speaks 5; `mqtt-packet` reads and writes both.) Persistent sessions with their
  * messages, retained messages, shadows and presences survive a kill of the process; wills, and what was on its way to
  * other sessions, do not.
  *
@@ -261,7 +262,6 @@ export const startMqtt = async (options: MqttOptions): Promise<MqttServer> => {
     connections: new Set(),
     wills: new Map(),
     nextJobs: new Map(),
-    turns: new Map(),
     open: true,
   };
   const server = createServer(

@@ -3,10 +3,10 @@ import { rewind } from "./delivery.ts";
 import type { Broker, Session, Subscription } from "./state.ts";
 import { parseFilter } from "./topics.ts";
 
-const newSession = (clientId: string, identifier: string, expiryMs: number): Session => ({
+const newSession = (clientId: string, identifier: string, expiryMs: number, persistent = expiryMs > 0): Session => ({
   clientId,
   identifier,
-  persistent: expiryMs > 0,
+  persistent,
   expiryMs,
   disconnectedAt: undefined,
   connection: undefined,
@@ -90,7 +90,6 @@ export const leaveSession = (broker: Broker, session: Session): void => {
     return;
   }
   session.disconnectedAt = broker.iot.clock.now();
-  rewind(session);
   keepSession(broker, session);
 };
 
@@ -133,7 +132,7 @@ export const restoreSessions = (broker: Broker): void => {
   }>(`SELECT sessions.*, (SELECT count(*) FROM session_messages WHERE session_messages.client = sessions.client)
       AS stored FROM sessions`);
   for (const row of rows) {
-    const session = newSession(row.client, row.identifier, row.expiry);
+    const session = newSession(row.client, row.identifier, row.expiry, true);
     session.disconnectedAt = row.disconnected_at ?? broker.iot.clock.now();
     session.stored = row.stored;
     broker.sessions.set(row.client, session);

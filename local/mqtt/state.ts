@@ -124,8 +124,6 @@ export interface Broker {
   readonly wills: Map<string, { readonly message: Message; readonly at: number }>;
   /** `{thing} {namespace}` → the execution that devices were last told is next. */
   readonly nextJobs: Map<string, string>;
-  /** Of shared subscriptions, by group and filter: whose turn it was. */
-  readonly turns: Map<string, number>;
   /** False once it closes: what is still under way has nobody left to answer. */
   open: boolean;
 }

@@ -6,7 +6,7 @@ import { tellSubscriptions } from "./presence.ts";
 import { retainedOf } from "./routing.ts";
 import { subscribe, unsubscribe } from "./sessions.ts";
 import type { Broker, Connection, Session } from "./state.ts";
-import { hasWildcard, isFilter, parseFilter } from "./topics.ts";
+import { isFilter, parseFilter } from "./topics.ts";
 import { REASON, type Reason, send } from "./wire.ts";
 
 type Asked = ISubscribePacket["subscriptions"][number];
@@ -30,9 +30,11 @@ const refusalsOf = (
   return asked.map((one) => refusalOf(broker, connection, one));
 };
 
-/** What is retained on a topic goes to who subscribes to just that topic, unless the subscription says otherwise. */
+/**
+ * What is retained on a topic goes to who subscribes to just that topic, unless the subscription says otherwise. No topic
+ * has the name of a filter with wildcards, or of a shared one.
+ */
 const sendRetained = (broker: Broker, session: Session, { topic, qos, rh = 0 }: Asked, isNew: boolean): void => {
-  if (hasWildcard(topic) || parseFilter(topic)?.share !== undefined) return;
   if (rh === 2 || (rh === 1 && !isNew)) return;
   const message = retainedOf(broker, topic);
   if (message !== undefined) deliver(broker, session, { ...message, qos: message.qos === 1 && qos === 1 ? 1 : 0 });

@@ -30,7 +30,7 @@ export const isFilter = (text: string): boolean => {
   );
 };
 
-export const hasWildcard = (filter: string): boolean => /[+#]/.test(filter);
+const hasWildcard = (filter: string): boolean => /[+#]/.test(filter);
 
 interface Node<Entry> {
   readonly children: Map<string, Node<Entry>>;

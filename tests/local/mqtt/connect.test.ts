@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import mqtt from "mqtt-packet";
 import { expect, test } from "vitest";
 import { open } from "./client.ts";
@@ -71,6 +72,12 @@ test.each([
   client.write(Buffer.from(bytes, "hex"));
   expect(await client.next("connack")).toMatchObject(connack);
   await client.end();
+});
+
+test.each([{ receiveMaximum: 0 }, { maximumPacketSize: 0 }])("%j is a protocol error", async (properties) => {
+  const identity = await broker.identity();
+  const { connack } = await broker.tryConnect({ identity, clientId: broker.unique("none"), properties });
+  expect(connack?.reasonCode).toBe(0x82);
 });
 
 test("a client without an id gets one", async () => {
@@ -179,4 +186,27 @@ test("a fault that loses the answer to CONNECT leaves a client that was connecte
   const clientId = broker.unique("lost");
   expect((await broker.tryConnect({ identity: await broker.identity(), clientId })).connack).toBeUndefined();
   expect(broker.told(`$aws/events/presence/connected/${clientId}`)).toHaveLength(1);
+});
+
+/** The head of a packet of any kind, with a body of its length that is anything. */
+const packet = fc
+  .tuple(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 0, max: 15 }), fc.uint8Array({ maxLength: 40 }))
+  .map(([kind, flags, body]) => Buffer.from([(kind << 4) | flags, body.length, ...body]));
+
+test("whatever a client writes, the broker goes on", async () => {
+  const identity = await broker.identity();
+  const witness = await broker.connect({ identity, clientId: broker.unique("witness") });
+  broker.logged.length = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(packet, { minLength: 1, maxLength: 4 }), fc.boolean(), async (packets, connects) => {
+      const client = await open(broker.target(), identity);
+      if (connects) client.send({ cmd: "connect", protocolVersion: 5, clientId: "fuzz", clean: true, keepalive: 0 });
+      client.write(Buffer.concat(packets));
+      await witness.settled();
+      await client.drop();
+      // A failure of the broker's own, in place of a refusal.
+      expect(broker.logged.filter(({ message }) => message === "mqtt: a connection failed")).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
 });

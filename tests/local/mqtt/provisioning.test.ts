@@ -432,6 +432,7 @@ test.each([
   ["Fn::Sub with variables", { "Fn::Sub": ["${x}/${Serial}", { x: { Ref: "Site" } }] }, "north/SN-1"],
   ["a parameter's text is not evaluated", { Ref: "Tricky" }, '{"Ref":"Site"} ${Site}'],
   ["a parameter that is not declared", { Ref: "Other" }, undefined],
+  ["a parameter that only AWS gives", { Ref: "AWS::IoT::Own" }, undefined],
   ["a parameter that objects inherit", { Ref: "constructor" }, undefined],
   ["Fn::Select past the end", { "Fn::Select": [5, ["a"]] }, undefined],
   ["Fn::FindInMap of what there is not", { "Fn::FindInMap": ["Sites", "south", "url"] }, undefined],
@@ -440,7 +441,7 @@ test.each([
 ])("a template's functions: %s", async (_what, value, evaluated) => {
   const templateName = await template(
     JSON.stringify({
-      Parameters: { Serial: {}, Site: { Type: "String", Default: "north" }, Tricky: {} },
+      Parameters: { Serial: {}, Site: { Type: "String", Default: "north" }, Tricky: {}, "AWS::IoT::Own": {} },
       Mappings: { Sites: { north: { url: "https://north" } } },
       Resources: { certificate },
       DeviceConfiguration: { value },
@@ -448,7 +449,7 @@ test.each([
   );
   const { client } = await claimant(templateName);
   const { certificateOwnershipToken } = await newCertificate(client);
-  const parameters = { Serial: "SN-1", Tricky: '{"Ref":"Site"} ${Site}', Other: "x" };
+  const parameters = { Serial: "SN-1", Tricky: '{"Ref":"Site"} ${Site}', Other: "x", "AWS::IoT::Own": "x" };
   const answer = await register(client, templateName, certificateOwnershipToken, parameters);
   if (evaluated === undefined) expect(answer).toMatchObject({ rejected: { errorCode: "InvalidParameters" } });
   else expect(answer).toEqual({ deviceConfiguration: { value: evaluated } });

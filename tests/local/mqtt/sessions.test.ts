@@ -125,6 +125,24 @@ test("a client can end its session with its connection after all", async () => {
   expect((await lasting(clientId)).present).toBe(false);
 });
 
+test("a lasting session that ends with a later connection leaves nothing, also when the process ends first", async () => {
+  const clientId = broker.unique("shortened");
+  const first = await lasting(clientId);
+  first.client.acknowledges = false;
+  await first.client.subscribe(clientId);
+  await (await sender()).publish(clientId, "old");
+  await first.client.drop();
+  const second = await lasting(clientId, 5, 0);
+  expect(second.present).toBe(true);
+  await broker.restart();
+  const third = await lasting(clientId);
+  expect(third.present).toBe(false);
+  await third.client.subscribe(clientId);
+  await (await sender()).publish(clientId, "new");
+  expect((await third.client.next("publish")).payload.toString()).toBe("new");
+  expect(await payloads(third.client)).toEqual([]);
+});
+
 test("only so many messages are stored for one session", async () => {
   const clientId = broker.unique("full");
   const { client } = await lasting(clientId);
