@@ -93,8 +93,14 @@ const Update = GetPending.extend({
   stepTimeoutInMinutes: StepTimer,
 });
 
-const read = <T>(schema: z.ZodType<T>, { payload }: Request): T =>
-  parseAs(schema, parseJson(payload, invalidJson), invalidRequest);
+/** A member that is null is one that is not there, as serialisers write it. */
+const read = <T>(schema: z.ZodType<T>, { payload }: Request): T => {
+  const value = parseJson(payload, invalidJson);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalidRequest("the request is no object");
+  const given = Object.entries(value).filter(([, member]) => member !== null);
+  return parseAs(schema, Object.fromEntries(given), invalidRequest);
+};
 
 /** The execution of a job that the topic's namespace has. @throws AwsError ResourceNotFound */
 const executionFor = (broker: Broker, request: Request, jobId: string, number?: number): [JobRow, ExecutionRow] => {

@@ -201,7 +201,7 @@ describe("the port", () => {
     jobs.onChange((change) => told.push(of(change)));
     jobs.create(job("job"));
     expect(told).toEqual(["one 1 QUEUED"]);
-    expect(log).toHaveBeenCalledWith("iot: a listener of jobs failed", expect.any(Error));
+    expect(log).toHaveBeenCalledWith("iot: a listener failed", expect.any(Error));
     log.mockRestore();
   });
 

@@ -68,6 +68,7 @@ test("a device learns of its jobs, works them off and reports, without any subsc
   });
   const update = {
     status: "SUCCEEDED",
+    statusDetails: null,
     expectedVersion: "2",
     includeJobExecutionState: true,
     includeJobDocument: true,
@@ -113,6 +114,7 @@ test.each([
   ["what is not JSON", "JOB/update", "{", { code: "InvalidJson" }],
   ["what is not UTF-8", "JOB/update", Buffer.from([0x22, 0xff, 0x22]), { code: "InvalidJson" }],
   ["an update without a status", "JOB/update", { clientToken: "t" }, { code: "InvalidRequest", clientToken: "t" }],
+  ["what is no object", "JOB/update", "[]", { code: "InvalidRequest" }],
   ["a status that no device reports", "JOB/update", { status: "CANCELED" }, { code: "InvalidRequest" }],
   [
     "details that are not text",
