@@ -14,6 +14,7 @@ export const handler = task("create-device-policy", async ({ workspaceId }) => {
       stage,
       workspaceId,
       roleAlias: awsNames.roleAlias(stage),
+      template: awsNames.provisioningTemplate(stage),
     }),
   );
 });

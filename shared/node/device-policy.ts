@@ -9,6 +9,9 @@ export const MAX_POLICY_CHARACTERS = 2_048;
  * The Greengrass data plane is HTTPS, where `iot:Connection.Thing.*` is not set: those actions are bound to the
  * workspace's core devices by their names' fixed length (`?` is one character in IoT policies).
  *
+ * To replace its certificate a node asks on the topics of fleet provisioning, whose last parts `*` stands for: the request
+ * itself, `accepted` and `rejected`. What it asks for there is for the pre-provisioning hook to allow.
+ *
  * AWS IoT Greengrass V2 developer guide, "Device authentication and authorization", minimal policy for core devices.
  * @throws RangeError when the document is longer than IoT takes, which no valid stage and region make it
  */
@@ -18,6 +21,8 @@ export const devicePolicy = (place: {
   readonly stage: string;
   readonly workspaceId: string;
   readonly roleAlias: string;
+  /** The fleet provisioning template, by which a node gets the certificate that follows the one it has. */
+  readonly template: string;
 }): string => {
   const iot = `arn:aws:iot:${place.region}:${place.accountId}`;
   const greengrass = `arn:aws:greengrass:${place.region}:${place.accountId}`;
@@ -25,15 +30,16 @@ export const devicePolicy = (place: {
   const topics = (kind: "topic" | "topicfilter") => [
     `${iot}:${kind}/$aws/things/${thing}/jobs/*`,
     `${iot}:${kind}/$aws/things/${thing}/shadow/*`,
-    `${iot}:${kind}/$aws/things/${thing}/greengrassv2/health/json`,
-    `${iot}:${kind}/$aws/things/${thing}/greengrass/health/json`,
+    `${iot}:${kind}/$aws/certificates/create-from-csr/*`,
+    `${iot}:${kind}/$aws/provisioning-templates/${place.template}/provision/*`,
   ];
+  const health = ["greengrassv2", "greengrass"].map((name) => `${iot}:topic/$aws/things/${thing}/${name}/health/json`);
   const coreDevice = `${greengrass}:coreDevices:${place.stage}-${place.workspaceId}-nod_${"?".repeat(20)}`;
   const document = JSON.stringify({
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Action: "iot:Connect", Resource: `${iot}:client/${thing}*` },
-      { Effect: "Allow", Action: ["iot:Publish", "iot:Receive"], Resource: topics("topic") },
+      { Effect: "Allow", Action: ["iot:Publish", "iot:Receive"], Resource: [...topics("topic"), ...health] },
       { Effect: "Allow", Action: "iot:Subscribe", Resource: topics("topicfilter") },
       {
         Effect: "Allow",

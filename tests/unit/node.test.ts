@@ -19,7 +19,12 @@ const REGIONS = [
 const WORKSPACE = "ws_0123456789abcdefghjk";
 const places = STAGES.flatMap((stage) => REGIONS.map((where) => ({ stage, ...where, accountId: "123456789012" })));
 const policyOf = (place: (typeof places)[number]) =>
-  devicePolicy({ ...place, workspaceId: WORKSPACE, roleAlias: awsNames.roleAlias(place.stage) });
+  devicePolicy({
+    ...place,
+    workspaceId: WORKSPACE,
+    roleAlias: awsNames.roleAlias(place.stage),
+    template: awsNames.provisioningTemplate(place.stage),
+  });
 
 const listed = (value: string | readonly string[]): readonly string[] => (typeof value === "string" ? [value] : value);
 const statementsOf = (document: unknown): readonly Statement[] => {
@@ -65,22 +70,28 @@ describe.each(places)("the device policy of stage $stage in $region", (place) =>
     }
   });
 
-  test("reaches the topics of the connection's own thing, and no others", () => {
+  test("reaches the topics of the connection's own thing and of the stage's provisioning, and no others", () => {
+    const both = [
+      "$aws/certificates/create-from-csr/*",
+      `$aws/provisioning-templates/${awsNames.provisioningTemplate(place.stage)}/provision/*`,
+      `$aws/things/${thing}/jobs/*`,
+      `$aws/things/${thing}/shadow/*`,
+    ];
+    const health = [`$aws/things/${thing}/greengrass/health/json`, `$aws/things/${thing}/greengrassv2/health/json`];
     const topics = grants.filter(({ action }) => /^iot:(Publish|Receive|Subscribe|Retain)/.test(action));
-    expect(topics.length).toBeGreaterThan(0);
-    for (const { action, resource } of topics) {
-      const kind = action === "iot:Subscribe" ? "topicfilter" : "topic";
-      expect(resource.startsWith(`${iot}:${kind}/$aws/things/${thing}/`)).toBe(true);
+    for (const [action, kind, wanted] of [
+      ["iot:Publish", "topic", [...both, ...health]],
+      ["iot:Receive", "topic", [...both, ...health]],
+      ["iot:Subscribe", "topicfilter", both],
+    ] as const) {
+      const reached = topics.filter((topic) => topic.action === action).map(({ resource }) => resource);
+      expect(reached.sort()).toEqual(wanted.map((topic) => `${iot}:${kind}/${topic}`).sort());
     }
-    for (const kind of ["topic", "topicfilter"]) {
-      const own = topics.map(({ resource }) => resource.split(`:${kind}/`)[1]).filter((topic) => topic !== undefined);
-      expect([...new Set(own)].sort()).toEqual([
-        `$aws/things/${thing}/greengrass/health/json`,
-        `$aws/things/${thing}/greengrassv2/health/json`,
-        `$aws/things/${thing}/jobs/*`,
-        `$aws/things/${thing}/shadow/*`,
-      ]);
-    }
+    expect([...new Set(topics.map(({ action }) => action))].sort()).toEqual([
+      "iot:Publish",
+      "iot:Receive",
+      "iot:Subscribe",
+    ]);
   });
 
   test("connects as its own client, whatever suffix the core adds", () => {
@@ -204,6 +215,6 @@ describe("the provisioning template", () => {
 });
 
 test("a device policy that IoT would not take is refused where it is built", () => {
-  const place = { region: "eu-west-1", accountId: "123456789012", workspaceId: "ws_1", roleAlias: "device" };
+  const place = { region: "eu-west-1", accountId: "123456789012", workspaceId: "ws_1", roleAlias: "a", template: "t" };
   expect(() => devicePolicy({ ...place, stage: "s".repeat(2_000) })).toThrow(/IoT takes 2048/);
 });

@@ -177,7 +177,13 @@ export const startWorld = async () => {
     await iot.createThingType({ thingTypeName: bucket });
     await iot.createPolicy({
       policyName: awsNames.devicePolicy(STAGE, id),
-      policyDocument: devicePolicy({ ...place, stage: STAGE, workspaceId: id, roleAlias: ROLE_ALIAS }),
+      policyDocument: devicePolicy({
+        ...place,
+        stage: STAGE,
+        workspaceId: id,
+        roleAlias: ROLE_ALIAS,
+        template: awsNames.provisioningTemplate(STAGE),
+      }),
     });
     await s3.createBucket({ Bucket: bucket });
     await s3.putObject({ Bucket: bucket, Key: "dist/hello.sh", Body: `hello from ${bucket}` });

@@ -220,6 +220,7 @@ test("a node's own policy lets it do what is its own, and nothing that is anothe
     stage: "local",
     workspaceId: "ws_1",
     roleAlias: "alias",
+    template: "nodes",
   });
   const other = await broker.device(document);
   const { thingName, ...identity } = await broker.device(document);
@@ -230,9 +231,15 @@ test("a node's own policy lets it do what is its own, and nothing that is anothe
     expect(await node.subscribe(`$aws/things/${other.thingName}/${topic}`)).toEqual([0x87]);
     expect(await node.publish(`$aws/things/${other.thingName}/${topic}`, {})).toBe(0x87);
   }
+  // By these it gets the certificate that follows the one it has.
+  for (const topic of ["$aws/certificates/create-from-csr/json", "$aws/provisioning-templates/nodes/provision/json"]) {
+    expect(await node.subscribe(`${topic}/accepted`)).toEqual([1]);
+    expect(await node.ask(topic, {})).toMatchObject({ rejected: { statusCode: 400 } });
+  }
   for (const filter of [
     "#",
     "$aws/things/+/jobs/get",
+    "$aws/certificates/#",
     "$aws/things/#",
     "$aws/events/#",
     `$share/g/$aws/things/${other.thingName}/jobs/get`,
