@@ -234,7 +234,8 @@ const applied = (node: Pick<StoredNode, "id" | "workspaceId">, applicant: Applic
     keyFingerprint: applicant.keyFingerprint,
     createdAt: now.toISOString(),
   };
-  return { do: "put", item: { ...certificate } };
+  // One with which nobody ever connects is listed for as long as a token may live.
+  return { do: "put", item: { ...certificate, expiresAt: seconds(now) + 31 * DAY } };
 };
 
 const nodeIsActive = (node: Pick<StoredNode, "id" | "workspaceId">, more: Attributes = {}): Write => ({
@@ -304,6 +305,7 @@ export const firstConnection = (
         do: "update",
         key: { pk: certificate.pk, sk: certificate.sk },
         set: { status: "active", activatedAt: at },
+        remove: ["expiresAt"],
         when: { status: "pending" },
       },
       {
