@@ -1,4 +1,8 @@
-import { DescribeCertificateCommand, ListThingPrincipalsCommand } from "@aws-sdk/client-iot";
+import {
+  AttachThingPrincipalCommand,
+  DescribeCertificateCommand,
+  ListThingPrincipalsCommand,
+} from "@aws-sdk/client-iot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import { until } from "../local/until.ts";
@@ -334,6 +338,32 @@ describe("a registered node", () => {
     expect((await api.call("DELETE", `${path}/certificates/${id}`)).status).toBe(409);
     expect((await api.call("DELETE", `${path}/certificates/${"0".repeat(64)}`)).status).toBe(404);
   });
+
+  test.each(["shown", "bound", "attached"])(
+    "is deleted whole while a device registers as it: its token is %s",
+    async (how) => {
+      const { path, node, shown } = await aNode();
+      const { claim } = await device.registered(shown.token);
+      const certificate = await device.aCertificate();
+      if (how !== "shown") {
+        const answer = await device.hook(certificateId(claim.certificatePem), certificate, { Token: shown.token });
+        expect(answer).toMatchObject({ allowProvisioning: true });
+      }
+      if (how === "attached") {
+        const { certificateArn: principal } = certificate;
+        await cloud.iot.send(new AttachThingPrincipalCommand({ thingName: node.thing, principal }));
+      }
+      await api.done("DELETE", path);
+      expect((await device.register(shown.token)).status).toBe(401);
+      expect(await device.hook(certificateId(claim.certificatePem), certificate, { Token: shown.token })).toEqual({
+        allowProvisioning: false,
+      });
+      const kept = cloud.iot.send(new DescribeCertificateCommand({ certificateId: certificate.certificateId }));
+      if (how === "shown")
+        await kept; // nobody knows yet whose it would be
+      else await expect(kept).rejects.toThrow(/does not exist/);
+    },
+  );
 
   test("takes its certificates with it when it is deleted", async () => {
     const { path, node, shown } = await aNode();
