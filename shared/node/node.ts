@@ -13,22 +13,43 @@ import type { Write } from "../writes.ts";
 /** A thing can be in 10 static groups (AWS IoT's limit); one of them is the cell. */
 export const MAX_GROUPS_OF_NODE = 9;
 
+/** A thing with a type has 50 attributes; one says which node it is. https://docs.aws.amazon.com/general/latest/gr/iot-core.html */
+const MAX_ATTRIBUTES = 49;
+
+/**
+ * Attributes of a node's thing. Names and values are of those characters that AWS IoT takes; an empty value would remove
+ * the attribute. https://docs.aws.amazon.com/iot/latest/apireference/API_AttributePayload.html
+ */
+export const NodeAttributes = z
+  .record(
+    z
+      .string()
+      .regex(/^[a-zA-Z0-9_.,@/:#-]{1,128}$/, "1 to 128 of letters, digits and _.,@/:#-")
+      .refine((name) => !/^slipway/i.test(name), "names that begin with slipway are the product's own")
+      .refine((name) => name !== "__proto__", "must not be __proto__"),
+    z.string().regex(/^[a-zA-Z0-9_.,@/:#=[\]-]{1,800}$/, "1 to 800 of letters, digits and _.,@/:#=[]-"),
+  )
+  .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} attributes`)
+  .meta({ description: "Attributes of its AWS IoT thing, by which fleets are indexed and searched" });
+
 const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
 
-export const CreateNode = z
-  .strictObject({
-    name: ResourceName,
-    description: Description.optional(),
-    groups: z
-      .array(z.string().min(1).max(64))
-      .max(MAX_GROUPS_OF_NODE)
-      .refine((groups) => new Set(groups).size === groups.length, "must not repeat a group")
-      .default([])
-      .meta({ description: "Names or ids of its node groups" }),
-    runtime: RuntimeSchema.default("nucleus"),
-    tokenExpiresInSeconds: TokenLife,
-  })
-  .meta({ id: "CreateNode" });
+/** What clients say of a node that is to be, one by one or in an import. */
+export const NodeWish = z.strictObject({
+  name: ResourceName,
+  description: Description.optional(),
+  groups: z
+    .array(z.string().min(1).max(64))
+    .max(MAX_GROUPS_OF_NODE)
+    .refine((groups) => new Set(groups).size === groups.length, "must not repeat a group")
+    .default([])
+    .meta({ description: "Names or ids of its node groups" }),
+  runtime: RuntimeSchema.default("nucleus"),
+  attributes: NodeAttributes.optional(),
+});
+export type NodeWish = z.infer<typeof NodeWish>;
+
+export const CreateNode = NodeWish.extend({ tokenExpiresInSeconds: TokenLife }).meta({ id: "CreateNode" });
 export type CreateNode = z.infer<typeof CreateNode>;
 
 export const Node = z
@@ -39,6 +60,7 @@ export const Node = z
     status: ResourceStatus,
     groups: z.array(z.string()).meta({ description: "Ids of its node groups" }),
     runtime: RuntimeSchema,
+    attributes: NodeAttributes.optional(),
     thing: z.string().meta({ description: "Name of its AWS IoT thing, which is also its Greengrass core device" }),
     tokenExpiresAt: z.iso
       .datetime()

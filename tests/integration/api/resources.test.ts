@@ -163,7 +163,12 @@ describe("a workspace and everything in it", () => {
   });
 
   test("has a node in the group: a thing in the group and one cell", async () => {
-    const wish = { name: "gateway-1", groups: ["gateways"], description: "at the door" };
+    const wish = {
+      name: "gateway-1",
+      groups: ["gateways"],
+      description: "at the door",
+      attributes: { site: "oslo/1" },
+    };
     const { subject } = await accepted("POST", `${ws}/nodes`, "node.create", wish);
     ids.node = subject.id;
     const thing = `local-${workspace.id}-${subject.id}`;
@@ -181,6 +186,7 @@ describe("a workspace and everything in it", () => {
     await edited(subject.href);
     const described = await cloud.iot.send(new DescribeThingCommand({ thingName: thing }));
     expect(described.thingTypeName).toBe(workspace.bucket);
+    expect(described.attributes).toEqual({ site: "oslo/1", slipwayNode: subject.id });
     const { thingGroups } = await cloud.iot.send(new ListThingGroupsForThingCommand({ thingName: thing }));
     expect(thingGroups).toHaveLength(2);
   });
