@@ -76,5 +76,6 @@ export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountI
     eventBus: named("slipway"),
     /** Bucket names are the whole world's. */
     otaBucket: `slipway-${stage}-ota-${accountId}`,
+    importsBucket: `slipway-${stage}-imports-${accountId}`,
   } as const;
 };

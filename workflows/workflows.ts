@@ -5,6 +5,7 @@ import { componentVersionDelete, componentVersionPublish } from "./component-ver
 import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
+import { nodeImportDelete, nodeImportRun } from "./node-import.ts";
 import { releaseDelete, releasePublish } from "./release.ts";
 import type { TaskName } from "./tasks.ts";
 import { workspaceCreate, workspaceDelete } from "./workspace.ts";
@@ -16,6 +17,8 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-group.delete": nodeGroupDelete,
   "node.create": nodeCreate,
   "node.delete": nodeDelete,
+  "node-import.run": nodeImportRun,
+  "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
@@ -40,3 +43,9 @@ export const tasksOf = ({ definition }: Workflow): TaskName[] => {
   });
   return [...found].sort();
 };
+
+/** Whether a workflow has a Map whose iterations are executions of their own: then it starts itself. */
+export const hasDistributedMap = ({ definition }: Workflow): boolean =>
+  Object.values(definition((task) => task).States).some(
+    (state) => state.Type === "Map" && state.ItemProcessor.ProcessorConfig?.Mode === "DISTRIBUTED",
+  );

@@ -6,6 +6,7 @@ import { type IdKind, isId } from "../../shared/ids.ts";
 import { keys, otaKeys } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
+import type { StoredNodeImport } from "../../shared/node-import/node-import.ts";
 import type { StoredRelease } from "../../shared/ota/release.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { StoredCertificate } from "../../shared/registration/certificate.ts";
@@ -69,6 +70,12 @@ export const findNodeGroups = async (
 export const findNode = async ({ id }: StoredWorkspace, reference: string): Promise<StoredNode> => {
   const nodeId = await idOf("node", reference, keys.nodeName(id, reference), "node");
   return found(await getItem<StoredNode>(keys.node(id, nodeId)), "node", reference);
+};
+
+/** An import of nodes by its id; it has no name. */
+export const findNodeImport = async ({ id }: StoredWorkspace, reference: string): Promise<StoredNodeImport> => {
+  if (!isId(reference, "node-import")) throw unknown("node import", reference);
+  return found(await getItem<StoredNodeImport>(keys.nodeImport(id, reference)), "node import", reference);
 };
 
 /** A certificate of a node by its id. */

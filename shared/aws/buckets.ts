@@ -79,6 +79,22 @@ export const presignUpload = async (request: UploadRequest, now: Date) => {
   };
 };
 
+/** A presigned GET, as a download under a file name. @param seconds how long it works */
+export const presignDownload = async (
+  { bucket, key, name }: { readonly bucket: string; readonly key: string; readonly name: string },
+  seconds: number,
+  now: Date,
+) => {
+  const command = new GetObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    ResponseContentDisposition: `attachment; filename="${name}"`,
+    ResponseCacheControl: "no-store",
+  });
+  const url = await getSignedUrl(client(), command, { expiresIn: seconds, signingDate: now });
+  return { url, expiresAt: new Date(now.getTime() + seconds * 1_000).toISOString() };
+};
+
 /** Size and SHA-256 (hexadecimal) that S3 holds of an object, or undefined if there is none. */
 export const headObject = async (bucket: string, key: string) => {
   try {
@@ -248,6 +264,45 @@ export const readObject = async (bucket: string, key: string): Promise<AsyncIter
     return Body as unknown as AsyncIterable<Uint8Array>;
   } catch (error) {
     if (isAwsError(error, "NoSuchKey")) throw new AppError("artifact-missing", `${key} was not uploaded`);
+    throw error;
+  }
+};
+
+/** A part of an object, at once: for a few megabytes. */
+export const readBytes = async (
+  bucket: string,
+  key: string,
+  range?: { readonly offset: number; readonly bytes: number },
+): Promise<Buffer> => {
+  const { Body } = await client().send(
+    new GetObjectCommand({
+      Bucket: bucket,
+      Key: key,
+      ...(range && { Range: `bytes=${range.offset}-${range.offset + range.bytes - 1}` }),
+    }),
+  );
+  if (Body === undefined) throw new AppError("unavailable", `S3 answered no body for ${key}`);
+  return Buffer.from(await Body.transformToByteArray());
+};
+
+/**
+ * Puts a small object.
+ * @param once never replaces one that is there
+ * @returns whether it was put
+ */
+export const putObject = async (
+  bucket: string,
+  key: string,
+  body: string | Uint8Array,
+  { once: isOnce = false }: { readonly once?: boolean } = {},
+): Promise<boolean> => {
+  try {
+    await client().send(
+      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...(isOnce && { IfNoneMatch: "*" }) }),
+    );
+    return true;
+  } catch (error) {
+    if (isOnce && isAwsError(error, "PreconditionFailed")) return false;
     throw error;
   }
 };

@@ -52,7 +52,7 @@ export type StoredVersion = z.infer<typeof ComponentVersion> &
     readonly componentId: string;
   };
 
-const Sha256 = z
+export const Sha256 = z
   .string()
   .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case")
   .meta({ description: "SHA-256 of the file, hexadecimal" });

@@ -7,6 +7,7 @@ import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { CreatedNode, CreateNode, Node } from "../node/node.ts";
 import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
+import { CreatedNodeImport, CreateNodeImport, NodeImport } from "../node-import/node-import.ts";
 import { CreatedRelease, CreateRelease, Release } from "../ota/release.ts";
 import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
@@ -64,6 +65,7 @@ const route = <const R extends Route>(declared: R): R => declared;
 const W = "/v1/workspaces/{workspace}";
 const G = `${W}/node-groups/{nodeGroup}` as const;
 const N = `${W}/nodes/{node}` as const;
+const I = `${W}/node-imports/{nodeImport}` as const;
 const C = `${W}/components/{component}` as const;
 const V = `${C}/versions/{version}` as const;
 const R = `${W}/releases/{release}` as const;
@@ -356,6 +358,62 @@ export const routes = {
       "iot:DescribeEndpoint",
       "control:PutItem",
     ],
+  }),
+
+  createNodeImport: route({
+    method: "POST",
+    path: `${W}/node-imports`,
+    summary: "Create a draft import of many nodes and get a URL to upload its file to",
+    access: "operator",
+    body: CreateNodeImport,
+    status: 201,
+    located: true,
+    answer: CreatedNodeImport,
+    problems: ["not-ready"],
+    environment: ["IMPORTS_BUCKET"],
+    permissions: ["control:ConditionCheckItem", "import-upload:Put"],
+  }),
+  listNodeImports: route({
+    method: "GET",
+    path: `${W}/node-imports`,
+    summary: "List imports of nodes in the order of their creation",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(NodeImport),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getNodeImport: route({
+    method: "GET",
+    path: I,
+    summary: "Get an import of nodes: how far it has come, and, for operators, a link to its results",
+    access: "viewer",
+    status: 200,
+    answer: NodeImport,
+    tagged: true,
+    problems: [],
+    environment: ["IMPORTS_BUCKET"],
+    permissions: ["import-results:Get", "import-faults:Get"],
+  }),
+  startNodeImport: route({
+    method: "POST",
+    path: `${I}/start`,
+    summary: "Check an import's file and create its nodes; one that has failed goes on where it was",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+    permissions: ["control:ConditionCheckItem"],
+  }),
+  deleteNodeImport: route({
+    method: "DELETE",
+    path: I,
+    summary: "Delete an import with its file and results; its nodes stay",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
   }),
 
   createComponent: route({

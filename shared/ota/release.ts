@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_SINGLE_PART_BYTES, Upload } from "../component/version.ts";
+import { MAX_SINGLE_PART_BYTES, Sha256, Upload } from "../component/version.ts";
 import { ID_PREFIXES, type Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { otaKeys } from "../keys.ts";
@@ -32,8 +32,6 @@ const AppName = label("The app; devices ask for it by this name, in any case", 6
 export const UPLOADS = `uploads/${ID_PREFIXES.workspace}_`;
 
 export const ReleaseStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
-
-const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case");
 
 export const CreateRelease = z
   .strictObject({

@@ -227,6 +227,8 @@ describe("what a failed intent leaves of its subject", () => {
     "node-group.delete": { key: keys.nodeGroup("ws_1", "sub_1") },
     "node.create": { key: keys.node("ws_1", "sub_1") },
     "node.delete": { key: keys.node("ws_1", "sub_1") },
+    "node-import.run": { key: keys.nodeImport("ws_1", "sub_1") },
+    "node-import.delete": { key: keys.nodeImport("ws_1", "sub_1") },
     "certificate.revoke": undefined,
     "component-version.publish": { key: keys.version("par_1", "sub_1") },
     "component-version.delete": { key: keys.version("par_1", "sub_1") },
@@ -256,7 +258,7 @@ describe("what a failed intent leaves of its subject", () => {
           ...subject,
           set: { status: "failed", updatedAt: LATER.toISOString() },
           add: { revision: 1 },
-          when: { status: { in: ["creating", "publishing", "deleting"] } },
+          when: { status: { in: ["creating", "publishing", "running", "deleting"] } },
           otherwise: { code: "not-ready", detail: expect.any(String) },
         });
       }

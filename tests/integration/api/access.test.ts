@@ -8,7 +8,8 @@ import { AUDIENCE } from "../../../local/issuer.ts";
 import { keys } from "../../../shared/keys.ts";
 import type { Role } from "../../../shared/workspace/access.ts";
 import { until } from "../../local/until.ts";
-import { anUploadedRelease, aWorkspace, expecting, startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { aMember, anUploadedRelease, aWorkspace, expecting, startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
 
 type Places = Record<string, string>;
@@ -32,6 +33,7 @@ const furnished = async (name: string): Promise<Places> => {
   const component = await created("/components", { name: `com.example.${name}` });
   const version = await created(`/components/${component}/versions`, { version: "1.0.0", recipe: { run: "true" } });
   const release = await anUploadedRelease(owner, path, "scoreboard");
+  const nodeImport = await created("/node-imports", importOf("name\ngateway-2\n"));
   const certificate = "0".repeat(64);
   await cloud.documents.send(
     new PutCommand({
@@ -56,19 +58,12 @@ const furnished = async (name: string): Promise<Places> => {
     component,
     version,
     release,
+    nodeImport,
     intent: node.id,
   };
 };
 
-const addMember = async (subject: string, workspaceId: string, role: Role): Promise<void> => {
-  const membership = { type: "membership", workspaceId, subject, role, createdAt: new Date().toISOString() };
-  const put = (key: object) => ({ Put: { TableName: cloud.tables.control, Item: { ...key, ...membership } } });
-  await cloud.documents.send(
-    new TransactWriteCommand({
-      TransactItems: [put(keys.membership(subject, workspaceId)), put(keys.member(workspaceId, subject))],
-    }),
-  );
-};
+const addMember = (subject: string, workspaceId: string, role: Role) => aMember(cloud, subject, workspaceId, role);
 
 beforeAll(async () => {
   cloud = await startTestCloud();

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
+import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
 
 interface Documented {
@@ -134,6 +135,20 @@ const done = async (name: RouteName, body?: unknown): Promise<string> => {
 const made = async (name: RouteName, body: unknown) =>
   expecting(201, call<{ id: string; upload: Upload }>(name, { body }));
 
+/** An import with faults, and one without, which stays. */
+const imports = async (): Promise<void> => {
+  for (const text of ["name\na b\n", "name\ncontract\n"]) {
+    const { body } = await made("createNodeImport", importOf(text));
+    places.nodeImport = body.id;
+    await sendFile(body.upload, text);
+    const started = await expecting(202, call<{ id: string }>("startNodeImport"));
+    await api.ended(started.body.id);
+    await call("getNodeImport");
+    if (text.includes("a b")) await done("deleteNodeImport");
+  }
+  await call("startNodeImport"); // one that has succeeded is done
+};
+
 /** All operations in an order that works, from nothing to nothing. */
 const walk = async (): Promise<void> => {
   const description = "changed";
@@ -144,6 +159,7 @@ const walk = async (): Promise<void> => {
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
+  await imports();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
@@ -170,6 +186,8 @@ const walk = async (): Promise<void> => {
   await refusals();
   await done("deleteNodeGroupDeployment");
   await done("deleteNode");
+  await done("deleteNodeImport");
+  await api.done("DELETE", pathOf(routes.deleteNode.path, { ...places, node: "contract" }));
   await done("deleteNodeGroup");
   await done("deleteComponentVersion");
   await call("deleteComponent");
@@ -193,7 +211,7 @@ const refusals = async (): Promise<void> => {
     if (route.path.includes("{")) {
       const valid = body === undefined ? {} : { body: bodyFor(name, "walk") };
       await call(name, { client: stranger, ...valid });
-      const no = { nodeGroup: "no", node: "no", component: "no", release: "no" };
+      const no = { nodeGroup: "no", node: "no", nodeImport: "no", component: "no", release: "no" };
       if (/\}.*\{/.test(route.path)) await call(name, { at: no, ...valid });
     }
     if (body !== undefined) {

@@ -1,6 +1,7 @@
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { makeToken } from "../../../shared/registration/token.ts";
 import { releaseOf } from "./cloud.ts";
+import { importOf } from "./node-imports.ts";
 
 /** Every declared operation with its id. */
 export const operations = Object.entries<Route>(routes) as [RouteName, Route][];
@@ -25,6 +26,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
+    createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
   };
   return bodies[name];

@@ -167,11 +167,7 @@ export const startWorld = async () => {
       now: clock.now,
     }),
   );
-  await deployStage(
-    PLACE,
-    { iot, s3 },
-    { dir: join(dir, "iam"), otaBucket: OTA_BUCKET, origins: ["http://localhost"] },
-  );
+  await deployStage(PLACE, { iot, s3 }, { dir: join(dir, "iam"), origins: ["http://localhost"] });
 
   for (const { id, bucket } of [ACME, OTHER]) {
     await iot.createThingType({ thingTypeName: bucket });
