@@ -97,6 +97,8 @@ export type FunctionArn = (task: TaskName) => string;
 export interface Workflow {
   readonly name: string;
   readonly definition: (functionArn: FunctionArn) => Definition;
+  /** How often it moves its intent at least, where that is more often than once in its own time. */
+  readonly movesWithinSeconds?: number;
   /** What its states ask of AWS themselves, beside calling tasks. */
   readonly permissions?: readonly Permission[];
 }

@@ -5,6 +5,7 @@ import { deliverCell } from "./cells.ts";
 export const nodeImportRun: Workflow = {
   name: "node-import-run",
   permissions: ["import-batches:Get"],
+  movesWithinSeconds: 3_600, // with each batch; before the first one, the file is checked and Greengrass delivers
   definition: (functionArn) => {
     const task = taskStates(functionArn);
     return sequence(
@@ -54,7 +55,7 @@ export const nodeImportDelete: Workflow = {
       functionArn,
       {
         comment: "Takes an import away, with its file and results",
-        timeoutSeconds: 7_200,
+        timeoutSeconds: 3_600,
         first: "Delete the import",
       },
       { "Delete the import": taskStates(functionArn)("delete-node-import", { End: true }) },

@@ -1,9 +1,8 @@
-import { createHash, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateCertificateFromCsrCommand, DescribeThingCommand, paginateListThings } from "@aws-sdk/client-iot";
+import { DescribeThingCommand, paginateListThings } from "@aws-sdk/client-iot";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
@@ -23,7 +22,6 @@ import {
   type Upload,
 } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
-import { newKey } from "./support/device-key.ts";
 import {
   anUploadedImport,
   getImport,
@@ -32,6 +30,7 @@ import {
   resultsOf,
   runImport,
 } from "./support/node-imports.ts";
+import { registrationOf } from "./support/registration.ts";
 
 let cloud: TestCloud;
 let api: ApiClient;
@@ -137,26 +136,11 @@ describe("an import", () => {
     const path = await anUploadedImport(api, workspace, "name\nbox\n");
     await runImport(api, path);
     const [box] = await resultsOf(api, path);
-    const answer = await fetch(`${cloud.endpoints.api}/v1/register`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token: box?.token }),
-    });
-    const registration = (await answer.json()) as { thing: string; claim: { certificatePem: string } };
-    expect(answer.status).toBe(200);
-    const claim = createHash("sha256").update(new X509Certificate(registration.claim.certificatePem).raw).digest("hex");
-    const { certificateId, certificatePem } = await cloud.iot.send(
-      new CreateCertificateFromCsrCommand({ certificateSigningRequest: await (await newKey()).csr() }),
-    );
-    const hook = { claimCertificateId: claim, certificateId, certificatePem, templateArn: "", clientId: "box" };
-    expect(
-      await controlOf(cloud.endpoints).invoke("pre-provisioning", { ...hook, parameters: { Token: box?.token } }),
-    ).toMatchObject({
-      payload: {
-        allowProvisioning: true,
-        parameterOverrides: { ThingName: expect.stringContaining(box?.id ?? "no id") },
-      },
-    });
+    await registrationOf(cloud).enrol(box?.token ?? "");
+    const { body: node } = await expecting(200, api.call<Record<string, unknown>>("GET", `${workspace}/nodes/box`));
+    expect(node).toMatchObject({ id: box?.id, registeredAt: expect.any(String) });
+    expect(node).not.toHaveProperty("tokenExpiresAt");
+    expect((await registrationOf(cloud).register(box?.token)).status).toBe(401);
   });
 
   test("keeps tokens nowhere but where its results are", async () => {
