@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { putObject, readBytes } from "../../shared/aws/buckets.ts";
@@ -27,11 +28,11 @@ import {
   type StoredBatch,
   type StoredNodeImport,
 } from "../../shared/node-import/node-import.ts";
+import { paced } from "../../shared/node-import/pace.ts";
 import { AppError, PROBLEMS } from "../../shared/problems.ts";
 import { deriveToken, tokenHash } from "../../shared/registration/token.ts";
 import { theMoment } from "../moment.ts";
 import { desiredCell, desiredNodeImport, desiredWorkspace } from "./desired.ts";
-import { paced } from "./pace.ts";
 import { TaskInput, taskOf } from "./task.ts";
 
 const BatchInput = TaskInput.extend({ batch: Batch });
@@ -179,6 +180,10 @@ const importRow = async (
   }
 };
 
+/** This batch's share of what the batches that are under way may do together. */
+const callsPerSecond = ({ batches = 1 }: StoredNodeImport): number =>
+  Number(env("IMPORT_CALLS_PER_SECOND")) / Math.min(batches, BATCHES_AT_ONCE);
+
 /** Creates the nodes of a batch that is not done, and records what came of each. */
 const importBatch = async (input: BatchInput, nodeImport: StoredNodeImport, former: StoredBatch | undefined) => {
   const { batch } = input;
@@ -187,7 +192,11 @@ const importBatch = async (input: BatchInput, nodeImport: StoredNodeImport, form
   const lines = (await readBytes(bucket, objects.rows, batch)).toString("utf8").trimEnd().split("\n");
   const rows = lines.map((line) => JSON.parse(line) as ImportedRow);
   const world = await openWorld(input, nodeImport, rows);
-  const turn = paced(Number(env("IMPORT_CALLS_PER_SECOND")) / BATCHES_AT_ONCE);
+  const takeTurn = paced(callsPerSecond(nodeImport));
+  const turn = async (calls: number): Promise<void> => {
+    const milliseconds = takeTurn(calls, performance.now());
+    if (milliseconds > 0) await pause(milliseconds);
+  };
   const results: RowResult[] = [];
   for (const row of rows) results.push(await importRow(row, world, turn));
   // A name of its own for each run: of two that meet, the one that is recorded has its own part.
