@@ -68,6 +68,10 @@ const objectsOf = async (id: string): Promise<string[]> => {
 };
 const idOf = (path: string): string => path.split("/").at(-1) ?? "";
 
+/** What is recorded of the batches of an import. */
+const batchesOf = async (path: string) =>
+  Object.values(await cloud.items()).filter(({ pk, type }) => type === "node-import-batch" && pk.includes(idOf(path)));
+
 /** So many nodes, the first in one group, the next in two, the next in none, and so on. */
 const csvOf = (nodes: number): string =>
   ["name,groups", ...range(nodes).map((n) => `n${n},${["one", "one;two", ""][n % 3]}`)].join("\n");
@@ -287,28 +291,32 @@ describe("nothing is created twice:", () => {
 describe("a run that fails", () => {
   test("goes on where it was when it is started again, after AWS refused some nodes", async () => {
     const { id, path: workspace } = await withGroups();
-    const path = await anUploadedImport(api, workspace, csvOf(120));
-    await controlOf(cloud.endpoints).arm("iot:CreateThing", "InvalidRequestException", 400, 3);
+    const path = await anUploadedImport(api, workspace, csvOf(250));
+    await controlOf(cloud.endpoints).arm("iot:CreateThing", "InvalidRequestException", 400, 2);
     const failed = await runImport(api, path);
     expect(failed).toMatchObject({ status: "failed", problem: { code: "import-incomplete" } });
-    expect(failed.problem?.detail).toBe("3 of 120 nodes were not created; for 3 of them the results say why");
+    expect(failed.problem?.detail).toBe("2 of 250 nodes were not created; for 2 of them the results say why");
     const { counts } = await getImport(api, path);
-    expect(counts).toEqual({ rows: 120, created: 117, existing: 0, failed: 3, tokens: 117 });
+    expect(counts).toEqual({ rows: 250, created: 248, existing: 0, failed: 2, tokens: 248 });
     const partial = await resultsOf(api, path);
-    expect(partial.filter(({ status }) => status === "failed")).toHaveLength(3);
+    expect(partial.filter(({ status }) => status === "failed")).toHaveLength(2);
     expect(partial.find(({ status }) => status === "failed")).toMatchObject({
       detail: "aws-refused: AWS answered InvalidRequestException",
       token: "",
     });
-    expect((await nodesIn(id)).filter(({ status }) => status === "failed")).toHaveLength(3);
+    expect((await nodesIn(id)).filter(({ status }) => status === "failed")).toHaveLength(2);
 
+    const before = (await batchesOf(path)).filter(({ failed }) => failed === 0);
+    expect(before.length).toBeGreaterThan(0);
     expect(await runImport(api, path)).toMatchObject({ status: "succeeded" });
+    // What was done is left as it is.
+    expect(await batchesOf(path)).toEqual(expect.arrayContaining(before));
     expect((await getImport(api, path)).counts).toEqual({
-      rows: 120,
-      created: 120,
+      rows: 250,
+      created: 250,
       existing: 0,
       failed: 0,
-      tokens: 120,
+      tokens: 250,
     });
     const whole = await resultsOf(api, path);
     expect(new Set((await nodesIn(id)).map(({ status }) => status))).toEqual(new Set(["active"]));
