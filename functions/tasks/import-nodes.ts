@@ -88,6 +88,12 @@ const openWorld = async (
   };
 };
 
+const groupOf = (groups: World["groups"], id: string): StoredNodeGroup => {
+  const group = groups.get(id);
+  if (group === undefined) throw new AppError("not-ready", `the node group ${id} is gone`);
+  return group;
+};
+
 const isPassing = ({ code }: AppError): boolean => "retry" in PROBLEMS[code];
 
 /**
@@ -102,11 +108,7 @@ const nodeOf = async (row: ImportedRow, { nodeImport, secret, groups }: World): 
     token: { token: deriveToken(secret, row.name), lifeSeconds: nodeImport.tokenExpiresInSeconds },
     importId: nodeImport.id,
   };
-  const memberOf = ids.map((id) => {
-    const group = groups.get(id);
-    if (group === undefined) throw new AppError("not-ready", `the node group ${id} is gone`);
-    return group;
-  });
+  const memberOf = ids.map((id) => groupOf(groups, id));
   try {
     const { node, writes } = newNode(workspaceId, wish, memberOf, options, startedBy, theMoment());
     await transact(writes);
@@ -123,15 +125,12 @@ const nodeOf = async (row: ImportedRow, { nodeImport, secret, groups }: World): 
 /** The node's thing, in its groups and, last, in its cell: from then on Greengrass delivers. Safe to repeat. */
 const complete = async (node: StoredNode, { thingType, groups, cellGroupOf }: World): Promise<void> => {
   await createThing(node.thing, thingType, { ...node.attributes, slipwayNode: node.id });
-  for (const id of node.groups) {
-    const group = groups.get(id);
-    if (group !== undefined) await addToThingGroup(node.thing, group.thingGroup);
-  }
+  for (const id of node.groups) await addToThingGroup(node.thing, groupOf(groups, id).thingGroup);
   await addToThingGroup(node.thing, await cellGroupOf(node));
   await transact([nodeIsThere(node, new Date())]);
 };
 
-/** Tells of a token only while it works, and is the one that this import has made. */
+/** The token that this import has made, while it is the node's: not used, replaced or revoked. */
 const tokenOf = (node: StoredNode, { secret }: World) => {
   const token = deriveToken(secret, node.name);
   return node.token === tokenHash(token) && node.tokenExpiresAt !== undefined
