@@ -166,7 +166,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
       },
       ...(route.answer !== undefined && {
-        content: { "application/json": { schema: referenced(route.answer, "output", components) } },
+        content: { [route.media ?? "application/json"]: { schema: referenced(route.answer, "output", components) } },
       }),
     },
     ...problemResponses(route),

@@ -26,6 +26,8 @@ export interface Route {
   readonly body?: z.ZodType;
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
+  /** The answer's media type, where it is not JSON: the answer is a text then. */
+  readonly media?: "text/x-shellscript";
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
@@ -358,6 +360,16 @@ export const routes = {
       "iot:DescribeEndpoint",
       "control:PutItem",
     ],
+  }),
+  getInstaller: route({
+    method: "GET",
+    path: "/v1/install.sh",
+    summary: "Get the script that registers a device, to be run by its shell",
+    access: "anyone",
+    status: 200,
+    answer: z.string(),
+    media: "text/x-shellscript",
+    problems: [],
   }),
 
   createNodeImport: route({

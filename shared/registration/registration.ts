@@ -41,6 +41,7 @@ export const Registration = z
   .object({
     thing: z.string().meta({ description: "Name of the AWS IoT thing that the device becomes" }),
     region: z.string(),
+    runtime: z.enum(["nucleus", "nucleus-lite"]).meta({ description: "What the node was created for" }),
     claim: z
       .object({ certificatePem: z.string(), privateKey: z.string(), expiresAt: z.iso.datetime() })
       .meta({ description: "A certificate for nothing but to ask for the device's own, for some minutes" }),

@@ -99,6 +99,7 @@ describe("a token", () => {
     expect(body).toEqual({
       thing: node.thing,
       region: cloud.endpoints.region,
+      runtime: "nucleus",
       claim: {
         certificatePem: expect.stringContaining("BEGIN CERTIFICATE"),
         privateKey: expect.stringContaining("PRIVATE KEY"),
