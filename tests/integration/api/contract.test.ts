@@ -153,6 +153,7 @@ const imports = async (): Promise<void> => {
 const walk = async (): Promise<void> => {
   const description = "changed";
   await call("getOpenapi");
+  await call("getInstaller");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
