@@ -6,6 +6,7 @@ import { type Route, type RouteName, routes } from "../../../shared/declared/rou
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
+import { registrationOf } from "../support/registration.ts";
 
 interface Documented {
   readonly operationId: string;
@@ -161,6 +162,7 @@ const walk = async (): Promise<void> => {
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
   await imports();
+  await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
@@ -186,6 +188,7 @@ const walk = async (): Promise<void> => {
   await call("getIntent", { at: { intent: failed.body.id } }); // a failed one, with its problem
   await refusals();
   await done("deleteNodeGroupDeployment");
+  await done("revokeNodeCertificate");
   await done("deleteNode");
   await done("deleteNodeImport");
   await api.done("DELETE", pathOf(routes.deleteNode.path, { ...places, node: "contract" }));
@@ -198,6 +201,18 @@ const walk = async (): Promise<void> => {
   places.release = current;
   await done("deleteRelease");
   await done("deleteWorkspace");
+};
+
+/** A device that becomes the node, and the token for another one. */
+const registration = async (): Promise<void> => {
+  const tokenBy = async (name: "createRegistrationToken" | "reRegisterNode") =>
+    (await expecting(201, call<{ token: string }>(name, { body: {} }))).body.token;
+  await tokenBy("createRegistrationToken");
+  await expecting(204, call("revokeRegistrationToken"));
+  const token = await tokenBy("createRegistrationToken");
+  await expecting(200, call("register", { body: { token } }));
+  places.certificate = (await registrationOf(cloud).enrol(token)).certificateId;
+  await tokenBy("reRegisterNode");
 };
 
 /** What each kind of operation refuses. */
