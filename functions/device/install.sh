@@ -155,9 +155,8 @@ read_token() {
     token=''
     IFS= read -r token || :
   elif [ -z "$token" ]; then
-    token=${SLIPWAY_TOKEN:-}
+    token=$from_environment
   fi
-  unset SLIPWAY_TOKEN # what is started from here need not have it
   case $token in
     '') die 2 "there is no token: --token, or SLIPWAY_TOKEN" ;;
     *[!0-9A-Za-z_]*) die 3 "this is no registration token: those are slw_ and 38 letters and digits" ;;
@@ -613,6 +612,8 @@ tell_what_is_next() {
 }
 
 main() {
+  from_environment=${SLIPWAY_TOKEN:-}
+  unset SLIPWAY_TOKEN # no other program needs it
   read_options "$@"
   check_tools
   if [ "$check" = yes ]; then
