@@ -50,7 +50,7 @@ die() {
 }
 
 # On one line, without what could steer a terminal.
-plain() { tr '\n' ' ' | tr -cd '[:print:]' | sed 's/ *$//'; }
+plain() { tr '\n' ' ' | tr -cd '\040-\176' | sed 's/ *$//'; }
 
 nap() {
   if sleep 0.2 2>/dev/null; then
