@@ -97,7 +97,6 @@ read_options() {
   done
   case $runtime in '' | nucleus | nucleus-lite) ;; *) die 2 "--runtime is nucleus or nucleus-lite" ;; esac
   case $mqtt_port in *[!0-9]*) die 2 "--mqtt-port is a number" ;; esac
-  choose_folders
 }
 
 # Where the files are written. Where they will be for the nucleus is known once the node's runtime is.
@@ -122,7 +121,7 @@ choose_folders() {
 
 check_tools() {
   missing=''
-  for tool in curl openssl awk od mkfifo wc tr cat mv sleep tail sync; do
+  for tool in curl openssl awk sed grep od mkfifo wc tr cat mv sleep tail sync id; do
     if ! command -v "$tool" >/dev/null 2>&1; then missing="$missing $tool"; fi
   done
   if [ -n "$missing" ]; then die 1 "this device lacks:$missing"; fi
@@ -290,8 +289,8 @@ EOF
 
 # Seconds to wait before the next try: what the API says, up to a minute.
 retry_after() {
-  awk -v default="$1" 'tolower($1) == "retry-after:" { sub(/\r$/, "", $2); if ($2 ~ /^[0-9]+$/) said = $2 }
-    END { said = said == "" ? default : said; print (said > 60 ? 60 : said < 1 ? 1 : said) }' "$run/headers"
+  awk -v seconds="$1" 'tolower($1) == "retry-after:" { sub(/\r$/, "", $2); if ($2 ~ /^[0-9]+$/) seconds = $2 }
+    END { seconds += 0; print (seconds > 60 ? 60 : seconds < 1 ? 1 : seconds) }' "$run/headers"
 }
 
 detail() { json detail <"$run/answer" 2>/dev/null | plain || :; }
@@ -438,11 +437,12 @@ await() {
 }
 
 connection_log() {
-  if grep 'verify error' "$run/log" | plain | grep .; then
-    say "(if the certificate's time is what is wrong: this device's clock says $(date))"
-  else
-    tail -n 2 "$run/log" | plain
-  fi
+  why=$(grep 'verify error' "$run/log" | plain)
+  case $why in
+    '') tail -n 2 "$run/log" | plain ;;
+    *'not yet valid'* | *expired*) say "$why; this device's clock says $(date)" ;;
+    *) say "$why" ;;
+  esac
 }
 
 # https://docs.aws.amazon.com/iot/latest/developerguide/protocols.html: 8883, or 443 under a protocol's name
@@ -616,6 +616,7 @@ main() {
   unset SLIPWAY_TOKEN # no other program needs it
   read_options "$@"
   check_tools
+  choose_folders
   if [ "$check" = yes ]; then
     say "$(curl --version | awk 'NR == 1 { print $1, $2 }'), $(openssl version): this device has what it takes."
     exit 0

@@ -108,6 +108,14 @@ const keptSecret = (device: Device, { stdout, stderr }: Run, token: string, file
   }
 };
 
+test("the API hands the script out as it is in the project", async () => {
+  const answer = await fetch(`${cloud.endpoints.api}/v1/install.sh`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-type")).toBe("text/x-shellscript; charset=utf-8");
+  expect(answer.headers.get("cache-control")).toBe("public, max-age=300");
+  expect(await answer.text()).toBe(readFileSync(new URL("../../functions/device/install.sh", import.meta.url), "utf8"));
+});
+
 test("CI has every shell that the script is to run in", () => {
   const names = SHELLS.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(process.env.CI === "true" ? ["sh", "bash", "busybox"] : ["sh"]));
