@@ -67,6 +67,7 @@ clean() {
   if [ -n "$run" ]; then
     rm -f "${run:?}"/*
     rmdir "$run"
+    rmdir "$pending" 2>/dev/null || : # unless the key is in it
   fi
 }
 
@@ -461,8 +462,8 @@ connect() {
   client=$!
   exec 3>"$run/to"
   is_open=yes
-  # §3.1: clean session, half a minute to keep alive. No other device may have this name at the same time.
-  { text MQTT && byte 4 && byte 2 && short 30 && text "slw$(openssl rand -hex 10)"; } >"$run/body"
+  # §3.1: a clean session, which may be silent for longer than is waited for an answer, under a name that no other device has.
+  { text MQTT && byte 4 && byte 2 && short 120 && text "slw$(openssl rand -hex 10)"; } >"$run/body"
   send 16
   await connack || die 4 "$mqtt_host does not let the claim connect"
 }

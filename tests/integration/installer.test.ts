@@ -132,6 +132,7 @@ describe.each(SHELLS)("in $name", (shell) => {
     keptSecret(device, run, token, IDENTITY);
     expect(statSync(join(device.dir, "device.key")).mode & 0o777).toBe(0o600);
     expect(statSync(device.dir).mode & 0o777).toBe(0o700);
+    expect(existsSync(join(device.dir, "pending"))).toBe(false);
     expect(
       new X509Certificate(device.read("device.crt")).checkPrivateKey(createPrivateKey(device.read("device.key"))),
     ).toBe(true);
