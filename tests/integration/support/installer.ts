@@ -29,7 +29,7 @@ export interface Shell {
 
 /**
  * The shells of this machine that devices have: Debian's, BusyBox with nothing of the system but curl and openssl beside
- * it, and bash as POSIX has it. CI has all of them (`.ci/run`).
+ * it, and bash as POSIX has it; those of them that are there.
  * @param dir an existing folder, for BusyBox's programs
  */
 export const shells = (dir: string): Shell[] => {
