@@ -7,7 +7,7 @@ import { HttpError, roleCredentials } from "./http.ts";
 import { makeKeys } from "./keys.ts";
 import { type Link, NoLink, openLink, Rejected } from "./link.ts";
 import { provision, RegistrationRefused, register } from "./register.ts";
-import { makeRunner, noRunner } from "./runner.ts";
+import { makeRunner, noRunner, type Status } from "./runner.ts";
 import { backoffMs, type Log } from "./waiting.ts";
 
 export interface DeviceOptions {
@@ -121,18 +121,28 @@ export const startDevice = (options: DeviceOptions): Device => {
   const runner = options.run
     ? makeRunner((name, status) => {
         log("component", { component: name, status });
-        const trigger =
-          status === "BROKEN"
-            ? "BROKEN_COMPONENT"
-            : status === "ERRORED"
-              ? "ERRORED_COMPONENT"
-              : "COMPONENT_STATUS_CHANGE";
-        // Of what a deployment starts, that tells; what is not told now is in the next connection's report.
-        if (link !== undefined && !working) void report(link, { trigger, names: [name] }).catch(lost);
+        tellChanges();
       }, log)
     : noRunner;
 
   const lost = (error: unknown): void => log("a report was lost", { error: String(error) });
+
+  /** What was last told of each component. */
+  const told = new Map<string, Status>();
+
+  /** Tells of components that are not what was told of them. A deployment tells of its own when it has come to its end. */
+  const tellChanges = (): void => {
+    if (link === undefined || working) return;
+    const names = Object.keys(state.components).filter((name) => runner.status(name) !== told.get(name));
+    if (names.length === 0) return;
+    const statuses = names.map(runner.status);
+    const trigger = statuses.includes("BROKEN")
+      ? "BROKEN_COMPONENT"
+      : statuses.includes("ERRORED")
+        ? "ERRORED_COMPONENT"
+        : "COMPONENT_STATUS_CHANGE";
+    report(link, { trigger, names }).catch(lost);
+  };
 
   /** Tells how the device is. @throws NoLink */
   const report = async (
@@ -142,6 +152,7 @@ export const startDevice = (options: DeviceOptions): Device => {
     const { thing } = known();
     const sequenceNumber = (folder.sequence.read() ?? 0) + 1;
     folder.sequence.write(sequenceNumber);
+    for (const name of about.names ?? Object.keys(state.components)) told.set(name, runner.status(name));
     const messages = healthMessages({
       ...about,
       thing,
@@ -226,6 +237,7 @@ export const startDevice = (options: DeviceOptions): Device => {
       }
     } finally {
       working = false;
+      tellChanges();
       changed.ring();
     }
   };
