@@ -597,6 +597,23 @@ describe("kills", () => {
     ]);
   });
 
+  test("take the components with the device that runs them", async () => {
+    await makeVersion("test.Orphan", "1.0.0", {
+      Manifests: [{ Lifecycle: { Startup: "sleep 1000 & echo $! > pid", Shutdown: "true" } }],
+    });
+    const { node, dir, device } = await aDeviceIn("orphan", ["orphan-a"]);
+    await deployTo("orphan-a", node.thing, { "test.Orphan": version("1.0.0") });
+    await device.stop();
+    const run = fleet.spawn(dir, ["--run"]);
+    const file = join(dir, "work/test.Orphan/pid");
+    const pid = await until(() => existsSync(file) && Number(readFileSync(file, "utf8")), { what: "the component" });
+    // What is a zombie has ended; who inherits it takes it away in its own time.
+    const runs = () => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+    expect(runs()).toBe(true);
+    await run.kill();
+    await until(() => !runs(), { what: "the component's end" });
+  });
+
   test("in the middle of a deployment leave a device that finishes it", async () => {
     await cloud.s3.send(new PutObjectCommand({ Bucket: bucket, Key: "test/cut", Body: "cut" }));
     for (const number of ["1.0.0", "2.0.0", "3.0.0", "4.0.0"])
