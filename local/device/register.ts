@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createPrivateKey, randomUUID, X509Certificate } from "node:crypto";
 import * as z from "zod";
 import { Registration } from "../../shared/registration/registration.ts";
 import { faultOfToken } from "../../shared/registration/token.ts";
@@ -66,9 +66,12 @@ export const provision = async (
   const create = "$aws/certificates/create-from-csr/json";
   const register = `$aws/provisioning-templates/${template}/provision/json`;
   await link.subscribe([create, register].flatMap((topic) => [`${topic}/accepted`, `${topic}/rejected`]));
-  const { certificateId, certificatePem, certificateOwnershipToken } = z
+  const made = z
     .object({ certificateId: z.string(), certificatePem: z.string(), certificateOwnershipToken: z.string() })
     .parse(await link.ask(create, { certificateSigningRequest: csr }));
+  const { certificateId, certificatePem, certificateOwnershipToken } = made;
+  if (!new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(privateKey)))
+    throw new Error("the certificate that was made is not for this device's key");
   const { thingName } = z
     .object({ thingName: z.string() })
     .parse(await link.ask(register, { certificateOwnershipToken, parameters }));
