@@ -331,6 +331,22 @@ describe("a registered node", () => {
     expect(await connection()).toBe(false);
   });
 
+  test("is connected if the last event says so, though an earlier one is noted in between", async () => {
+    const { path, node } = await aNode();
+    const control = controlOf(cloud.endpoints);
+    const event = (eventType: string, timestamp: number) =>
+      control.invoke("presence", { clientId: node.thing, timestamp, eventType, principalIdentifier: "unknown" });
+    // The later event has read the node, and writes after the earlier one.
+    await control.fault({ operation: "dynamodb:UpdateItem", kind: "latency", milliseconds: 2_000 });
+    const later = event("connected", 2_000);
+    await until(async () => (await control.faults()).some(({ struck }) => struck > 0), { what: "the write" });
+    await control.disarm();
+    await event("disconnected", 1_000);
+    await later;
+    const { connection } = (await expecting(200, api.call<NodeBody>("GET", path))).body;
+    expect(connection).toEqual({ connected: true, since: new Date(2_000).toISOString() });
+  });
+
   test("loses a certificate that is revoked by hand", async () => {
     const { path, shown } = await aNode();
     const { certificateId: id } = await enrol(path, shown.token);
