@@ -5,6 +5,7 @@
 export const PROBLEMS = {
   "invalid-request": { status: 400, title: "The request is not valid" },
   "malformed-json": { status: 400, title: "The body is not JSON" },
+  "invalid-recipe": { status: 400, title: "The recipe is not one that Greengrass takes" },
   "invalid-cursor": { status: 400, title: "The cursor is not one of this list" },
   "invalid-idempotency-key": { status: 400, title: "The Idempotency-Key is not valid" },
   unauthorized: { status: 401, title: "A valid bearer token is needed" },
@@ -53,6 +54,10 @@ export interface Finding {
   readonly parameter?: string;
   readonly rule: string;
   readonly detail: string;
+  /** What to do about it, where that can be said. */
+  readonly hint?: string;
+  /** A warning stands beside errors, and would not refuse the input alone; without it, it is an error. */
+  readonly severity?: "error" | "warning";
 }
 
 /** A problem document, RFC 9457, as `application/problem+json`. */

@@ -6,8 +6,8 @@ import {
   describeComponent,
 } from "../../shared/aws/greengrass.ts";
 import { allItems, transact } from "../../shared/aws/table.ts";
-import { buildRecipe } from "../../shared/component/recipe.ts";
 import type { StoredFile, StoredVersion } from "../../shared/component/version.ts";
+import { readRecipe, refuseErrors } from "../../shared/component/version-recipe.ts";
 import { env } from "../../shared/env.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
@@ -20,18 +20,22 @@ export const handler = task("create-component-version", async (input) => {
   const component = await desiredComponent(input);
   const { bucket } = await desiredWorkspace(input);
   const files = await allItems<StoredFile>(partitions.files(version.id));
-  const recipe = buildRecipe({
-    name: component.name,
-    version: version.version,
-    publisher: component.publisher,
-    description: version.description ?? component.description,
-    recipe: version.recipe,
-    bucket,
-    artifacts: files.map(({ path }) => path).filter((path) => path.startsWith("dist/")),
-  });
+  const { text, findings } = readRecipe(
+    version,
+    {
+      name: component.name,
+      version: version.version,
+      publisher: component.publisher,
+      description: version.description ?? component.description,
+      bucket,
+    },
+    { files: files.map(({ path }) => path) },
+  );
+  refuseErrors(findings, "");
+  if (text === undefined) throw new AppError("invalid-recipe", "the recipe cannot be read");
   let arn: string;
   try {
-    arn = await createComponentVersion(recipe, version.id, input.intentId);
+    arn = await createComponentVersion(text, version.id, input.intentId);
   } catch (error) {
     if (isAwsError(error, "ConflictException")) await clearAway(version);
     if (!isAwsError(error, "ConflictException", "ValidationException")) throw error;

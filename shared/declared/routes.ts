@@ -1,6 +1,15 @@
 import * as z from "zod";
-import { Component, CreateComponent } from "../component/component.ts";
-import { ComponentFile, ComponentVersion, CreatedFile, CreateFile, CreateVersion } from "../component/version.ts";
+import { Component, CreateComponent, EditComponent } from "../component/component.ts";
+import {
+  ComponentFile,
+  ComponentVersion,
+  CreatedFile,
+  CreateFile,
+  CreateVersion,
+  EditVersion,
+  ListedVersion,
+  RecipeFindings,
+} from "../component/version.ts";
 import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
@@ -465,9 +474,9 @@ export const routes = {
   updateComponent: route({
     method: "PATCH",
     path: C,
-    summary: "Change a component's description",
+    summary: "Change a component's description or publisher",
     access: "maintainer",
-    body: EditDescription,
+    body: EditComponent,
     ifMatch: "required",
     status: 200,
     answer: Component,
@@ -487,14 +496,14 @@ export const routes = {
   createComponentVersion: route({
     method: "POST",
     path: `${C}/versions`,
-    summary: "Create a draft version",
+    summary: "Create a draft version, with a recipe or that of another version",
     access: "maintainer",
     body: CreateVersion,
     status: 201,
     located: true,
     answer: ComponentVersion,
     tagged: true,
-    problems: ["name-taken", "not-ready"],
+    problems: ["invalid-recipe", "name-taken", "not-ready"],
     permissions: ["control:ConditionCheckItem"],
   }),
   listComponentVersions: route({
@@ -504,7 +513,7 @@ export const routes = {
     access: "viewer",
     query: Page,
     status: 200,
-    answer: page(ComponentVersion),
+    answer: page(ListedVersion),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
@@ -517,6 +526,28 @@ export const routes = {
     answer: ComponentVersion,
     tagged: true,
     problems: [],
+  }),
+  updateComponentVersion: route({
+    method: "PATCH",
+    path: V,
+    summary: "Change a draft's description or recipe",
+    access: "maintainer",
+    body: EditVersion,
+    ifMatch: "required",
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["invalid-recipe", "version-immutable"],
+  }),
+  getComponentVersionFindings: route({
+    method: "GET",
+    path: `${V}/findings`,
+    summary: "Get what is wrong with a version's recipe, held against its files and the workspace's components",
+    access: "viewer",
+    status: 200,
+    answer: RecipeFindings,
+    problems: [],
+    permissions: ["control:Query"],
   }),
   createComponentFile: route({
     method: "POST",

@@ -52,6 +52,8 @@ const ProblemDocument = z
           parameter: z.string().optional(),
           rule: z.string(),
           detail: z.string(),
+          hint: z.string().optional(),
+          severity: z.enum(["error", "warning"]).optional(),
         }),
       )
       .optional(),

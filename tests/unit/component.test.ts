@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { artifactKey, buildRecipe, type RecipeSource, ShortRecipe } from "../../shared/component/recipe.ts";
+import { buildRecipe, type RecipeSource } from "../../shared/component/build-recipe.ts";
+import { artifactKey } from "../../shared/component/recipe.ts";
+import { ShortRecipe } from "../../shared/component/short-form.ts";
 import { ArtifactPath, CreateFile, MAX_SINGLE_PART_BYTES, Version } from "../../shared/component/version.ts";
 
 type Json = Record<string, unknown>;
@@ -49,7 +51,7 @@ const brokenRules = (recipe: object): string[] => {
       "a platform of texts",
     );
     const lifecycle = manifest.Lifecycle as Json;
-    const steps = ["setenv", "Setenv", "Bootstrap", "Install", "Startup", "Run"];
+    const steps = ["Setenv", "bootstrap", "install", "startup", "run"];
     rule(
       Object.keys(lifecycle).every((key) => steps.includes(key)),
       "steps that nucleus lite has",
@@ -131,7 +133,7 @@ describe("a built recipe", () => {
       Manifests: [
         {
           Platform: { os: "*", runtime: "*" },
-          Lifecycle: { Run: "{artifacts:path}/main.sh" },
+          Lifecycle: { run: "{artifacts:path}/main.sh" },
           Artifacts: [
             {
               Uri: "s3://ws-abc-acme-comp-artifacts/components/com.example.Hello/1.0.0/dist/main.sh",
@@ -165,7 +167,7 @@ describe("the short form of a recipe", () => {
     { given: { run: "x".repeat(4_097) }, fine: false },
     { given: { platform: { os: "" } }, fine: false },
     { given: { Run: "x" }, fine: false },
-    { given: { shutdown: "x" }, fine: false },
+    { given: { shutdown: "x" }, fine: true },
     { given: { configuration: [] }, fine: false },
     { given: { configuration: { a: { b: [null] } } }, fine: true },
   ])("$given is fine: $fine", ({ given, fine }) => {

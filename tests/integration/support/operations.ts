@@ -25,6 +25,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     createComponent: { name: `com.example.new.${suffix}` },
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
+    updateComponentVersion: { description },
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
     createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
