@@ -169,6 +169,21 @@ const walk = async (): Promise<void> => {
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
   await sendFile((await made("createComponentFile", file)).body.upload, "a");
+  const own = {
+    RecipeFormatVersion: "2020-01-25",
+    ComponentName: "com.example.A",
+    ComponentVersion: "1.1.0",
+    Manifests: [],
+  };
+  const text = JSON.stringify({ ...own, Manifests: [{ Lifecycle: { run: "true" } }] });
+  const clone = (await made("createComponentVersion", { version: "1.1.0", from: "1.0.0" })).body.id;
+  const recipeText = { format: "json", text };
+  const edited = await call("updateComponentVersion", { at: { version: clone }, body: { recipeText } });
+  expect(edited.body).toMatchObject({ recipeText, document: JSON.parse(text) });
+  await call("getComponentVersionFindings", { at: { version: clone } }); // with warnings
+  const refused = { version: "1.2.0", recipeText: { format: "yaml", text: "a: *b" } };
+  await call("createComponentVersion", { body: refused }); // with findings
+  await call("updateComponentVersion", { at: { version: clone }, body: { recipe: { dependencies: { a: "latest" } } } });
   await done("publishComponentVersion");
   await done("updateNodeGroupDeployment", {
     components: { "com.example.A": { version: "^1.0.0", merge: { a: 1 }, reset: ["/b"] } },
@@ -193,6 +208,8 @@ const walk = async (): Promise<void> => {
   await done("deleteNodeImport");
   await api.done("DELETE", pathOf(routes.deleteNode.path, { ...places, node: "contract" }));
   await done("deleteNodeGroup");
+  await done("deleteComponentVersion");
+  places.version = clone;
   await done("deleteComponentVersion");
   await call("deleteComponent");
   const current = places.release;

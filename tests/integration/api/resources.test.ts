@@ -206,7 +206,9 @@ describe("a workspace and everything in it", () => {
     const input = { version: "1.0.0", recipe: { platform: { os: "linux" }, run: "sh {artifacts:path}/main.sh" } };
     const { body, headers } = await created(`${component}/versions`, input);
     ids.version = String(body.id);
-    expect(body).toEqual({ ...input, id: idOf("ver"), component: "com.example.Hello", status: "draft", ...at });
+    const componentType = "aws.greengrass.generic";
+    const whole = { ...input, id: idOf("ver"), component: "com.example.Hello", componentType, status: "draft", ...at };
+    expect(body).toEqual(whole);
     expect(headers.get("location")).toBe(`${ws}/components/${ids.component}/versions/${body.id}`);
     await seen(`${component}/versions`, ["1.0.0", ids.version], body);
 
