@@ -58,6 +58,9 @@ export interface Finding {
   readonly hint?: string;
   /** A warning stands beside errors, and would not refuse the input alone; without it, it is an error. */
   readonly severity?: "error" | "warning";
+  /** In a text within the body, from 1. */
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
 }
 
 /** A problem document, RFC 9457, as `application/problem+json`. */

@@ -118,8 +118,11 @@ const tooDeep = (pointer: string, report: Report): undefined => {
   report("error", "too-deep", pointer, `it is nested more than ${MAX_DEPTH} levels deep`, "Make it flatter.");
 };
 
-const notFinite = (pointer: string, report: Report): undefined => {
+/** A number that JSON can say; -0 is written as 0. */
+const jsonNumber = (value: number | bigint, pointer: string, report: Report): number | undefined => {
+  if (typeof value === "number" && Number.isFinite(value)) return value === 0 ? 0 : value;
   report("error", "number", pointer, "the number is not one that JSON has", "Write it as a text.");
+  return undefined;
 };
 
 const readJson = (reading: Reading): unknown => {
@@ -157,8 +160,7 @@ const jsonValue = (
     pattern.lastIndex = start;
     const [token = ""] = pattern.exec(text) ?? [];
     const value: unknown = JSON.parse(token);
-    if (typeof value === "number" && !Number.isFinite(value)) notFinite(pointer, report);
-    return done(value, start + token.length);
+    return done(typeof value === "number" ? jsonNumber(value, pointer, report) : value, start + token.length);
   }
   if (depth === MAX_DEPTH) return { value: tooDeep(pointer, report), end: text.length };
   const list: unknown[] = [];
@@ -225,9 +227,7 @@ const yamlValue = (reading: Reading, node: unknown, pointer: string, depth: numb
   }
   if (isScalar(node)) {
     const { value } = node;
-    if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) {
-      return notFinite(pointer, report);
-    }
+    if (typeof value === "bigint" || typeof value === "number") return jsonNumber(value, pointer, report);
     return value;
   }
   if (!isMap(node) && !isSeq(node)) return null; // a key without a value

@@ -54,6 +54,8 @@ const ProblemDocument = z
           detail: z.string(),
           hint: z.string().optional(),
           severity: z.enum(["error", "warning"]).optional(),
+          line: z.int().optional(),
+          column: z.int().optional(),
         }),
       )
       .optional(),

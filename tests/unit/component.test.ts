@@ -259,12 +259,18 @@ describe("a file", () => {
 });
 
 describe("a version", () => {
-  test.each(["1.0.0", "0.0.0", "10.20.30", "1.0.0-rc.1", "1.0.0-0.3.7", "1.0.0-x-y", `1.0.0-${"r".repeat(58)}`])(
-    "may be %j",
-    (version) => {
-      expect(Version.safeParse(version).success).toBe(true);
-    },
-  );
+  test.each([
+    "1.0.0",
+    "0.0.0",
+    "10.20.30",
+    "999999.999999.999999",
+    "1.0.0-rc.1",
+    "1.0.0-0.3.7",
+    "1.0.0-x-y",
+    `1.0.0-${"r".repeat(58)}`,
+  ])("may be %j", (version) => {
+    expect(Version.safeParse(version).success).toBe(true);
+  });
   test.each([
     "",
     "1",
@@ -285,6 +291,9 @@ describe("a version", () => {
     "1.0.0/../2.0.0",
     `1.0.0-${"r".repeat(59)}`,
     "99999999999999999999.0.0",
+    "1000000.0.0",
+    "0.1000000.0",
+    "0.0.1000000",
   ])("may not be %j", (version) => {
     expect(Version.safeParse(version).success).toBe(false);
   });

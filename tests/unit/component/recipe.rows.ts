@@ -98,8 +98,8 @@ export const RECIPES: readonly RecipeRow[] = [
     Manifests: [{ ...run, Lifecycle: { run: { Script: "true", Timeout: "{configuration:/wait}" } } }],
   }),
   json("pointers with escapes, into lists and whole objects", {
-    ComponentConfiguration: { DefaultConfiguration: { "a/b": [{ "c~d": 1 }] } },
-    Manifests: [{ ...run, Lifecycle: { run: "x {configuration:/a~1b/0/c~0d} {configuration:/a~1b}" } }],
+    ComponentConfiguration: { DefaultConfiguration: { "a/b": [{ "c~1d": 1 }] } },
+    Manifests: [{ ...run, Lifecycle: { run: "x {configuration:/a~1b/0/c~01d} {configuration:/a~1b}" } }],
   }),
   json("a global lifecycle with what manifests select", {
     Manifests: [{ Platform, Selections: ["linux"] }],
@@ -148,12 +148,10 @@ export const RECIPES: readonly RecipeRow[] = [
     `/a${"/0".repeat(63)}`,
   ]),
   text("json", "one byte more than Greengrass takes", JSON.stringify(base).padEnd(16_001), ["!too-large", ""]),
-  json(
+  text(
+    "json",
     "one byte more once its placeholder is replaced",
-    {
-      ComponentName: "{COMPONENT_NAME}",
-      ComponentDescription: "x".repeat(15_830),
-    },
+    JSON.stringify({ ...base, ComponentName: "{COMPONENT_NAME}", Manifests: [run] }).padEnd(16_000),
     ["!too-large", ""],
   ),
   yaml("no document", "# nothing\n", ["!syntax", ""]),
