@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
+import { controlOf } from "./support/control.ts";
 import { newKey } from "./support/device-key.ts";
 import { certificateId, registrationOf } from "./support/registration.ts";
 
