@@ -22,19 +22,26 @@ const Artifact = z.object({
 });
 export type Artifact = z.infer<typeof Artifact>;
 
+/** An object whose members are named in any case: AWS and the Java nucleus take them so, nucleus lite's steps in lower case. */
+const anyCase = <Shape extends z.ZodRawShape>(shape: Shape) => {
+  const names = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
+  return z.preprocess((value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, of]) => [names.get(name.toLowerCase()) ?? name, of]));
+  }, z.object(shape));
+};
+
 const Script = z.union([
   z.string().transform((script) => ({ script, timeoutSeconds: undefined, environment: {} })),
-  z
-    .object({
-      Script: z.string(),
-      Timeout: z.number().positive().optional(),
-      Setenv: z.record(z.string(), z.string()).default({}),
-    })
-    .transform(({ Script: script, Timeout, Setenv }) => ({ script, timeoutSeconds: Timeout, environment: Setenv })),
+  anyCase({
+    Script: z.string(),
+    Timeout: z.number().positive().optional(),
+    Setenv: z.record(z.string(), z.string()).default({}),
+  }).transform(({ Script: script, Timeout, Setenv }) => ({ script, timeoutSeconds: Timeout, environment: Setenv })),
 ]);
 export type Script = z.infer<typeof Script>;
 
-const Lifecycle = z.object({
+const Lifecycle = anyCase({
   Setenv: z.record(z.string(), z.string()).default({}),
   Install: Script.optional(),
   Startup: Script.optional(),

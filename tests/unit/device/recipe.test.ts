@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DeploymentError } from "../../../local/device/errors.ts";
 import { dependenciesOf, interpolate, manifestOf, readRecipe, type Variables } from "../../../local/device/recipe.ts";
-import { buildRecipe } from "../../../shared/component/recipe.ts";
+import { buildRecipe } from "../../../shared/component/build-recipe.ts";
 
 const recipeOf = (more: object = {}) =>
   JSON.stringify({ RecipeFormatVersion: "2020-01-25", ComponentName: "a", ComponentVersion: "1.0.0", ...more });
