@@ -1,23 +1,9 @@
-import { createHash, createPublicKey } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  CreateComponentVersionCommand,
-  CreateDeploymentCommand,
-  ListEffectiveDeploymentsCommand,
-  ListInstalledComponentsCommand,
-} from "@aws-sdk/client-greengrassv2";
-import {
-  AddThingToThingGroupCommand,
-  CreateJobCommand,
-  CreateThingGroupCommand,
-  DescribeJobExecutionCommand,
-  RemoveThingFromThingGroupCommand,
-} from "@aws-sdk/client-iot";
+import { CreateJobCommand, DescribeJobExecutionCommand, RemoveThingFromThingGroupCommand } from "@aws-sdk/client-iot";
 import { CreateBucketCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
-import { runCloud } from "../../local/child.ts";
 import type { Outcome } from "../../local/device/deploy.ts";
 import { until } from "../local/until.ts";
 import { zip } from "../support/zip.ts";
@@ -31,7 +17,17 @@ import {
   type Upload,
 } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
-import { aNode, devices, type NewNode } from "./support/devices.ts";
+import {
+  aNode,
+  certificatesOf,
+  deviceIn,
+  devices,
+  fileIn,
+  fingerprintOf,
+  greengrassOf,
+  type NewNode,
+  version,
+} from "./support/devices.ts";
 
 /** The core device in software against the embedded cloud: both are clients and servers of AWS's wires, and no more. */
 
@@ -40,6 +36,8 @@ let api: ApiClient;
 let workspace: { id: string; path: string };
 let bucket: string;
 const fleet = devices(() => cloud.endpoints);
+const { groupArn, makeVersion, deployTo, settled, installed } = greengrassOf(() => cloud);
+const aDeviceIn = deviceIn(fleet, () => ({ cloud, api, workspace: workspace.path }));
 
 beforeAll(async () => {
   cloud = await startTestCloud();
@@ -74,48 +72,8 @@ const aGroup = (name: string) => api.done("POST", `${workspace.path}/node-groups
 const change = (group: string, components: Readonly<Record<string, unknown>>) =>
   api.done("PATCH", `${workspace.path}/node-groups/${group}/deployment`, { components });
 
-const effective = async (thing: string) =>
-  (await cloud.greengrass.send(new ListEffectiveDeploymentsCommand({ coreDeviceThingName: thing })))
-    .effectiveDeployments ?? [];
-
-const installed = async (thing: string): Promise<Record<string, string>> => {
-  const command = new ListInstalledComponentsCommand({ coreDeviceThingName: thing, topologyFilter: "ALL" });
-  const { installedComponents = [] } = await cloud.greengrass.send(command);
-  return Object.fromEntries(
-    installedComponents.map((one) => [one.componentName ?? "", `${one.componentVersion} ${one.lifecycleState}`]),
-  );
-};
-
-/** The end of the last deployment that reached the thing. */
-const settled = (thing: string, deploymentId?: string) =>
-  until(
-    async () => {
-      const [last] = await effective(thing);
-      const isMeant = deploymentId === undefined || last?.deploymentId === deploymentId;
-      const status = last?.coreDeviceExecutionStatus ?? "";
-      return isMeant && ["SUCCEEDED", "FAILED", "REJECTED"].includes(status) ? last : undefined;
-    },
-    { what: `the end of a deployment of ${thing}` },
-  );
-
-const certificatesOf = async ({ path }: Pick<NewNode, "path">) =>
-  (
-    await expecting(
-      200,
-      api.call<{ items: { id: string; status: string; keyFingerprint: string }[] }>("GET", `${path}/certificates`),
-    )
-  ).body.items;
-
 const connectionOf = async ({ path }: NewNode) =>
   (await api.call<{ registeredAt?: string; connection?: { connected: boolean } }>("GET", path)).body;
-
-const fileIn = (dir: string, name: string) => JSON.parse(readFileSync(join(dir, name), "utf8"));
-
-/** SHA-256 of the public key that belongs to a private one. */
-const fingerprintOf = (privateKey: string) =>
-  createHash("sha256")
-    .update(createPublicKey(privateKey).export({ type: "spki", format: "der" }))
-    .digest("hex");
 
 describe("a device of a token", () => {
   test("registers, connects, and runs what its group deploys; what is taken away it stops and removes", async () => {
@@ -170,7 +128,7 @@ describe("a device of a token", () => {
     const { privateKey } = fileIn(dir, "identity.json");
     expect(JSON.stringify(told)).not.toContain(privateKey.split("\n")[1]);
     // Its own key: not the claim's, which AWS IoT made.
-    expect((await certificatesOf(node)).map(({ keyFingerprint }) => keyFingerprint)).toEqual([
+    expect((await certificatesOf(api, node)).map(({ keyFingerprint }) => keyFingerprint)).toEqual([
       fingerprintOf(privateKey),
     ]);
   });
@@ -189,50 +147,6 @@ describe("a device of a token", () => {
     await device.stop();
   });
 });
-
-/** A node whose device runs, in thing groups of the test's own. */
-const aDeviceIn = async (name: string, groups: readonly string[], options: object = {}) => {
-  const node = await aNode(api, workspace.path, name);
-  for (const thingGroupName of groups) {
-    await cloud.iot.send(new CreateThingGroupCommand({ thingGroupName }));
-    await cloud.iot.send(new AddThingToThingGroupCommand({ thingName: node.thing, thingGroupName }));
-  }
-  const dir = fleet.newDir();
-  const device = fleet.start({ dir, token: node.token, ...options });
-  await device.idle();
-  return { node, dir, device };
-};
-
-const groupArn = (name: string) =>
-  `arn:aws:iot:${cloud.endpoints.region}:${cloud.endpoints.accountId}:thinggroup/${name}`;
-
-type Components = NonNullable<ConstructorParameters<typeof CreateDeploymentCommand>[0]["components"]>;
-
-/** Deploys to a thing group past Slipway, and waits for what the thing makes of it. */
-const deployTo = async (
-  group: string,
-  thing: string,
-  components: Components,
-  policy: "ROLLBACK" | "DO_NOTHING" = "ROLLBACK",
-) => {
-  const { deploymentId = "" } = await cloud.greengrass.send(
-    new CreateDeploymentCommand({
-      targetArn: groupArn(group),
-      components,
-      deploymentPolicies: { failureHandlingPolicy: policy },
-    }),
-  );
-  return settled(thing, deploymentId);
-};
-
-const makeVersion = (ComponentName: string, ComponentVersion: string, more: object = {}) => {
-  const recipe = { RecipeFormatVersion: "2020-01-25", ComponentName, ComponentVersion, ...more };
-  return cloud.greengrass.send(
-    new CreateComponentVersionCommand({ inlineRecipe: Buffer.from(JSON.stringify(recipe)) }),
-  );
-};
-
-const version = (componentVersion: string) => ({ componentVersion });
 
 describe("the nucleus's rules", () => {
   test("what two groups require differently fails by the nucleus's names, until the device leaves one of them", async () => {
@@ -380,7 +294,7 @@ describe("artifacts", () => {
     expect(readFileSync(join(dir, "packages/artifacts/test.Changed/1.0.0/file"), "utf8")).toBe("true");
   });
 
-  test("of another workspace, and ones that are gone, have their names", async () => {
+  test("of another workspace are refused, by their names", async () => {
     const foreign = "another-workspaces-bucket";
     await cloud.s3.send(new CreateBucketCommand({ Bucket: foreign }));
     await put("file", "x", foreign);
@@ -451,7 +365,7 @@ describe("a certificate", () => {
   test("that is revoked ends its device", async () => {
     const { node, device } = await aDeviceIn("revoked", []);
     const [certificate] = await until(async () => {
-      const all = await certificatesOf(node);
+      const all = await certificatesOf(api, node);
       return all[0]?.status === "active" ? all : undefined;
     });
     await api.done("DELETE", `${node.path}/certificates/${certificate?.id}`);
@@ -461,7 +375,9 @@ describe("a certificate", () => {
   test("is replaced over its own connection, and deployments go on", async () => {
     await makeVersion("test.Rotated", "1.0.0", { Manifests: [{}] });
     const { node, dir, device } = await aDeviceIn("rotated", ["rotated-a"]);
-    await until(async () => (await certificatesOf(node))[0]?.status === "active", { what: "the first certificate" });
+    await until(async () => (await certificatesOf(api, node))[0]?.status === "active", {
+      what: "the first certificate",
+    });
     const before = fileIn(dir, "identity.json");
     await device.rotate();
     const after = fileIn(dir, "identity.json");
@@ -469,7 +385,7 @@ describe("a certificate", () => {
     expect(existsSync(join(dir, "next.json"))).toBe(false);
     await until(
       async () => {
-        const all = await certificatesOf(node);
+        const all = await certificatesOf(api, node);
         const of = (id: string) => all.find((one) => one.id === id)?.status;
         return of(after.certificateId) === "active" && of(before.certificateId) === "revoked";
       },
@@ -496,7 +412,7 @@ describe("a certificate", () => {
     await device.stop();
     const other = await aDeviceIn("half-rotated-other", []);
     const { privateKey, certificateId, certificatePem } = fileIn(other.dir, "identity.json");
-    await until(async () => (await certificatesOf(other.node))[0]?.status === "active");
+    await until(async () => (await certificatesOf(api, other.node))[0]?.status === "active");
     await other.device.stop();
     await api.done("DELETE", `${other.node.path}/certificates/${certificateId}`);
     const next = { privateKey, csr: "used", certificate: { certificateId, certificatePem } };
@@ -554,108 +470,4 @@ describe("the command", () => {
     expect(run.printed()).toContain("registering: trying again");
     await controlOf(cloud.endpoints).disarm();
   });
-});
-
-describe("kills", () => {
-  test("at any moment of the registration leave a device that goes on with the same key", async () => {
-    const node = await aNode(api, workspace.path, "cut");
-    const dir = fleet.newDir();
-    const args = ["--api", cloud.endpoints.api, "--token", node.token];
-    const control = controlOf(cloud.endpoints);
-    const keys = new Set<string>();
-    const cuts: readonly [string, string | undefined, () => Promise<unknown>][] = [
-      ["its key is there", undefined, async () => existsSync(join(dir, "registering.json"))],
-      [
-        "a certificate is asked for",
-        "mqtt:CreateCertificateFromCsr",
-        async () => struck("mqtt:CreateCertificateFromCsr"),
-      ],
-      ["the hook is asked", "mqtt:RegisterThing", async () => struck("mqtt:RegisterThing")],
-      ["its identity is there", undefined, async () => existsSync(join(dir, "identity.json"))],
-    ];
-    const struck = async (operation: string) =>
-      (await control.faults()).some(({ fault, struck: times }) => fault.operation === operation && times > 0);
-    for (const [what, operation, reached] of cuts) {
-      // The answer comes late, so that the kill falls between the deed and its being known.
-      if (operation !== undefined) await control.fault({ operation, kind: "lost-answer" });
-      const run = fleet.spawn(dir, args);
-      await until(reached, { what });
-      await run.kill();
-      await control.disarm();
-      const file = existsSync(join(dir, "identity.json")) ? "identity.json" : "registering.json";
-      keys.add(fingerprintOf(fileIn(dir, file).privateKey));
-    }
-    expect(await fleet.spawn(dir, ["--once"]).exited).toBe(0);
-    expect(keys.size).toBe(1);
-    const all = await until(async () => {
-      const some = await certificatesOf(node);
-      return some.every(({ status }) => status === "active" || status === "revoked") ? some : undefined;
-    });
-    expect(new Set(all.map(({ keyFingerprint }) => keyFingerprint))).toEqual(keys);
-    expect(all.filter(({ status }) => status === "active")).toEqual([
-      expect.objectContaining({ id: fileIn(dir, "identity.json").certificateId }),
-    ]);
-  });
-
-  test("take the components with the device that runs them", async () => {
-    await makeVersion("test.Orphan", "1.0.0", {
-      Manifests: [{ Lifecycle: { Startup: "sleep 1000 & echo $! > pid", Shutdown: "true" } }],
-    });
-    const { node, dir, device } = await aDeviceIn("orphan", ["orphan-a"]);
-    await deployTo("orphan-a", node.thing, { "test.Orphan": version("1.0.0") });
-    await device.stop();
-    const run = fleet.spawn(dir, ["--run"]);
-    const file = join(dir, "work/test.Orphan/pid");
-    const pid = await until(() => existsSync(file) && Number(readFileSync(file, "utf8")), { what: "the component" });
-    // What is a zombie has ended; who inherits it takes it away in its own time.
-    const runs = () => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-    expect(runs()).toBe(true);
-    await run.kill();
-    await until(() => !runs(), { what: "the component's end" });
-  });
-
-  test("in the middle of a deployment leave a device that finishes it", async () => {
-    await cloud.s3.send(new PutObjectCommand({ Bucket: bucket, Key: "test/cut", Body: "cut" }));
-    for (const number of ["1.0.0", "2.0.0", "3.0.0", "4.0.0"])
-      await makeVersion("test.Cut", number, {
-        Manifests: [{ Lifecycle: { Run: "exec sleep 1000" }, Artifacts: [{ Uri: `s3://${bucket}/test/cut` }] }],
-      });
-    const { node, dir, device } = await aDeviceIn("cut-deploying", ["cut-a"]);
-    await deployTo("cut-a", node.thing, { "test.Cut": version("1.0.0") });
-    await device.stop();
-    const control = controlOf(cloud.endpoints);
-    for (const [operation, number] of [
-      ["greengrass:ListThingGroupsForCoreDevice", "2.0.0"],
-      ["s3:GetObject", "3.0.0"],
-      ["mqtt:UpdateJobExecution", "4.0.0"],
-    ] as const) {
-      const targetArn = groupArn("cut-a");
-      const components = { "test.Cut": version(number) };
-      const { deploymentId } = await cloud.greengrass.send(new CreateDeploymentCommand({ targetArn, components }));
-      await control.fault({ operation, kind: "latency", milliseconds: 60_000, probability: 1 });
-      const run = fleet.spawn(dir, ["--run"]);
-      const sees = async () => (await control.faults()).some(({ struck }) => struck > 0);
-      await until(sees, { what: `a call of ${operation}` });
-      await run.kill();
-      await control.disarm();
-      const again = fleet.spawn(dir, ["--run"]);
-      expect(await settled(node.thing, deploymentId)).toMatchObject({ coreDeviceExecutionStatus: "SUCCEEDED" });
-      expect(await installed(node.thing)).toEqual({ "test.Cut": `${number} RUNNING` });
-      await again.kill();
-    }
-  });
-});
-
-test("a kill of the cloud ends no device: it comes back, and takes what is deployed then", async () => {
-  await makeVersion("test.After", "1.0.0", { Manifests: [{}] });
-  const { node, device } = await aDeviceIn("survivor", ["survivor-a"]);
-  const exited = new Promise((resolve) => cloud.child.once("exit", resolve));
-  cloud.child.kill("SIGKILL");
-  await exited;
-  const args = ["--test-mode", "--retry-scale", "0.02"];
-  const again = await runCloud(cloud.dir, { portBase: cloud.portBase, args });
-  cloud = { ...cloud, ...again };
-  const { coreDeviceExecutionStatus } = await deployTo("survivor-a", node.thing, { "test.After": version("1.0.0") });
-  expect(coreDeviceExecutionStatus).toBe("SUCCEEDED");
-  await device.stop();
 });
