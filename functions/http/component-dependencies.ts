@@ -1,4 +1,5 @@
-import semver from "semver";
+import rcompare from "semver/functions/rcompare.js";
+import satisfies from "semver/functions/satisfies.js";
 import { getItem, listItems } from "../../shared/aws/table.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
 import { dependenciesOf } from "../../shared/component/version-recipe.ts";
@@ -46,6 +47,6 @@ const highestOf = async ({ id }: StoredWorkspace, name: string, range: string): 
     newestFirst: true,
   });
   return items
-    .filter(({ version }) => semver.satisfies(version, range, { includePrerelease: true }))
-    .sort((a, b) => semver.rcompare(a.version, b.version))[0];
+    .filter(({ version }) => satisfies(version, range, { includePrerelease: true }))
+    .sort((a, b) => rcompare(a.version, b.version))[0];
 };

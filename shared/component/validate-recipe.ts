@@ -1,4 +1,4 @@
-import semver from "semver";
+import validRange from "semver/ranges/valid.js";
 import { MAX_RECIPE_BYTES } from "./recipe.ts";
 import { checkArtifacts, type FoundArtifact } from "./recipe-artifacts.ts";
 import { cycleThrough } from "./recipe-cycles.ts";
@@ -129,7 +129,7 @@ const checkDependencies = (member: Member | undefined, context: RecipeContext, r
       report("error", "missing-member", pointer, "VersionRequirement is missing", "Take a range such as ^1.0.0.");
     }
     const text = textOf(range, report);
-    if (range !== undefined && text !== undefined && (text.trim() === "" || semver.validRange(text) === null)) {
+    if (range !== undefined && text !== undefined && (text.trim() === "" || validRange(text) === null)) {
       const hint = "Take a version or an npm-style range, such as ^1.0.0 or >=1.0.0 <3.0.0.";
       report(
         "error",

@@ -1,4 +1,4 @@
-import semver from "semver";
+import valid from "semver/functions/valid.js";
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { type IntentKind, type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
@@ -21,7 +21,7 @@ import type { KeptRecipe } from "./version-recipe.ts";
 export const Version = z
   .string()
   .max(64)
-  .refine((text) => semver.valid(text) === text, "must be a semantic version such as 1.0.0")
+  .refine((text) => valid(text) === text, "must be a semantic version such as 1.0.0")
   .refine((text) => /^\d{1,6}\.\d{1,6}\.\d{1,6}(?:-|$)/.test(text), "must have numbers of at most six digits")
   .meta({ examples: ["1.0.0"] });
 
