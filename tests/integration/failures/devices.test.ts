@@ -37,6 +37,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await fleet.remove();
+  await cloud?.stop(); // the one that runs now: `remove` knows the first
   await cloud?.remove();
 });
 
