@@ -39,6 +39,8 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     api.call("POST", `${component}/versions`, { body: { version: "1.0.0", recipe: { run: "sh {artifact}" } } }),
   );
   const version = `${component}/versions/1.0.0`;
+  await describeAnew(api, version);
+  await expecting(200, api.call("GET", `${version}/findings`));
   for (const bytes of ["false", "true"]) {
     const declared = { path: "dist/run.sh", size: bytes.length, sha256: sha256(bytes) };
     const { body } = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
