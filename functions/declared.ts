@@ -70,6 +70,13 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     memoryMb: 256,
     permissions: ["events:PutEvents"],
   },
+  "accept-archives": {
+    module: "functions/streams/accept-archives",
+    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE"],
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: ["control:PutItem", "ota:UpdateItem"],
+  },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
     environment: ["CONTROL_TABLE", "OTA_TABLE"],
@@ -100,9 +107,16 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "ota-package": {
     module: "functions/ota/package",
-    environment: ["STAGE", "OTA_TABLE", "OTA_BUCKET", "OTA_DEFAULT_WORKSPACE"],
+    environment: [
+      "STAGE",
+      "OTA_TABLE",
+      "OTA_BUCKET",
+      "OTA_DEFAULT_WORKSPACE",
+      "OTA_STREAMED_BYTES",
+      "OTA_ARCHIVES_PER_HOUR",
+    ],
     timeoutSeconds: 300,
     memoryMb: 512,
-    permissions: ["ota:GetItem", "ota:Query", "ota-object:Find"],
+    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
   },
 };

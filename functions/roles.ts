@@ -22,7 +22,10 @@ const statementsOfFunction = (name: string, declared: FunctionDeclaration, place
       [arn(place, "logs", `log-group:/aws/lambda/${names.function(name)}:*`)],
     ),
     ...statementsOf([...declared.permissions, "traces:Send"], place),
-    ...(name in streams ? statementsOf(["stream:Read"], place) : []),
+    ...statementsOf(
+      Object.values(streams).flatMap((stream) => (stream.function === name ? [`stream:${stream.table}` as const] : [])),
+      place,
+    ),
     ...(queues.length > 0 ? [allow("DeadLetters", ["sqs:SendMessage"], queues)] : []),
   ];
 };

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { EdgeValue } from "../shared/ota/edge.ts";
+import { rangeOf } from "../shared/ota/range.ts";
 
 /** Header names in lower case. */
 export type Headers = Record<string, string | string[]>;
@@ -104,24 +105,6 @@ const isNotModified = (request: Headers, response: Headers): boolean => {
   }
   const [since, modified] = [fieldOf(request, "if-modified-since"), fieldOf(response, "last-modified")];
   return since !== undefined && modified !== undefined && Date.parse(modified) <= Date.parse(since);
-};
-
-/**
- * The range of `length` bytes that one `bytes=` range asks for; undefined where the header is to be ignored (several ranges,
- * another unit, not a range at all: RFC 9110 §14.2 gives the whole), `unsatisfiable` for 416.
- */
-export const rangeOf = (
-  header: string,
-  length: number,
-): { readonly first: number; readonly last: number } | "unsatisfiable" | undefined => {
-  const [, from = "", to = ""] = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header) ?? [];
-  if (from === "" && to === "") return undefined;
-  if (from === "") {
-    return Number(to) === 0 ? "unsatisfiable" : { first: Math.max(0, length - Number(to)), last: length - 1 };
-  }
-  const [first, last] = [Number(from), to === "" ? length - 1 : Math.min(Number(to), length - 1)];
-  if (to !== "" && Number(to) < Number(from)) return undefined;
-  return first >= length ? "unsatisfiable" : { first, last };
 };
 
 /** RFC 9110 §13.1.5: a range applies only to the representation that `If-Range` names, by strong tag or by date. */

@@ -266,7 +266,12 @@ export const startCdn = async (options: CdnOptions): Promise<Cdn> => {
     if (behaviour.viewerResponse === undefined || answer.status >= 400) return answer;
     const response: EdgeResponse = { statusCode: answer.status, headers: edgeHeaders(answer.headers) };
     const result = behaviour.viewerResponse({ request, response });
-    if (result.body !== undefined) return generatedAnswer(result);
+    if (result.body !== undefined) {
+      const { status, headers, body } = generatedAnswer(result);
+      // RFC 9110 §8.6: of a 304, Content-Length is that of the 200 in its place, or is not said.
+      const { "content-length": _, ...rest } = headers;
+      return { status, headers: status === 304 ? rest : headers, body };
+    }
     return { status: result.statusCode, headers: plainHeaders(result.headers ?? {}), body: answer.body };
   };
 

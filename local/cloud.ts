@@ -79,7 +79,7 @@ export interface Cloud {
 export class DataUnusable extends Error {}
 
 /** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "4";
+const DATA_VERSION = "5";
 
 const checkVersion = (dir: string): void => {
   const file = join(dir, "version");
@@ -199,6 +199,8 @@ const start = async (
     // AWS's quotas bound an import where they are there.
     IMPORT_CALLS_PER_SECOND: options.throttling ? "50" : "1000000",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
+    OTA_STREAMED_BYTES: process.env.SLIPWAY_OTA_STREAMED_BYTES ?? "200000000",
+    OTA_ARCHIVES_PER_HOUR: "1000", // all devices of a test are of few workspaces
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
     ACCOUNT_ID,

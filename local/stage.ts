@@ -24,6 +24,7 @@ import {
   provisioningTemplate,
 } from "../shared/node/provisioning.ts";
 import { UPLOADS } from "../shared/ota/release.ts";
+import { ARCHIVES, KEPT_DAYS } from "../shared/ota/stored-archive.ts";
 
 const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...args: never[]) => Error)[]) => {
   try {
@@ -37,13 +38,13 @@ interface BucketOfStage {
   readonly name: string;
   /** What web pages may do with a presigned URL. */
   readonly methods: readonly string[];
-  readonly expiry: { readonly id: string; readonly prefix: string; readonly days: number };
+  readonly expiries: readonly { readonly id: string; readonly prefix: string; readonly days: number }[];
 }
 
 /** Closed to the public, encrypted, open to web pages with a presigned URL, and rid of what has had its time. */
 const makeBucket = async (
   s3: S3Client,
-  { name: Bucket, methods, expiry }: BucketOfStage,
+  { name: Bucket, methods, expiries }: BucketOfStage,
   origins: readonly string[],
 ): Promise<void> => {
   await unlessThere(s3.send(new CreateBucketCommand({ Bucket })), BucketAlreadyOwnedByYou);
@@ -92,12 +93,12 @@ const makeBucket = async (
             Filter: { Prefix: "" },
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
           },
-          {
-            ID: expiry.id,
-            Status: "Enabled",
-            Filter: { Prefix: expiry.prefix },
-            Expiration: { Days: expiry.days },
-          },
+          ...expiries.map(({ id, prefix, days }) => ({
+            ID: id,
+            Status: "Enabled" as const,
+            Filter: { Prefix: prefix },
+            Expiration: { Days: days },
+          })),
         ],
       },
     }),
@@ -111,12 +112,16 @@ const bucketsOf = (place: Place): readonly BucketOfStage[] => {
     {
       name: otaBucket,
       methods: ["PUT"],
-      expiry: { id: "unpublished-uploads", prefix: UPLOADS, days: 7 },
+      expiries: [
+        // A binary leaves this place when its release is published.
+        { id: "unpublished-uploads", prefix: UPLOADS, days: 7 },
+        { id: "stored-archives", prefix: ARCHIVES, days: KEPT_DAYS },
+      ],
     },
     {
       name: importsBucket,
       methods: ["GET", "PUT"],
-      expiry: { id: "old-imports", prefix: "", days: 7 },
+      expiries: [{ id: "old-imports", prefix: "", days: 7 }],
     },
   ];
 };

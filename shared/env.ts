@@ -15,6 +15,10 @@ export const ENVIRONMENT = {
   EVENT_BUS: z.string().min(1),
   /** Workspace that `/package` means when the path names none; empty for none. */
   OTA_DEFAULT_WORKSPACE: z.string(),
+  /** Archives of up to so many bytes are streamed to devices. */
+  OTA_STREAMED_BYTES: z.string().regex(/^\d+$/),
+  /** How many archives a workspace's devices may have stored in an hour. */
+  OTA_ARCHIVES_PER_HOUR: z.string().regex(/^\d+$/),
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
   /** Where the Greengrass data plane is, as host and port. */
   GREENGRASS_ENDPOINT: z.string().regex(/^[^:/]+:\d+$/),

@@ -70,6 +70,10 @@ export const otaKeys = {
     pk: otaPartitions.current(workspaceId),
     sk: `${environment.toLowerCase()}#${app.toLowerCase()}`,
   }),
+  archive: (workspaceId: string, archiveId: string): Key => ({
+    pk: otaPartitions.archives(workspaceId),
+    sk: archiveId,
+  }),
   /** How often something was tried in a stretch of time. */
   rate: (what: string, window: number): Key => ({ pk: `rate#${what}`, sk: String(window) }),
 } as const;
@@ -94,6 +98,7 @@ export const partitions = {
 export const otaPartitions = {
   releases: (workspaceId: string) => `${workspaceId}#release`,
   current: (workspaceId: string) => `${workspaceId}#current`,
+  archives: (workspaceId: string) => `${workspaceId}#archive`,
 } as const;
 
 /** The secondary indexes of the `control` table: intents of a workspace, and intents that have not ended. */

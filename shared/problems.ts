@@ -25,6 +25,7 @@ export const PROBLEMS = {
   "precondition-failed": { status: 412, title: "The resource has changed since it was read" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "package-too-large": { status: 413, title: "The package is larger than one answer can be" },
+  "range-not-satisfiable": { status: 416, title: "The range is beyond the end" },
   "unsupported-media-type": { status: 415, title: "The body's media type is not supported" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "deployment-too-large": { status: 422, title: "Together, the deployments of a node are more than a device takes" },
@@ -43,6 +44,7 @@ export const PROBLEMS = {
   lost: { status: 500, title: "The workflow could not be started" },
   internal: { status: 500, title: "Something went wrong on our side" },
   unavailable: { status: 503, title: "A service that this needs does not answer", retry: true },
+  preparing: { status: 503, title: "What was asked for is being made" },
   busy: { status: 503, title: "Another change of the same thing is being applied", retry: true },
 } as const satisfies Record<string, { status: number; title: string; retry?: true }>;
 

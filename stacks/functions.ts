@@ -39,6 +39,8 @@ const variablesOf = ({ place, names, settings, arn }: Stage): Record<Environment
   IMPORTS_BUCKET: names.importsBucket,
   IMPORT_CALLS_PER_SECOND: String(settings.imports.callsPerSecond),
   OTA_DEFAULT_WORKSPACE: settings.ota.defaultWorkspace,
+  OTA_STREAMED_BYTES: String(settings.ota.streamedMegabytes * 1_000_000),
+  OTA_ARCHIVES_PER_HOUR: String(settings.ota.archivesPerHour),
   STATE_MACHINE_PREFIX: arn("states", "stateMachine:"),
   EVENT_BUS: names.eventBus,
   ACCOUNT_ID: place.accountId,

@@ -1,5 +1,11 @@
 /// <reference path="../.sst/platform/config.d.ts" />
-import { type BehaviourDeclaration, behaviours, publicKeys } from "../shared/declared/distribution.ts";
+import {
+  type BehaviourDeclaration,
+  behaviours,
+  edgeFunctions,
+  METHODS,
+  publicKeys,
+} from "../shared/declared/distribution.ts";
 import { type EdgeFunction, edgeCode } from "./edge.ts";
 import { keyAdministration } from "./encryption.ts";
 import { type Functions, functionNamed } from "./functions.ts";
@@ -176,7 +182,7 @@ const letIn = (
     bucket,
     $util.all([bucket.arn, sourceArn]).apply(([bucketArn, distribution]) =>
       [
-        { Sid: "PublicObjects", Action: "s3:GetObject", Resource: `${bucketArn}/${publicKeys}` },
+        { Sid: "PublicObjects", Action: "s3:GetObject", Resource: publicKeys.map((keys) => `${bucketArn}/${keys}`) },
         { Sid: "AbsentObjects", Action: "s3:ListBucket", Resource: bucketArn },
       ].map((statement) => ({
         ...statement,
@@ -264,11 +270,12 @@ export const ota = (
 ): Ota => {
   const { domain, priceClass } = stage.settings.ota;
   const packages = functionNamed(functions, "ota-package");
-  const [request, response, none] = (["viewerRequest", "viewerResponse", "noSuchPath"] as const).map((name) =>
-    edgeFunction(stage, name),
-  );
-  const at = (eventType: string, called: aws.cloudfront.Function | undefined) =>
-    called === undefined ? [] : [{ eventType, functionArn: called.arn }];
+  const at = (eventType: string, called: aws.cloudfront.Function) => ({ eventType, functionArn: called.arn });
+  const around = ([request, response]: readonly [EdgeFunction, EdgeFunction]) => [
+    at("viewer-request", edgeFunction(stage, request)),
+    at("viewer-response", edgeFunction(stage, response)),
+  ];
+  const associations = { packages: around(edgeFunctions.packages), objects: around(edgeFunctions.objects) };
   const firstOf = (origin: OriginName): BehaviourDeclaration => {
     const found = behaviours.find((behaviour) => behaviour.origin === origin);
     if (found === undefined) throw new Error(`no behaviour is declared for ${origin}`);
@@ -282,6 +289,8 @@ export const ota = (
     viewerProtocolPolicy: "https-only",
     responseHeadersPolicyId: responseHeaders(stage).id,
     compress: false,
+    allowedMethods: [...METHODS],
+    cachedMethods: ["GET", "HEAD"],
   };
   const acl = webAcl(stage);
   const distribution = new aws.cloudfront.Distribution("ota", {
@@ -292,22 +301,18 @@ export const ota = (
     priceClass,
     webAclId: acl.arn,
     origins: [packagesOrigin(stage, packages), binariesOrigin(stage, storage.otaBucket)],
-    orderedCacheBehaviors: behaviours.map(({ pathPattern, origin, edge, methods }) => ({
+    orderedCacheBehaviors: behaviours.map(({ pathPattern, origin, edge }) => ({
       ...common,
       pathPattern,
       targetOriginId: origin,
-      allowedMethods: [...methods],
-      cachedMethods: ["GET", "HEAD"],
       cachePolicyId: policies[origin].id,
-      functionAssociations: edge ? [...at("viewer-request", request), ...at("viewer-response", response)] : [],
+      functionAssociations: associations[edge],
     })),
     defaultCacheBehavior: {
       ...common,
       targetOriginId: "binaries",
-      allowedMethods: ["GET", "HEAD"],
-      cachedMethods: ["GET", "HEAD"],
       cachePolicyId: policies.binaries.id,
-      functionAssociations: at("viewer-request", none),
+      functionAssociations: [at("viewer-request", edgeFunction(stage, "noSuchPath"))],
     },
     restrictions: { geoRestriction: { restrictionType: "none" } },
     ...(domain === undefined

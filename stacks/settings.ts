@@ -150,6 +150,14 @@ export const schemaOf = (kind: StageKind, region: string) => {
         requestsPerFiveMinutes: whole(10, 2_000_000_000)
           .default(of(2_000, 2_000, 10_000))
           .describe("Of one IP address; more are blocked. Devices behind one NAT share an address"),
+        streamedMegabytes: whole(0, 200)
+          .default(200)
+          .describe(
+            "Archives up to this size are streamed by the function, at 2 MB/s past the first 6 MB; larger ones are stored, and devices are redirected to them. Lambda streams 200 MB at most",
+          ),
+        archivesPerHour: whole(0, 100_000)
+          .default(of(20, 20, 100))
+          .describe("New archives that a workspace's devices may have stored in an hour; each is kept for 30 days"),
         reservedConcurrency: whole(1, 100_000)
           .optional()
           .describe("At most so many packages are made at once, out of the account's concurrency. None: no bound"),

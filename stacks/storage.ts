@@ -1,6 +1,7 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { tables } from "../shared/declared/tables.ts";
 import { UPLOADS } from "../shared/ota/release.ts";
+import { ARCHIVES, KEPT_DAYS } from "../shared/ota/stored-archive.ts";
 import type { TableName } from "../shared/writes.ts";
 import type { Stage } from "./stage.ts";
 
@@ -166,6 +167,8 @@ const makeOtaBucket = (
         ABORT_UPLOADS,
         // A binary leaves this place when its release is published, and then stays as long as the release.
         { id: "unpublished-uploads", status: "Enabled", filter: { prefix: UPLOADS }, expiration: { days: 7 } },
+        // A device that asks for it again gets it made again.
+        { id: "stored-archives", status: "Enabled", filter: { prefix: ARCHIVES }, expiration: { days: KEPT_DAYS } },
         {
           id: "deleted-objects",
           status: "Enabled",

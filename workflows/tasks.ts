@@ -249,6 +249,16 @@ export const tasks = {
   "withdraw-release": quick(["OTA_TABLE"], "ota:GetItem", "ota:DeleteItem"),
   "delete-release-objects": quick(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Delete"),
   "forget-release": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:UpdateItem", "ota:GetItem", "ota:DeleteItem"),
+
+  "hash-archive": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
+  "store-archive": patient(
+    ["OTA_TABLE", "OTA_BUCKET"],
+    "ota:GetItem",
+    "ota-object:Find",
+    "ota-object:PutArchive",
+    "ota-object:AbortArchive",
+  ),
+  "finish-archive": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:UpdateItem", "ota:GetItem", "ota:UpdateItem"),
 } as const satisfies Record<string, TaskDeclaration>;
 
 export type TaskName = keyof typeof tasks;

@@ -1,4 +1,5 @@
 import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/intent.ts";
+import { archiveCreate } from "./archive.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
 import { componentVersionDelete, componentVersionPublish } from "./component-version.ts";
@@ -25,6 +26,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "deployment.apply": deploymentApply,
   "release.publish": releasePublish,
   "release.delete": releaseDelete,
+  "archive.create": archiveCreate,
 };
 
 /** Every workflow; the state machine of a stage is named `{stage}-{name}`. */

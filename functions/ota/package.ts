@@ -2,32 +2,40 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { translated } from "../../shared/aws/aws-errors.ts";
-import { headObject, readObject } from "../../shared/aws/buckets.ts";
-import { allItems, getItem } from "../../shared/aws/table.ts";
+import { headObject } from "../../shared/aws/buckets.ts";
+import { count } from "../../shared/aws/rates.ts";
+import { allItems, getItem, transact } from "../../shared/aws/table.ts";
 import type { OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { env } from "../../shared/env.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
+import type { ArchiveSlice } from "../../shared/ota/archive-parts.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
-import { type ArchivePart, answerPackage } from "../../shared/ota/package.ts";
+import { answerPackage } from "../../shared/ota/package.ts";
+import {
+  type Conditions,
+  type PackageResponse,
+  prefersRedirect,
+  redirectTo,
+  respond,
+  type StoredElsewhere,
+} from "../../shared/ota/respond.ts";
 import { type CurrentRelease, parseQuery, select } from "../../shared/ota/select.ts";
+import {
+  isIdle,
+  MAX_STORED_BYTES,
+  requestArchive,
+  type StoredArchive,
+  storedAs,
+} from "../../shared/ota/stored-archive.ts";
 import { AppError, problem } from "../../shared/problems.ts";
-import { loggerOf } from "../logger.ts";
+import { type Log, loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
-
-/** As long as the sample that devices in the field know. */
-const CACHE = "public, max-age=100";
-const CACHE_ERRORS = "public, max-age=10";
-
-/** A function that streams its answer can send 200 MB. */
-const MAX_ARCHIVE_BYTES = 200 * 1_000_000;
+import { bytesOf } from "./bytes.ts";
 
 type StoredCurrent = CurrentRelease & { readonly path: string };
+type Headers = APIGatewayProxyEventV2["headers"];
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** What the body is made of, in order; nothing for HEAD and 304. */
-  readonly parts: readonly ArchivePart[];
+interface Answer extends Omit<PackageResponse, "kind"> {
   /** As polls are counted. */
   readonly kind: (typeof OTA_ANSWERS)[number];
 }
@@ -38,136 +46,159 @@ interface Answer {
  */
 export const handler = awslambda.streamifyResponse(async (event: APIGatewayProxyEventV2, stream, context) => {
   const log = loggerOf(context, { path: event.rawPath });
-  let answer: Answer;
-  try {
-    answer = await answerTo(event);
-  } catch (thrown) {
-    const error = translated(thrown);
-    if (!(error instanceof AppError)) log.error("failed", error instanceof Error ? error : new Error(String(error)));
-    answer = refusal(error);
-  }
+  const answer = await answered(event, log);
   log.info("answered", { status: answer.status });
   measure("OtaPolls", 1, { answer: answer.kind });
   const body = awslambda.HttpResponseStream.from(stream, { statusCode: answer.status, headers: answer.headers });
   // Lambda sends status and headers with the first write, and an empty 200 if there is none.
-  if (answer.parts.length === 0) body.write("");
-  await pipeline(Readable.from(bytesOf(answer.parts)), body);
+  if (answer.slices.length === 0) body.write("");
+  await pipeline(Readable.from(bytesOf(answer.slices)), body);
 });
 
+const answered = async (event: APIGatewayProxyEventV2, log: Log): Promise<Answer> => {
+  try {
+    return await answerTo(event);
+  } catch (thrown) {
+    const error = translated(thrown);
+    if (!(error instanceof AppError)) log.error("failed", error instanceof Error ? error : new Error(String(error)));
+    return refusal(error);
+  }
+};
+
+/** Something that is not there yet, or not now: the device is told when to come again, in seconds. */
+class ComeAgain extends AppError {
+  readonly seconds: number;
+  constructor(code: "preparing" | "unavailable", detail: string, seconds: number) {
+    super(code, detail);
+    this.seconds = seconds;
+  }
+}
+
+/** Every error is a problem document, and none is kept for longer than 10 s by any cache. */
 const refusal = (error: unknown): Answer => {
   const document =
     error instanceof AppError
       ? problem(error.code, error.message, error.findings)
       : problem("internal", "the package could not be made");
   const body = Buffer.from(JSON.stringify(document));
+  const isRefused = document.status < 500;
+  const seconds = error instanceof ComeAgain ? error.seconds : document.status === 503 ? 30 : undefined;
   return {
     status: document.status,
     headers: {
       "content-type": "application/problem+json",
       "content-length": String(body.length),
-      "cache-control": document.status < 500 ? CACHE_ERRORS : "no-store",
+      "cache-control": isRefused ? "public, max-age=10" : "no-store",
+      ...(seconds !== undefined && { "retry-after": String(seconds) }),
       ...(document.code === "method-not-allowed" && { allow: "GET, HEAD" }),
     },
-    parts: [{ kind: "bytes", bytes: body }],
-    kind: document.status < 500 ? "refused" : "failed",
+    slices: [{ kind: "bytes", bytes: body }],
+    kind: document.code === "preparing" ? "preparing" : isRefused ? "refused" : "failed",
   };
 };
 
+const conditionsOf = (method: string, headers: Headers): Conditions => ({
+  method,
+  ifMatch: headers["if-match"],
+  range: headers.range,
+  ifRange: headers["if-range"],
+  isBehindEdge: headers["x-ota-have"] !== undefined,
+  prefersRedirect: headers["x-ota-prefer"] === "redirect" || prefersRedirect(headers.prefer),
+  streamedBytes: Number(env("OTA_STREAMED_BYTES")),
+});
+
 const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
+  const { headers } = event;
   const { method } = event.requestContext.http;
   if (method !== "GET" && method !== "HEAD")
-    throw new AppError("method-not-allowed", `packages take GET, not ${method}`);
+    throw new AppError("method-not-allowed", `packages take GET and HEAD, not ${method}`);
   const query = parseQuery(event.rawQueryString);
-  const releases = await currentReleases(event.rawPath);
-  const behindEdge = event.headers["x-ota-have"] !== undefined;
+  const workspaceId = await workspaceOf(event.rawPath);
+  const releases = await allItems<StoredCurrent>(otaPartitions.current(workspaceId), "ota");
+  const base = baseUrl(headers);
   const answer = answerPackage({
     payloadType: query.payloadType,
     selection: select(query, releases),
-    have: parseEntityTags([event.headers["x-ota-have"], event.headers["if-none-match"]].filter(Boolean).join(", ")),
-    urlOf: (release) => `${baseUrl(event.headers)}/${(release as StoredCurrent).path}`,
+    have: parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", ")),
+    urlOf: (release) => `${base}/${(release as StoredCurrent).path}`,
   });
-  switch (answer.kind) {
-    case "not-found":
-      throw new AppError("not-found", "no release matches this query");
-    case "not-modified": {
-      const headers = { etag: answer.etag, "cache-control": CACHE };
-      // CloudFront revalidates with its own ETag: to it, a 304 would call its stale body fresh. It gets a marked 200.
-      if (answer.because === "binaries" && behindEdge) {
-        return {
-          status: 200,
-          headers: { ...headers, "x-ota-not-modified": "1", "content-length": "0" },
-          parts: [],
-          kind: "not-modified",
-        };
-      }
-      return { status: 304, headers, parts: [], kind: "not-modified" };
-    }
-    case "metadata":
-      return {
-        status: 200,
-        headers: {
-          "content-type": "application/json",
-          "content-length": String(answer.body.length),
-          etag: answer.etag,
-          "cache-control": CACHE,
-        },
-        parts: method === "HEAD" ? [] : [{ kind: "bytes", bytes: answer.body }],
-        kind: "metadata",
-      };
-    case "archive":
-      if (answer.contentLength > MAX_ARCHIVE_BYTES) {
-        throw new AppError("package-too-large", "ask with payloadType=metadataOnly and fetch each binary by its URL");
-      }
-      await checkSegments(answer.parts);
-      return {
-        status: 200,
-        headers: {
-          "content-type": "application/gzip",
-          "content-length": String(answer.contentLength),
-          "content-disposition": 'attachment; filename="package.tar.gz"',
-          etag: answer.etag,
-          "cache-control": CACHE,
-        },
-        parts: method === "HEAD" ? [] : answer.parts,
-        kind: "archive",
-      };
+  if (answer.kind === "not-found") throw new AppError("not-found", "no release matches this query");
+  const conditions = conditionsOf(method, headers);
+  const response = respond(answer, conditions);
+  if (response.kind === "stored") {
+    const key = await storedKey(workspaceId, response, new Date());
+    return redirectTo(`${base}/${key}`, response.isPersonal, conditions);
   }
+  await checkObjects(response.slices);
+  return response;
 };
 
 /**
  * Where the device asked, and where it finds the binaries as well. The edge tells the name in `x-ota-host`, for the
  * distribution's own is made after this function, which is its origin.
  */
-const baseUrl = (headers: APIGatewayProxyEventV2["headers"]): string => {
+const baseUrl = (headers: Headers): string => {
   const host = headers["x-ota-host"];
   if (host === undefined) throw new AppError("invalid-request", "packages are asked for through the distribution");
   return `${headers["x-forwarded-proto"] ?? "https"}://${host}`;
 };
 
-/** What devices of the workspace in the path get. @throws AppError `not-found` */
-const currentReleases = async (path: string): Promise<StoredCurrent[]> => {
-  const name = /^\/(?:([^/]+)\/)?package$/.exec(path)?.[1] ?? env("OTA_DEFAULT_WORKSPACE");
+/** The id of the workspace that the path names. @throws AppError `not-found` */
+const workspaceOf = async (path: string): Promise<string> => {
+  const [isPackage, named = env("OTA_DEFAULT_WORKSPACE")] = /^\/(?:([^/]+)\/)?package$/.exec(path) ?? [];
+  const name = isPackage === undefined ? "" : named;
   const workspace = name === "" ? undefined : await getItem<{ id: string }>(otaKeys.workspaceName(name), "ota");
   if (workspace === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
-  return allItems<StoredCurrent>(otaPartitions.current(workspace.id), "ota");
+  return workspace.id;
 };
 
 /** An object that is missing is an error before the first byte, not an archive that breaks off. */
-const checkSegments = async (parts: readonly ArchivePart[]): Promise<void> => {
+const checkObjects = async (slices: readonly ArchiveSlice[]): Promise<void> => {
   await Promise.all(
-    parts.map(async (part) => {
-      if (part.kind === "bytes") return;
-      const object = await headObject(env("OTA_BUCKET"), part.segment.key);
-      if (object?.size !== part.segment.size) {
+    slices.map(async (slice) => {
+      if (slice.kind === "bytes") return;
+      const object = await headObject(env("OTA_BUCKET"), slice.key);
+      if (object?.size !== slice.size) {
         throw new AppError("unavailable", "a binary of the package is missing or not whole");
       }
     }),
   );
 };
 
-async function* bytesOf(parts: readonly ArchivePart[]): AsyncGenerator<Uint8Array> {
-  for (const part of parts) {
-    if (part.kind === "bytes") yield part.bytes;
-    else yield* await readObject(env("OTA_BUCKET"), part.segment.key);
+const HOUR = 3_600;
+
+/**
+ * The key under which the archive is stored. Where it is not, it is asked for: anyone may cause that, so that a workspace
+ * has a budget of new archives an hour.
+ * @throws AppError `preparing` or `unavailable`, with when to come again; `package-too-large`
+ */
+const storedKey = async (workspaceId: string, { content, bytes }: StoredElsewhere, now: Date): Promise<string> => {
+  if (bytes > MAX_STORED_BYTES) {
+    throw new AppError("package-too-large", "ask with payloadType=metadataOnly and fetch each binary by its URL");
   }
-}
+  const { id, key } = storedAs(workspaceId, content);
+  if ((await headObject(env("OTA_BUCKET"), key))?.size === bytes) return key;
+  const found = await getItem<StoredArchive>(otaKeys.archive(workspaceId, id), "ota");
+  if (isIdle(found, now)) await ask(workspaceId, content, found, now);
+  else if (found?.status === "failed") throw new ComeAgain("unavailable", "the archive could not be made", 60);
+  // A gigabyte is read through and joined in about 20 s.
+  throw new ComeAgain("preparing", "the archive is being made", 2 + Math.ceil(bytes / 50_000_000));
+};
+
+const ask = async (
+  workspaceId: string,
+  content: StoredElsewhere["content"],
+  found: StoredArchive | undefined,
+  now: Date,
+): Promise<void> => {
+  const hour = Math.floor(now.getTime() / 1_000 / HOUR);
+  if ((await count(`archives#${workspaceId}`, hour, HOUR)) > Number(env("OTA_ARCHIVES_PER_HOUR"))) {
+    const left = Math.ceil((hour + 1) * HOUR - now.getTime() / 1_000);
+    throw new ComeAgain("unavailable", "too many archives were asked for in this hour", left);
+  }
+  try {
+    await transact([requestArchive(workspaceId, content, found, now)]);
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === "conflict")) throw error; // another device was first
+  }
+};

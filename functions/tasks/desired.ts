@@ -7,6 +7,7 @@ import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
 import type { StoredNodeImport } from "../../shared/node-import/node-import.ts";
 import type { StoredRelease } from "../../shared/ota/release.ts";
+import type { StoredArchive } from "../../shared/ota/stored-archive.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { TaskInput } from "./task.ts";
@@ -37,6 +38,9 @@ export const desiredComponent = async ({ workspaceId, parentId }: TaskInput): Pr
 
 export const desiredRelease = async ({ workspaceId, subjectId }: TaskInput): Promise<StoredRelease> =>
   present(await getItem<StoredRelease>(otaKeys.release(workspaceId, subjectId), "ota"), "release", subjectId);
+
+export const desiredArchive = async ({ workspaceId, subjectId }: TaskInput): Promise<StoredArchive> =>
+  present(await getItem<StoredArchive>(otaKeys.archive(workspaceId, subjectId), "ota"), "archive", subjectId);
 
 export const desiredCell = async ({ workspaceId, cell }: { workspaceId: string; cell: string }): Promise<StoredCell> =>
   present(await getItem<StoredCell>(keys.cell(workspaceId, cell)), "cell", cell);

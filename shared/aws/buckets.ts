@@ -1,7 +1,11 @@
 import { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
 import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
@@ -17,6 +21,8 @@ import {
   PutObjectCommand,
   PutPublicAccessBlockCommand,
   S3Client,
+  UploadPartCommand,
+  UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
@@ -256,10 +262,20 @@ export const deleteObject = async (bucket: string, key: string): Promise<void> =
   await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
 };
 
-/** The object's bytes as a stream. @throws AppError `artifact-missing` when there is no such object. */
-export const readObject = async (bucket: string, key: string): Promise<AsyncIterable<Uint8Array>> => {
+/** The object's bytes, or a part of them, as a stream. @throws AppError `artifact-missing` when there is no such object. */
+export const readObject = async (
+  bucket: string,
+  key: string,
+  range?: { readonly first: number; readonly last: number },
+): Promise<AsyncIterable<Uint8Array>> => {
   try {
-    const { Body } = await client().send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    const { Body } = await client().send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        ...(range !== undefined && { Range: `bytes=${range.first}-${range.last}` }),
+      }),
+    );
     if (Body === undefined) throw new AppError("unavailable", `S3 answered no body for ${key}`);
     return Body as unknown as AsyncIterable<Uint8Array>;
   } catch (error) {
@@ -307,12 +323,16 @@ export const putObject = async (
   }
 };
 
+/** An object as the source of a copy, in the form that S3 takes. */
+const sourceOf = (bucket: string, key: string): string =>
+  `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+
 /** Copies within the bucket, up to 5 GB (S3's limit of one CopyObject), with the headers that devices will see. */
 export const copyObject = async (bucket: string, from: string, to: string, headers: object): Promise<void> => {
   await client().send(
     new CopyObjectCommand({
       Bucket: bucket,
-      CopySource: `${bucket}/${from.split("/").map(encodeURIComponent).join("/")}`,
+      CopySource: sourceOf(bucket, from),
       Key: to,
       MetadataDirective: "REPLACE",
       ...headers,
@@ -328,4 +348,81 @@ export const uploadObject = async (bucket: string, key: string, body: AsyncItera
     partSize: 8 * 1024 ** 2,
     queueSize: 2,
   }).done();
+};
+
+/** A part of an object that is being joined: a stretch of another object in the bucket, or bytes made when their turn comes. */
+export type ObjectPart =
+  | { readonly kind: "copy"; readonly key: string; readonly first: number; readonly last: number }
+  | { readonly kind: "send"; readonly bytes: () => Promise<Uint8Array> };
+
+const PARTS_AT_A_TIME = 4;
+
+const crc32Text = (value: number): string => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes.toString("base64");
+};
+
+/**
+ * Joins parts, each but the last of 5 MiB or more, into an object: all of it or nothing. S3 compares the CRC-32 of what it
+ * has joined with the one given. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+ * @throws AppError `artifact-missing` when an object to copy from is gone
+ */
+export const assembleObject = async (
+  bucket: string,
+  key: string,
+  parts: readonly ObjectPart[],
+  wholeCrc32: number,
+  headers: object,
+): Promise<void> => {
+  const target = { Bucket: bucket, Key: key };
+  const { UploadId } = await client().send(
+    new CreateMultipartUploadCommand({
+      ...target,
+      ...headers,
+      ChecksumAlgorithm: "CRC32",
+      ChecksumType: "FULL_OBJECT",
+    }),
+  );
+  const upload = { ...target, UploadId };
+  const put = async (part: ObjectPart, PartNumber: number) => {
+    if (part.kind === "copy") {
+      const CopySourceRange = `bytes=${part.first}-${part.last}`;
+      const { CopyPartResult } = await client().send(
+        new UploadPartCopyCommand({
+          ...upload,
+          PartNumber,
+          CopySource: sourceOf(bucket, part.key),
+          CopySourceRange,
+        }),
+      );
+      return { PartNumber, ETag: CopyPartResult?.ETag, ChecksumCRC32: CopyPartResult?.ChecksumCRC32 };
+    }
+    const Body = await part.bytes();
+    const ChecksumCRC32 = crc32Text(crc32(Body));
+    const { ETag } = await client().send(new UploadPartCommand({ ...upload, PartNumber, Body, ChecksumCRC32 }));
+    return { PartNumber, ETag, ChecksumCRC32 };
+  };
+  try {
+    const done: Awaited<ReturnType<typeof put>>[] = [];
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let index = next++; index < parts.length; index = next++) {
+        done[index] = await put(parts[index] as ObjectPart, index + 1);
+      }
+    };
+    await Promise.all(Array.from({ length: PARTS_AT_A_TIME }, worker));
+    await client().send(
+      new CompleteMultipartUploadCommand({
+        ...upload,
+        MultipartUpload: { Parts: done },
+        ChecksumType: "FULL_OBJECT",
+        ChecksumCRC32: crc32Text(wholeCrc32),
+      }),
+    );
+  } catch (error) {
+    await client().send(new AbortMultipartUploadCommand(upload));
+    if (isAwsError(error, "NoSuchKey")) throw new AppError("artifact-missing", `a part of ${key} is gone`);
+    throw error;
+  }
 };

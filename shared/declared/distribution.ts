@@ -1,3 +1,5 @@
+import { ARCHIVES } from "../ota/stored-archive.ts";
+
 /**
  * A cache behaviour of the OTA distribution; a request gets the first whose pattern matches, and a 404 if none does.
  * TTLs are in seconds.
@@ -7,15 +9,37 @@ export interface BehaviourDeclaration {
   readonly pathPattern: string;
   /** `packages` is the package function behind its URL, `binaries` the OTA bucket. */
   readonly origin: "packages" | "binaries";
-  /** Whether `shared/ota/edge.ts` runs before and after the cache. */
-  readonly edge: boolean;
+  /** Which functions of `shared/ota/edge.ts` run before and after the cache. */
+  readonly edge: keyof typeof edgeFunctions;
   /** What distinguishes objects besides the path, and is all that the origin sees of a request. */
   readonly cacheKey: { readonly queryStrings: "all" | "none"; readonly headers: readonly string[] };
   readonly minTtl: number;
   readonly defaultTtl: number;
   readonly maxTtl: number;
-  readonly methods: readonly ("GET" | "HEAD" | "OPTIONS")[];
 }
+
+/** The functions at the edge before and after the cache, by what they are for. */
+export const edgeFunctions = {
+  packages: ["viewerRequest", "viewerResponse"],
+  objects: ["objectRequest", "objectResponse"],
+} as const;
+
+/**
+ * CloudFront refuses a method that is not allowed with 403 in HTML, before any function runs: so all are, and the edge
+ * functions let GET and HEAD through. The list is one of the three that CloudFront takes.
+ * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html
+ */
+export const METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"] as const;
+
+const objects = (pathPattern: string): BehaviourDeclaration => ({
+  pathPattern,
+  origin: "binaries",
+  edge: "objects",
+  cacheKey: { queryStrings: "none", headers: [] },
+  minTtl: 0,
+  defaultTtl: 86_400,
+  maxTtl: 31_536_000,
+});
 
 /**
  * What the OTA distribution serves: packages from the function, binaries from the bucket. Public endpoints of the API get
@@ -26,25 +50,19 @@ export const behaviours: readonly BehaviourDeclaration[] = [
     (pathPattern): BehaviourDeclaration => ({
       pathPattern,
       origin: "packages",
-      edge: true,
-      cacheKey: { queryStrings: "all", headers: ["x-ota-have", "x-ota-host"] },
+      edge: "packages",
+      cacheKey: { queryStrings: "all", headers: ["x-ota-have", "x-ota-host", "x-ota-prefer"] },
       minTtl: 0,
       defaultTtl: 100,
       maxTtl: 100,
-      methods: ["GET", "HEAD", "OPTIONS"],
     }),
   ),
-  {
-    pathPattern: "/*/releases/*",
-    origin: "binaries",
-    edge: false,
-    cacheKey: { queryStrings: "none", headers: [] },
-    minTtl: 0,
-    defaultTtl: 86_400,
-    maxTtl: 31_536_000,
-    methods: ["GET", "HEAD", "OPTIONS"],
-  },
+  objects("/*/releases/*"),
+  objects(`/${ARCHIVES}*`),
 ];
 
-/** The keys of the OTA bucket that anyone may read, as a pattern: `binaryKey` of `shared/ota/release.ts`. */
-export const publicKeys = "*/releases/*";
+/**
+ * The keys of the OTA bucket that anyone may read, as patterns: `binaryKey` of `shared/ota/release.ts`, and archives as
+ * `shared/ota/stored-archive.ts` names them.
+ */
+export const publicKeys = ["*/releases/*", `${ARCHIVES}*`] as const;

@@ -10,8 +10,19 @@ interface MetricDeclaration {
 /** Whose fault it is that an intent failed: the client's where the problem is a 4xx, such as a file that was not uploaded. */
 export const INTENT_FAULTS = ["client", "service"] as const;
 
-/** What an anonymous device was told: nothing new, what there is, the binaries themselves, or a problem of either side's. */
-export const OTA_ANSWERS = ["not-modified", "metadata", "archive", "refused", "failed"] as const;
+/**
+ * What an anonymous device was told: nothing new, what there is, the binaries themselves, where they are or that they are
+ * being put there, or a problem of either side's.
+ */
+export const OTA_ANSWERS = [
+  "not-modified",
+  "metadata",
+  "archive",
+  "redirect",
+  "preparing",
+  "refused",
+  "failed",
+] as const;
 
 /** What AWS IoT was told of a device that would register. */
 export const HOOK_VERDICTS = ["allowed", "refused", "failed"] as const;

@@ -1,5 +1,6 @@
 import { indexes } from "../keys.ts";
 import { awsNames, type Place, stageNames } from "../names.ts";
+import { ARCHIVES } from "../ota/stored-archive.ts";
 import type { TableName } from "../writes.ts";
 
 /**
@@ -33,6 +34,7 @@ export const targets = {
     unscoped: "DynamoDB has no resource level for ListStreams, which Lambda asks of whoever reads a stream",
   },
   controlStream: { arns: (place) => [`${table(place, "control")}/stream/*`] },
+  otaStream: { arns: (place) => [`${table(place, "ota")}/stream/*`] },
 
   newArtifactBuckets: {
     arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts`],
@@ -50,6 +52,7 @@ export const targets = {
   },
   otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
   otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
+  otaArchives: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${ARCHIVES}*`] },
 
   importsBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}`] },
   importUploads: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/uploads/*`] },
@@ -154,6 +157,13 @@ const onTable = (target: TargetName) =>
     ConditionCheckItem: [["dynamodb:ConditionCheckItem", target]],
   }) as const satisfies Record<string, readonly Grant[]>;
 
+const readingStream = (target: TargetName): readonly Grant[] => [
+  ["dynamodb:DescribeStream", target],
+  ["dynamodb:GetShardIterator", target],
+  ["dynamodb:GetRecords", target],
+  ["dynamodb:ListStreams", "anyStream"],
+];
+
 /**
  * What Greengrass does in AWS IoT with the caller's own permissions.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiotgreengrassv2.html, "Dependent actions"
@@ -224,7 +234,9 @@ export const permissions = {
     ],
     Get: [["s3:GetObject", "otaObjects"]],
     Put: [["s3:PutObject", "otaObjects"]],
+    PutArchive: [["s3:PutObject", "otaArchives"]],
     AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
+    AbortArchive: [["s3:AbortMultipartUpload", "otaArchives"]],
     Delete: [["s3:DeleteObject", "otaObjects"]],
   }),
 
@@ -384,14 +396,7 @@ export const permissions = {
       ["logs:DescribeLogGroups", "logDelivery"],
     ],
   }),
-  ...prefixed("stream", {
-    Read: [
-      ["dynamodb:DescribeStream", "controlStream"],
-      ["dynamodb:GetShardIterator", "controlStream"],
-      ["dynamodb:GetRecords", "controlStream"],
-      ["dynamodb:ListStreams", "anyStream"],
-    ],
-  }),
+  ...prefixed("stream", { control: readingStream("controlStream"), ota: readingStream("otaStream") }),
 } as const;
 
 export type Permission = keyof typeof permissions;

@@ -12,5 +12,5 @@ export interface TableDeclaration {
 /** Both tables have the keys `pk` and `sk`, texts. */
 export const tables: Readonly<Record<TableName, TableDeclaration>> = {
   control: { stream: true, ttl: "expiresAt", indexes: [indexes.intentsOfWorkspace, indexes.openIntents] },
-  ota: { stream: false, ttl: "expiresAt", indexes: [] },
+  ota: { stream: true, ttl: "expiresAt", indexes: [] },
 };

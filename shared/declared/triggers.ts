@@ -62,6 +62,20 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
     maximumRetryAttempts: 5,
     maximumRecordAgeSeconds: 86_400,
   },
+  "accept-archives": {
+    table: "ota",
+    function: "accept-archives",
+    // A device asked for an archive that is not stored, or no longer.
+    filters: [
+      {
+        eventName: ["INSERT", "MODIFY"],
+        dynamodb: { NewImage: { type: { S: ["archive"] }, status: { S: ["requested"] } } },
+      },
+    ],
+    batchSize: 10,
+    maximumRetryAttempts: 5,
+    maximumRecordAgeSeconds: 3_600, // by then devices ask anew
+  },
 };
 
 /** @param stateMachines what the ARN of every state machine of the stage starts with */

@@ -49,6 +49,8 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     case "release.publish":
     case "release.delete":
       return update(otaKeys.release(workspaceId, subjectId), "ota");
+    case "archive.create":
+      return update(otaKeys.archive(workspaceId, subjectId), "ota");
     case "deployment.apply":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }

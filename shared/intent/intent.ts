@@ -21,6 +21,7 @@ export const INTENT_KINDS = [
   "deployment.apply",
   "release.publish",
   "release.delete",
+  "archive.create",
 ] as const;
 
 export type IntentKind = (typeof INTENT_KINDS)[number];
@@ -36,6 +37,7 @@ export const SubjectType = z.enum([
   "component-version",
   "deployment",
   "release",
+  "archive",
 ]);
 
 const ProblemDocument = z

@@ -38,36 +38,69 @@ export interface EdgeResponseEvent {
 
 const MAX_QUERY = 4096;
 const MAX_PARAMETERS = 64;
+const MAX_PART = 128;
 const MAX_HASHES = 128;
+/** What an answer depends on beside the URL. */
+const VARY = "if-none-match, prefer";
 
-const refuse = (rule: string, detail: string): EdgeResponse => ({
-  statusCode: 400,
-  statusDescription: "Bad Request",
-  headers: {
-    "content-type": { value: "application/problem+json" },
-    "cache-control": { value: "no-store" },
-  },
-  body: JSON.stringify({
-    type: "/v1/problems/invalid-request",
-    title: "The request is not valid",
-    status: 400,
-    code: "invalid-request",
+const problemOf = (
+  status: number,
+  description: string,
+  code: string,
+  title: string,
+  detail: string,
+  rule?: string,
+): EdgeResponse => {
+  const document: Record<string, unknown> = {
+    type: `/v1/problems/${code}`,
+    title: title,
+    status: status,
+    code: code,
     detail: detail,
-    errors: [{ rule: rule, detail: detail }],
-  }),
-});
+  };
+  if (rule) document.errors = [{ rule: rule, detail: detail }];
+  return {
+    statusCode: status,
+    statusDescription: description,
+    headers: { "content-type": { value: "application/problem+json" }, "cache-control": { value: "no-store" } },
+    body: JSON.stringify(document),
+  };
+};
+
+const refuse = (rule: string, detail: string): EdgeResponse =>
+  problemOf(400, "Bad Request", "invalid-request", "The request is not valid", detail, rule);
+
+/** CloudFront's own refusal of a method is a 403 in HTML: every method comes here, and no other gets further. */
+const otherMethod = (request: EdgeRequest): EdgeResponse | undefined => {
+  if (request.method === "GET" || request.method === "HEAD") return undefined;
+  const response = problemOf(
+    405,
+    "Method Not Allowed",
+    "method-not-allowed",
+    "The path does not take this method",
+    `this takes GET and HEAD, not ${request.method}`,
+  );
+  if (response.headers) response.headers.allow = { value: "GET, HEAD" };
+  return response;
+};
 
 const valuesOf = (entry: EdgeValue): string[] =>
   entry.multiValue ? entry.multiValue.map((one) => one.value) : [entry.value];
 
-// Two spellings of one name or value (case, percent-encoding, "+" for a space) become one. What cannot be decoded stays.
-const canonical = (part: string): string => {
+/** A name or value as it is meant; undefined for percent-encoding that is not valid. */
+const decoded = (part: string): string | undefined => {
   try {
-    return encodeURIComponent(decodeURIComponent(part.replace(/\+/g, "%20")).toLowerCase());
+    return decodeURIComponent(part.replace(/\+/g, "%20")).toLowerCase();
   } catch (error) {
-    if (error instanceof URIError) return part.toLowerCase();
+    if (error instanceof URIError) return undefined;
     throw error;
   }
+};
+
+// Two spellings of one name or value (case, percent-encoding, "+" for a space) become one. What cannot be decoded stays.
+const canonical = (part: string): string => {
+  const meant = decoded(part);
+  return meant === undefined ? part.toLowerCase() : encodeURIComponent(meant);
 };
 
 const unique = (sorted: string[]): string[] =>
@@ -92,30 +125,81 @@ const rawPairs = (query: Record<string, EdgeValue> | string): string[] => {
   return pairs;
 };
 
+const nameOf = (pair: string): string => pair.slice(0, pair.indexOf("="));
+const partOf = (pair: string): string => pair.slice(pair.indexOf("=") + 1);
+
 const canonicalPair = (pair: string): string => {
   const at = pair.indexOf("=");
   return at < 0 ? `${canonical(pair)}=` : `${canonical(pair.slice(0, at))}=${canonical(pair.slice(at + 1))}`;
 };
 
-const have = (header: EdgeValue): string[] => {
-  const text = valuesOf(header).join(",");
-  if (/(?:^|[\s,])\*(?:$|[\s,])/.test(text)) return ["*"];
-  const hashes = text
+const isTooLong = (part: string): boolean => {
+  const meant = decoded(part);
+  return meant !== undefined && meant.length > MAX_PART;
+};
+
+/** The first rule of `parseQuery` in `select.ts` that these pairs break, as far as one can tell without the releases. */
+const faultOf = (pairs: string[]): EdgeResponse | undefined => {
+  if (pairs.some((pair) => /%(?:[01][0-9a-f]|7f)/i.test(pair))) {
+    return refuse("characters", "the query has a control character");
+  }
+  if (pairs.some((pair) => nameOf(pair) === "")) return refuse("empty-name", "a parameter has no name");
+  if (pairs.some((pair) => nameOf(pair) === "attr")) return refuse("empty-name", "parameter attr names no attribute");
+  const empty = pairs.filter((pair) => partOf(pair) === "")[0];
+  if (empty) return refuse("empty-value", `parameter ${nameOf(empty).slice(0, MAX_PART)} has no value`);
+  if (pairs.some((pair) => isTooLong(nameOf(pair)) || isTooLong(partOf(pair)))) {
+    return refuse("too-long", `a name or value has more than ${MAX_PART} characters`);
+  }
+  if (!pairs.some((pair) => nameOf(pair) === "cpuarch")) return refuse("required", "parameter cpuArch is required");
+  const isOther = (pair: string) =>
+    nameOf(pair) === "payloadtype" && pair !== "payloadtype=fullpayload" && pair !== "payloadtype=metadataonly";
+  if (pairs.some(isOther)) return refuse("one-of", "payloadType is fullPayload or metadataOnly");
+  return undefined;
+};
+
+/** Without what says only what is so anyway. What contradicts itself is left as it is, for the origin to refuse. */
+const withoutDefaults = (pairs: string[]): string[] => {
+  const count = (name: string) => pairs.filter((pair) => nameOf(pair) === name).length;
+  const namesSystem = pairs.some((pair) => pair.slice(0, 3) === "os_");
+  return pairs.filter((pair) => {
+    if (pair === "payloadtype=fullpayload") return count("payloadtype") > 1;
+    return pair !== "os=prod" || count("os") > 1 || namesSystem;
+  });
+};
+
+const tagsOf = (header: EdgeValue): string[] =>
+  valuesOf(header)
+    .join(",")
     .split(/[\s,"]+/)
-    .map((tag) => tag.replace(/^W\//i, "").toLowerCase())
+    .map((tag) => tag.replace(/^W\//i, ""));
+
+const have = (header: EdgeValue): string[] => {
+  if (/(?:^|[\s,])\*(?:$|[\s,])/.test(valuesOf(header).join(","))) return ["*"];
+  const hashes = tagsOf(header)
+    .map((tag) => tag.toLowerCase())
     .filter((tag) => /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/.test(tag));
   return unique(hashes.sort());
 };
 
+/** RFC 7240 §2: preferences are separated by commas, parameters by semicolons, and names compare without case. */
+const prefersRedirect = (header: EdgeValue): boolean =>
+  valuesOf(header)
+    .join(",")
+    .split(",")
+    .some((preference) => /^\s*redirect\s*(?:;|$)/i.test(preference));
+
 /**
- * Viewer request: one cache key for all spellings of one question. The query is lower-cased, sorted and freed of repetitions;
- * the hashes in `If-None-Match` become `x-ota-have` (lower-case hex, sorted, unique, joined by commas; `*` alone for `*`;
- * absent when there are none), and the distribution's name becomes `x-ota-host`, which the origin cannot know otherwise. Both
- * belong to the cache key, and no client can set them. `If-None-Match` itself stays, for plain revalidation of a cached
- * answer. Absurd queries end here with a 400 problem document.
+ * Viewer request of packages: one cache key for all spellings of one question. The query is lower-cased, sorted, freed of
+ * repetitions and of defaults; the hashes in `If-None-Match` become `x-ota-have` (lower-case hex, sorted, unique, joined by
+ * commas; `*` alone for `*`; absent when there are none), `Prefer: redirect` becomes `x-ota-prefer`, and the distribution's
+ * name `x-ota-host`, which the origin cannot know otherwise. All belong to the cache key, and no client can set them.
+ * `If-None-Match` itself stays, for plain revalidation of a cached answer. What makes no sense whatever releases there are
+ * ends here, with the problem document that the origin would give.
  */
 export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeResponse => {
   const request = event.request;
+  const refused = otherMethod(request);
+  if (refused) return refused;
   const pairs = rawPairs(request.querystring);
   if (pairs.join("&").length > MAX_QUERY) {
     return refuse("query-too-long", `the query has more than ${MAX_QUERY} characters`);
@@ -123,54 +207,92 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   if (pairs.length > MAX_PARAMETERS) {
     return refuse("too-many-parameters", `the query has more than ${MAX_PARAMETERS} parameters`);
   }
-  const query = unique(pairs.map(canonicalPair).sort()).join("&");
-  if (/%(?:[01][0-9a-f]|7f)/i.test(query)) return refuse("characters", "the query has a control character");
-  request.querystring = query;
+  const asked = unique(pairs.map(canonicalPair).sort());
+  const fault = faultOf(asked);
+  if (fault) return fault;
+  request.querystring = withoutDefaults(asked).join("&");
 
-  const host = request.headers.host;
-  if (host) request.headers["x-ota-host"] = { value: host.value };
-  else delete request.headers["x-ota-host"];
-  delete request.headers["x-ota-have"];
-  const condition = request.headers["if-none-match"];
+  const headers = request.headers;
+  const host = headers.host;
+  if (host) headers["x-ota-host"] = { value: host.value };
+  else delete headers["x-ota-host"];
+  delete headers["x-ota-prefer"];
+  const preference = headers.prefer;
+  if (preference && prefersRedirect(preference) && asked.indexOf("payloadtype=metadataonly") < 0) {
+    headers["x-ota-prefer"] = { value: "redirect" };
+  }
+  delete headers["x-ota-have"];
+  const condition = headers["if-none-match"];
   if (condition) {
     const hashes = have(condition);
     if (hashes.length > MAX_HASHES) return refuse("too-many-hashes", `more than ${MAX_HASHES} hashes in If-None-Match`);
-    if (hashes.length > 0) request.headers["x-ota-have"] = { value: hashes.join(",") };
+    if (hashes.length > 0) headers["x-ota-have"] = { value: hashes.join(",") };
   }
   return request;
 };
 
+/** Viewer request of binaries and of stored archives, which are fetched and nothing else. */
+export const objectRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeResponse =>
+  otherMethod(event.request) || event.request;
+
 /** Viewer request where no behaviour is for the path: the answer is here, and no origin is asked. */
-export const noSuchPath = (): EdgeResponse => ({
-  statusCode: 404,
-  statusDescription: "Not Found",
-  headers: { "content-type": { value: "application/problem+json" }, "cache-control": { value: "no-store" } },
-  body: JSON.stringify({
-    type: "/v1/problems/not-found",
-    title: "There is no such thing",
-    status: 404,
-    code: "not-found",
-    detail: "there are packages and releases here",
-  }),
-});
+export const noSuchPath = (): EdgeResponse =>
+  problemOf(404, "Not Found", "not-found", "There is no such thing", "there are packages and releases here");
+
+/** The device has this very answer: nothing of it is sent. CloudFront removes a body that is set to be empty. */
+const notModified = (response: EdgeResponse, headers: Record<string, EdgeValue>): void => {
+  response.statusCode = 304;
+  response.statusDescription = "Not Modified";
+  response.body = "";
+  delete headers["content-type"];
+  delete headers["content-length"];
+  delete headers["content-range"];
+  delete headers["content-disposition"];
+};
 
 /**
- * Viewer response: the origin's 200 with `x-ota-not-modified: 1` (the device has everything) becomes the 304 it stands for,
- * with its ETag and Cache-Control. The origin cannot say 304 itself: CloudFront would take that for the answer to its own
- * revalidation, and call a stale body fresh.
+ * Viewer response of packages. The origin's 200 with `x-ota-not-modified: 1` (the device has everything) becomes the 304 it
+ * stands for, with its ETag and Cache-Control. The origin cannot say 304 itself: CloudFront would take that for the answer to
+ * its own revalidation, and call a stale body fresh. An answer whose own ETag the device lists among others is a 304, which
+ * CloudFront is not documented to see.
+ *
+ * `x-ota-personal: 1` marks an answer that leaves out what this device has. This cache has it under a key with the hashes;
+ * another one between here and the devices would know it by its URL alone, and give it to all: to that it is `private`.
+ * CloudFront drops names from `Vary` that it does not forward, so that `Vary` is set here (Developer Guide, "Request and
+ * response behavior for custom origins", HTTP response headers that CloudFront removes or replaces).
  */
 export const viewerResponse = (event: EdgeResponseEvent): EdgeResponse => {
   const response = event.response;
   const headers = response.headers || {};
+  response.headers = headers;
   const marker = headers["x-ota-not-modified"];
+  const personal = headers["x-ota-personal"];
   delete headers["x-ota-not-modified"];
-  if (response.statusCode === 200 && marker && marker.value === "1") {
-    response.statusCode = 304;
-    response.statusDescription = "Not Modified";
-    delete headers["content-type"];
-    delete headers["content-length"];
-    delete headers["content-disposition"];
-    delete response.body;
+  delete headers["x-ota-personal"];
+  if (response.statusCode >= 400) return response;
+  headers.vary = { value: VARY };
+  const control = headers["cache-control"];
+  if (personal && control) headers["cache-control"] = { value: control.value.replace("public", "private") };
+  const etag = headers.etag;
+  const condition = event.request.headers["if-none-match"];
+  const isSame = etag && condition && tagsOf(condition).indexOf(etag.value.replace(/^W\/|"/g, "")) >= 0;
+  const isWhole = response.statusCode === 200;
+  if ((isWhole && marker && marker.value === "1") || ((isWhole || response.statusCode === 206) && isSame)) {
+    notModified(response, headers);
   }
+  return response;
+};
+
+/**
+ * Viewer response of binaries and of stored archives: S3 keeps no header of a name that it does not know but as metadata of
+ * the object, so that the digest (RFC 9530) gets its own name here.
+ */
+export const objectResponse = (event: EdgeResponseEvent): EdgeResponse => {
+  const response = event.response;
+  const headers = response.headers || {};
+  response.headers = headers;
+  const digest = headers["x-amz-meta-repr-digest"];
+  delete headers["x-amz-meta-repr-digest"];
+  if (digest && response.statusCode < 400) headers["repr-digest"] = { value: digest.value };
   return response;
 };

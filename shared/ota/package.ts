@@ -1,33 +1,35 @@
 import { createHash } from "node:crypto";
-import { gzipEpilogue, gzipPrologue } from "./archive.ts";
+import { type ArchiveContent, type ArchivePart, archiveParts, identityOf, lengthOf } from "./archive-parts.ts";
 import type { EntityTags } from "./entity-tags.ts";
-import type { CurrentRelease, PayloadType, Segment } from "./select.ts";
-
-/** A piece of an archive, in order: bytes that are here, or a stored segment to be copied. */
-export type ArchivePart =
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "segment"; readonly segment: Segment };
+import type { CurrentRelease, PayloadType } from "./select.ts";
 
 /** What a device is answered. ETags are strong and quoted. */
 export type PackageAnswer =
   | { readonly kind: "not-found" }
-  | {
-      readonly kind: "not-modified";
-      /**
-       * `answer`: the client already holds this very answer, by the answer's own ETag (a plain 304 is right everywhere).
-       * `binaries`: it has every binary, or said `*`. Behind a cache that revalidates with its own ETag, a 304 would call the
-       * cache's stale body fresh: answer such a request with a marked 200, which the edge turns into a 304.
-       */
-      readonly because: "answer" | "binaries";
+  | ((
+      | NotModified
+      | { readonly kind: "metadata"; readonly body: Uint8Array }
+      | {
+          readonly kind: "archive";
+          readonly contentLength: number;
+          readonly content: ArchiveContent;
+          readonly parts: readonly ArchivePart[];
+        }
+    ) & {
       readonly etag: string;
-    }
-  | { readonly kind: "metadata"; readonly etag: string; readonly body: Uint8Array }
-  | {
-      readonly kind: "archive";
-      readonly etag: string;
-      readonly contentLength: number;
-      readonly parts: readonly ArchivePart[];
-    };
+      /** Whether it leaves out what this device has: another device must not be given it. */
+      readonly isPersonal: boolean;
+    });
+
+interface NotModified {
+  readonly kind: "not-modified";
+  /**
+   * `answer`: the client already holds this very answer, by the answer's own ETag (a plain 304 is right everywhere).
+   * `binaries`: it has every binary, or said `*`. Behind a cache that revalidates with its own ETag, a 304 would call the
+   * cache's stale body fresh: answer such a request with a marked 200, which the edge turns into a 304.
+   */
+  readonly because: "answer" | "binaries";
+}
 
 export interface PackageRequest {
   readonly payloadType: PayloadType;
@@ -81,24 +83,14 @@ export const answerPackage = (request: PackageRequest): PackageAnswer => {
   const details = detailsOf(request, isHeld);
   const needed = selection.filter((release) => !isHeld(release)).map((release) => release.segment);
 
-  const identities = needed.map(({ key, size, crc32, length }) => [key, size, crc32, length]);
+  const content: ArchiveContent = { details, segments: needed };
   const etag =
-    payloadType === "metadataOnly" ? strongTag("m", details) : strongTag("a", JSON.stringify([details, identities]));
-  if (have.others.includes(opaque(etag))) return { kind: "not-modified", because: "answer", etag };
-  if (have.any || needed.length === 0) return { kind: "not-modified", because: "binaries", etag };
-
-  const body = new TextEncoder().encode(details);
-  if (payloadType === "metadataOnly") return { kind: "metadata", etag, body };
-  const [prologue, epilogue] = [gzipPrologue(), gzipEpilogue(needed, body)];
-  const segmentBytes = needed.reduce((sum, segment) => sum + segment.size, 0);
-  return {
-    kind: "archive",
-    etag,
-    contentLength: prologue.length + segmentBytes + epilogue.length,
-    parts: [
-      { kind: "bytes", bytes: prologue },
-      ...needed.map((segment) => ({ kind: "segment", segment }) as const),
-      { kind: "bytes", bytes: epilogue },
-    ],
-  };
+    payloadType === "metadataOnly" ? strongTag("m", details) : strongTag("a", JSON.stringify(identityOf(content)));
+  const isPersonal = have.any || needed.length < selection.length;
+  const tagged = { etag, isPersonal };
+  if (have.others.includes(opaque(etag))) return { kind: "not-modified", because: "answer", ...tagged };
+  if (have.any || needed.length === 0) return { kind: "not-modified", because: "binaries", ...tagged };
+  if (payloadType === "metadataOnly") return { kind: "metadata", ...tagged, body: new TextEncoder().encode(details) };
+  const parts = archiveParts(content);
+  return { kind: "archive", ...tagged, contentLength: lengthOf(parts), content, parts };
 };

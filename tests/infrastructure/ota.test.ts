@@ -1,14 +1,15 @@
 import { createContext, runInContext } from "node:vm";
 import { beforeAll, describe, expect, test } from "vitest";
-import { behaviours, publicKeys } from "../../shared/declared/distribution.ts";
+import { behaviours, edgeFunctions, METHODS, publicKeys } from "../../shared/declared/distribution.ts";
 import { stageNames } from "../../shared/names.ts";
-import { noSuchPath, viewerRequest, viewerResponse } from "../../shared/ota/edge.ts";
+import { noSuchPath, objectRequest, objectResponse, viewerRequest, viewerResponse } from "../../shared/ota/edge.ts";
 import { edgeCode } from "../../stacks/edge.ts";
 import { type Policy, resourcePolicies } from "./policies.ts";
 import { at, type Inputs, ofType, only, type Resource, STAGES, type Synthesis, synthesiseAll, text } from "./stages.ts";
 import { ACCOUNT, REGION } from "./synthesise.ts";
 
-const edge = { viewerRequest, viewerResponse, noSuchPath };
+const edge = { viewerRequest, viewerResponse, objectRequest, objectResponse, noSuchPath };
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const DISTRIBUTION = `arn:aws:cloudfront::${ACCOUNT}:distribution/ota-id`;
 /** https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html, "Function size" */
 const MAX_EDGE_CODE = 10 * 1_024;
@@ -36,7 +37,7 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
     expect(found.length).toBe(1);
     return found[0] as Inputs;
   };
-  const edgeFunctions = ({ functionAssociations }: Inputs) =>
+  const associated = ({ functionAssociations }: Inputs) =>
     (functionAssociations as Inputs[]).map(({ eventType, functionArn }) => [
       eventType,
       String(functionArn).replace(/^.*\//, ""),
@@ -50,7 +51,7 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
       const made = list("orderedCacheBehaviors").find(({ pathPattern }) => pathPattern === declared.pathPattern);
       expect(made).toMatchObject({
         targetOriginId: declared.origin,
-        allowedMethods: declared.methods,
+        allowedMethods: METHODS,
         cachedMethods: ["GET", "HEAD"],
         viewerProtocolPolicy: "https-only",
         compress: false,
@@ -73,22 +74,19 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
         enableAcceptEncodingBrotli: false,
         enableAcceptEncodingGzip: false,
       });
-      expect(edgeFunctions(made as Inputs)).toEqual(
-        declared.edge
-          ? [
-              ["viewer-request", `${stage}-slipway-viewer-request`],
-              ["viewer-response", `${stage}-slipway-viewer-response`],
-            ]
-          : [],
-      );
+      const [before, after] = edgeFunctions[declared.edge];
+      expect(associated(made as Inputs)).toEqual([
+        ["viewer-request", `${stage}-slipway-${kebab(before)}`],
+        ["viewer-response", `${stage}-slipway-${kebab(after)}`],
+      ]);
     }
   });
 
   test("answers everything else at the edge, over HTTPS", () => {
     const made = distribution.inputs.defaultCacheBehavior as Inputs;
-    expect(edgeFunctions(made)).toEqual([["viewer-request", `${stage}-slipway-no-such-path`]]);
+    expect(associated(made)).toEqual([["viewer-request", `${stage}-slipway-no-such-path`]]);
     expect(made.viewerProtocolPolicy).toBe("https-only");
-    expect(made.allowedMethods).toEqual(["GET", "HEAD"]);
+    expect(made.allowedMethods).toEqual(METHODS);
   });
 
   test("signs what it asks of the package function, which is called by it alone", () => {
@@ -139,7 +137,7 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
     const arn = `arn:aws:s3:::${names.otaBucket}`;
     const allowed = policy.statements.filter(({ Effect }) => Effect === "Allow");
     expect(allowed.map(({ Action, Resource }) => [...Action, ...Resource])).toEqual([
-      ["s3:GetObject", `${arn}/${publicKeys}`],
+      ["s3:GetObject", ...publicKeys.map((keys) => `${arn}/${keys}`)],
       ["s3:ListBucket", arn],
     ]);
     for (const { Principal, Condition } of allowed) {
@@ -210,11 +208,11 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
 
   test("runs shared/ota/edge.ts at the edge, within its bounds", () => {
     const functions = ofType(it, "cloudfront/function:Function");
-    expect(Object.fromEntries(functions.map(({ inputs }) => [inputs.name, inputs.code]))).toEqual({
-      [`${stage}-slipway-viewer-request`]: edgeCode("viewerRequest"),
-      [`${stage}-slipway-viewer-response`]: edgeCode("viewerResponse"),
-      [`${stage}-slipway-no-such-path`]: edgeCode("noSuchPath"),
-    });
+    expect(Object.fromEntries(functions.map(({ inputs }) => [inputs.name, inputs.code]))).toEqual(
+      Object.fromEntries(
+        (Object.keys(edge) as (keyof typeof edge)[]).map((name) => [`${stage}-slipway-${kebab(name)}`, edgeCode(name)]),
+      ),
+    );
     for (const { inputs } of functions) {
       expect(inputs).toMatchObject({ runtime: "cloudfront-js-2.0", publish: true });
       expect(Buffer.byteLength(text(inputs, "code"))).toBeLessThan(MAX_EDGE_CODE);
@@ -242,6 +240,17 @@ describe("what runs at the edge", () => {
     ["viewerRequest", request({ querystring: { a: { value: "%00" } } })],
     ["viewerResponse", { ...request({}), response }],
     ["viewerResponse", { ...request({}), response: { statusCode: 200, headers: {} } }],
+    ["viewerRequest", request({ method: "POST" })],
+    ["viewerResponse", { ...request({}), response: { statusCode: 206, headers: { etag: { value: '"x"' } } } }],
+    ["objectRequest", request({})],
+    ["objectRequest", request({ method: "DELETE" })],
+    [
+      "objectResponse",
+      {
+        ...request({}),
+        response: { statusCode: 200, headers: { "x-amz-meta-repr-digest": { value: "sha-256=:x:" } } },
+      },
+    ],
     ["noSuchPath", request({})],
   ])("is %s of shared/ota/edge.ts, by what it does to %j", (name, event) => {
     const context = createContext({ encodeURIComponent, decodeURIComponent, URIError });
@@ -251,7 +260,7 @@ describe("what runs at the edge", () => {
     expect(JSON.parse(answer)).toEqual(JSON.parse(JSON.stringify(expected)));
   });
 
-  test.each(["viewerRequest", "viewerResponse", "noSuchPath"] as const)("%s needs no modules", (name) => {
+  test.each(Object.keys(edge) as (keyof typeof edge)[])("%s needs no modules", (name) => {
     expect(edgeCode(name)).not.toMatch(/\b(import|export|require)\b/);
   });
 });

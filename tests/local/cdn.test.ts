@@ -2,10 +2,11 @@ import { request as httpRequest } from "node:http";
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Behaviour, type Cdn, type CdnOptions, type OriginRequest, startCdn } from "../../local/cdn.ts";
-import { pathMatcher, rangeOf } from "../../local/cdn-http.ts";
+import { pathMatcher } from "../../local/cdn-http.ts";
 import { viewerRequest, viewerResponse } from "../../shared/ota/edge.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
 import { answerPackage } from "../../shared/ota/package.ts";
+import { rangeOf } from "../../shared/ota/range.ts";
 import { parseQuery, select } from "../../shared/ota/select.ts";
 import { SAMPLE } from "../unit/ota/releases.ts";
 

@@ -197,7 +197,14 @@ describe("the environment of a function", () => {
 
   test("is found by reading code: some functions read variables, and all that there are", () => {
     expect(read["create-device-policy"]).toEqual(["ACCOUNT_ID", "STAGE"]);
-    expect(read["ota-package"]).toEqual(["OTA_BUCKET", "OTA_DEFAULT_WORKSPACE", "OTA_TABLE", "STAGE"]);
+    expect(read["ota-package"]).toEqual([
+      "OTA_ARCHIVES_PER_HOUR",
+      "OTA_BUCKET",
+      "OTA_DEFAULT_WORKSPACE",
+      "OTA_STREAMED_BYTES",
+      "OTA_TABLE",
+      "STAGE",
+    ]);
     expect(new Set(Object.values(read).flat())).toEqual(new Set(Object.keys(ENVIRONMENT)));
   });
 });

@@ -78,6 +78,7 @@ const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
   workspaceName: making("workspaceName", otaKeys.workspaceName, workspaceName),
   rate: making("rate", otaKeys.rate, anything, number),
   release: making("release", otaKeys.release, workspace, idOf("release")),
+  archive: making("archive", otaKeys.archive, workspace, hash),
   current: making(
     "current",
     otaKeys.current,
