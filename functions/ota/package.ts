@@ -74,26 +74,32 @@ class ComeAgain extends AppError {
   }
 }
 
-/** Every error is a problem document, and none is kept for longer than 10 s by any cache. */
+/** What any cache may do with an error: keep it for 10 s at most, and what will soon be otherwise for less. */
+const cacheOf = (status: number, isComing: boolean): string => {
+  if (isComing) return "public, max-age=2";
+  return status < 500 ? "public, max-age=10" : "no-store";
+};
+
+/** Every error is a problem document. */
 const refusal = (error: unknown): Answer => {
   const document =
     error instanceof AppError
       ? problem(error.code, error.message, error.findings)
       : problem("internal", "the package could not be made");
   const body = Buffer.from(JSON.stringify(document));
-  const isRefused = document.status < 500;
+  const isComing = document.code === "preparing";
   const seconds = error instanceof ComeAgain ? error.seconds : document.status === 503 ? 30 : undefined;
   return {
     status: document.status,
     headers: {
       "content-type": "application/problem+json",
       "content-length": String(body.length),
-      "cache-control": isRefused ? "public, max-age=10" : "no-store",
+      "cache-control": cacheOf(document.status, isComing),
       ...(seconds !== undefined && { "retry-after": String(seconds) }),
       ...(document.code === "method-not-allowed" && { allow: "GET, HEAD" }),
     },
     slices: [{ kind: "bytes", bytes: body }],
-    kind: document.code === "preparing" ? "preparing" : isRefused ? "refused" : "failed",
+    kind: isComing ? "preparing" : document.status < 500 ? "refused" : "failed",
   };
 };
 

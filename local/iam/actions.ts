@@ -218,6 +218,7 @@ const S3: Readonly<Record<string, { readonly object?: string; readonly bucket?: 
   PutObject: { object: "PutObject" },
   CreateMultipartUpload: { object: "PutObject" },
   UploadPart: { object: "PutObject" },
+  UploadPartCopy: { object: "PutObject" },
   CompleteMultipartUpload: { object: "PutObject" },
   AbortMultipartUpload: { object: "AbortMultipartUpload" },
   DeleteObject: { object: "DeleteObject" },

@@ -408,10 +408,17 @@ export const assembleObject = async (
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let index = next++; index < parts.length; index = next++) {
-        done[index] = await put(parts[index] as ObjectPart, index + 1);
+        try {
+          done[index] = await put(parts[index] as ObjectPart, index + 1);
+        } catch (error) {
+          next = parts.length; // the others end with what they are at
+          throw error;
+        }
       }
     };
-    await Promise.all(Array.from({ length: PARTS_AT_A_TIME }, worker));
+    const ended = await Promise.allSettled(Array.from({ length: PARTS_AT_A_TIME }, worker));
+    const failed = ended.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
     await client().send(
       new CompleteMultipartUploadCommand({
         ...upload,

@@ -4,7 +4,7 @@ export interface Asked {
   readonly method?: string;
   /** Path and query, sent as they are. */
   readonly path: string;
-  /** Names and values in turn: a name may come more than once. */
+  /** Names and values in turn: a name may come more than once. The first may be `Host`. */
   readonly headers?: readonly string[];
 }
 
@@ -19,7 +19,10 @@ export const ask = (base: string, { method = "GET", path, headers = [] }: Asked)
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(base);
     const sent = request(
-      { hostname, port, method, path, headers: ["Host", `${hostname}:${port}`, ...headers], agent: false },
+      {
+        ...{ hostname, port, method, path, agent: false },
+        headers: headers[0] === "Host" ? headers : ["Host", `${hostname}:${port}`, ...headers],
+      },
       (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -6,6 +6,7 @@ import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { registrationOf } from "./registration.ts";
 
@@ -132,6 +133,22 @@ const manyDevices = async (cloud: TestCloud, api: ApiClient, workspace: string):
   await api.done("DELETE", path);
 };
 
+/** Asks for an archive to be fetched until it is there, or cannot be made. @param host by which the device asks */
+const storedArchive = async (cloud: TestCloud, host: string, expected: number, code?: string): Promise<string> => {
+  let at = "";
+  await until(
+    async () => {
+      // A query of its own, or it would be the answer in the cache.
+      const path = `/walk/package?cpuArch=walk&attrAsked=${Date.now()}`;
+      const told = await ask(cloud.endpoints.ota, { path, headers: ["Host", host, "Prefer", "redirect"] });
+      at = told.headers.location ?? "";
+      return told.status === expected && (code === undefined || JSON.parse(told.body.toString()).code === code);
+    },
+    { what: `an archive to be answered ${expected}` },
+  );
+  return new URL(at || "none:").pathname.slice(1);
+};
+
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
@@ -143,12 +160,16 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
   await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
   // Another header, or it would be the answer in the cache.
   const headers = { "if-none-match": `"${"0".repeat(32)}"` };
   const lacking = await fetch(`${ota}/walk/package?cpuArch=walk&payloadType=fullPayload`, { headers });
   if (lacking.status !== 503) throw new Error(`without the segment: ${lacking.status}, ${await lacking.text()}`);
+  // One that was read through before, and one that was not.
+  await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key }));
+  for (const host of ["one.example", "two.example"]) await storedArchive(cloud, host, 503, "unavailable");
   await api.done("DELETE", `${workspace}/releases/${release}`);
 };
 

@@ -195,7 +195,13 @@ describe("of S3", () => {
     ["PutBucketEncryption", "mine", "", undefined, [object("PutEncryptionConfiguration", "mine", "1")]],
     // A copy reads the source in its account, and writes the target in its own.
     ["CopyObject", "mine", "b", "theirs/a", [object("GetObject", "theirs/a", "2"), object("PutObject", "mine/b", "1")]],
-    ["UploadPartCopy", "mine", "b", "theirs/a", undefined],
+    [
+      "UploadPartCopy",
+      "mine",
+      "b",
+      "theirs/a",
+      [object("GetObject", "theirs/a", "2"), object("PutObject", "mine/b", "1")],
+    ],
     ["DeleteBucketPolicy", "mine", "", undefined, undefined],
     ["constructor", "mine", "", undefined, undefined],
   ])("%s of %s/%s", (operation, bucket, key, source, expected) => {
