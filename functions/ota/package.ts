@@ -10,7 +10,7 @@ import { env } from "../../shared/env.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
 import type { ArchiveSlice } from "../../shared/ota/archive-parts.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
-import { answerPackage } from "../../shared/ota/package.ts";
+import { answerPackage, pathOf } from "../../shared/ota/package.ts";
 import {
   type Conditions,
   type PackageResponse,
@@ -126,14 +126,14 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
     payloadType: query.payloadType,
     selection: select(query, releases),
     have: parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", ")),
-    urlOf: (release) => `${base}/${(release as StoredCurrent).path}`,
+    urlOf: (release) => `${base}/${pathOf((release as StoredCurrent).path)}`,
   });
   if (answer.kind === "not-found") throw new AppError("not-found", "no release matches this query");
   const conditions = conditionsOf(method, headers);
   const response = respond(answer, conditions);
   if (response.kind === "stored") {
     const key = await storedKey(workspaceId, response, new Date());
-    return redirectTo(`${base}/${key}`, response.isPersonal, conditions);
+    return redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions);
   }
   await checkObjects(response.slices);
   return response;

@@ -1,6 +1,7 @@
 import { assembleObject, headObject } from "../../shared/aws/buckets.ts";
 import { env } from "../../shared/env.ts";
 import { archiveParts } from "../../shared/ota/archive-parts.ts";
+import { digestMetadata } from "../../shared/ota/repr-digest.ts";
 import { uploadParts } from "../../shared/ota/stored-archive.ts";
 import { AppError } from "../../shared/problems.ts";
 import { bytesOf } from "../ota/bytes.ts";
@@ -23,7 +24,6 @@ export const handler = task("store-archive", async (input) => {
     ContentType: "application/gzip",
     ContentDisposition: 'attachment; filename="package.tar.gz"',
     CacheControl: "public, max-age=31536000, immutable",
-    // The edge gives it its name (`objectResponse` of shared/ota/edge.ts).
-    Metadata: { "repr-digest": `sha-256=:${Buffer.from(sha256, "hex").toString("base64")}:` },
+    Metadata: digestMetadata(sha256),
   });
 });

@@ -1,5 +1,6 @@
 import { copyObject, headObject } from "../../shared/aws/buckets.ts";
 import { env } from "../../shared/env.ts";
+import { digestMetadata } from "../../shared/ota/repr-digest.ts";
 import { memberName } from "../../shared/ota/tar.ts";
 import { desiredRelease } from "./desired.ts";
 import { task } from "./task.ts";
@@ -13,5 +14,6 @@ export const handler = task("store-release", async (input) => {
     ContentType: "application/octet-stream",
     ContentDisposition: `attachment; filename="${memberName(release.app, release.version)}"`,
     CacheControl: "public, max-age=31536000, immutable",
+    Metadata: digestMetadata(release.sha256),
   });
 });

@@ -41,6 +41,12 @@ export interface PackageRequest {
   readonly urlOf: (release: CurrentRelease) => string;
 }
 
+/**
+ * The path at which the distribution has the object of this key. S3 decodes a path before it looks for a key, and takes
+ * `+` for a space; a key may have both `%` and `+`, from the version of a release.
+ */
+export const pathOf = (key: string): string => key.split("/").map(encodeURIComponent).join("/");
+
 /** Part of every ETag: raise it when the same input gives other bytes than before. */
 const FORMAT = 1;
 

@@ -103,7 +103,7 @@ export const createRelease = (
     ...input,
     status: "draft",
     uploadKey: `uploads/${workspace.id}/${id}`,
-    // The key is the path of the public URL: CloudFront serves it from the bucket as it is.
+    // The key, encoded, is the path of the public URL: CloudFront serves it from the bucket.
     binaryKey: `${workspace.name}/releases/${id}/${memberName(input.app, input.version)}`,
     segmentKey: `segments/${workspace.id}/${id}`,
     ...born(moment.now),

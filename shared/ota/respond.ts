@@ -3,6 +3,7 @@ import { AppError, problem } from "../problems.ts";
 import { type ArchiveContent, type ArchiveSlice, lengthOf, slicesOf } from "./archive-parts.ts";
 import type { PackageAnswer } from "./package.ts";
 import { rangeOf } from "./range.ts";
+import { reprDigest } from "./repr-digest.ts";
 
 /** As long as the sample that devices in the field know. */
 const CACHE_SECONDS = 100;
@@ -60,16 +61,13 @@ const cacheHeaders = ({ isPersonal }: { isPersonal: boolean }, isBehindEdge: boo
 const matches = (ifMatch: string, etag: string): boolean =>
   ifMatch.trim() === "*" || ifMatch.split(",").some((tag) => tag.trim() === etag);
 
-/** RFC 9530 §3, in the form of RFC 8941 for bytes. */
-const reprDigest = (body: Uint8Array): string => `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
-
 const bodyOf = (answer: Exclude<Answer, { kind: "not-modified" }>) =>
   answer.kind === "metadata"
     ? {
         headers: {
           "content-type": "application/json",
           "content-disposition": 'inline; filename="package_details.json"',
-          "repr-digest": reprDigest(answer.body),
+          "repr-digest": reprDigest(createHash("sha256").update(answer.body).digest("hex")),
         },
         parts: [{ kind: "bytes", bytes: answer.body } as const],
       }

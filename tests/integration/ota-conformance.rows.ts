@@ -661,6 +661,18 @@ const representation: Row[] = [
       expect(headers["repr-digest"]).toBe(`sha-256=:${createHash("sha256").update(body).digest("base64")}:`),
   },
   {
+    rule: "RFC 9530 §3, RFC 6266 §4.1: a binary has its digest and its name",
+    query: `cpuArch=armv8${META}`,
+    status: 200,
+    at: ["cdn"],
+    check: async (told) => {
+      const { headers } = await fetch(entries(told).os_armv8?.url ?? "", { method: "HEAD" });
+      const digest = Buffer.from(hashOf("os_armv8", "sha256"), "hex").toString("base64");
+      expect(headers.get("repr-digest")).toBe(`sha-256=:${digest}:`);
+      expect(headers.get("content-disposition")).toBe('attachment; filename="os_armv8_1.1.0"');
+    },
+  },
+  {
     rule: "RFC 9530 §3.1: Repr-Digest of a part is that of the whole",
     query: FOUR + META,
     headers: ["Range", "bytes=0-9"],
