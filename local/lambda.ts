@@ -229,7 +229,7 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     // After the head is sent, a failure can only break the body off.
     finished.catch((error: unknown) => answer.destroy(error instanceof Error ? error : new Error(String(error))));
     const head = await Promise.race([metadata, finished.then(() => Promise.race([metadata, unsaid]))]);
-    const body = Readable.from(withinLimits(answer, streamingLimits));
+    const body = Readable.from(withinLimits(answer, streamingLimits), { highWaterMark: 1 });
     // Also when nobody reads it: the function would wait for room.
     body.once("close", () => answer.destroy());
     return { status: Number(head.statusCode), headers: head.headers as Record<string, string>, body };

@@ -52,7 +52,8 @@ export const handler = awslambda.streamifyResponse(async (event: APIGatewayProxy
   const body = awslambda.HttpResponseStream.from(stream, { statusCode: answer.status, headers: answer.headers });
   // Lambda sends status and headers with the first write, and an empty 200 if there is none.
   if (answer.slices.length === 0) body.write("");
-  await pipeline(Readable.from(bytesOf(answer.slices)), body);
+  // One chunk ahead: whoever reads slowly, or not at all, holds no more than that.
+  await pipeline(Readable.from(bytesOf(answer.slices), { highWaterMark: 1 }), body);
 });
 
 const answered = async (event: APIGatewayProxyEventV2, log: Log): Promise<Answer> => {

@@ -30,7 +30,8 @@ import { AppError } from "../problems.ts";
 import { isAwsError } from "./aws-errors.ts";
 import { clientSettings, once } from "./settings.ts";
 
-// Checksums only where we ask for one: the default would put the CRC of an empty body into presigned URLs.
+// Checksums only where we ask for one: the default would put the CRC of an empty body into presigned URLs, and go over
+// every byte that is only passed on, which has checksums of its own on its way and where it ends.
 // A copy of gigabytes is answered late.
 const client = once(
   () =>
@@ -38,6 +39,7 @@ const client = once(
       ...clientSettings,
       requestHandler: { ...clientSettings.requestHandler, requestTimeout: 300_000 },
       requestChecksumCalculation: "WHEN_REQUIRED",
+      responseChecksumValidation: "WHEN_REQUIRED",
     }),
 );
 

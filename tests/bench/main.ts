@@ -9,6 +9,7 @@ import { benchGreengrass } from "./greengrass.ts";
 import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
+import { benchOta } from "./ota.ts";
 import { type Row, table } from "./report.ts";
 import { benchS3 } from "./s3.ts";
 import { benchStepFunctions } from "./step-functions.ts";
@@ -43,6 +44,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   iot: (quick) => benchIot(quick ? 200 : 2_000),
   greengrass: (quick) => benchGreengrass(quick ? 50 : 500),
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
+  ota: benchOta,
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { constants, crc32, createGunzip, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -265,24 +265,54 @@ describe("readers that devices have", () => {
 
   const python = (mode: string) =>
     `import tarfile,hashlib\nwith tarfile.open(${JSON.stringify("PATH")}, "${mode}") as t:\n for m in t: print(m.name, hashlib.sha256(t.extractfile(m).read()).hexdigest()[:0], sep="")`;
+  /** Without a module: what a device would be built with. */
+  const go = `package main
+import ("archive/tar"; "compress/gzip"; "fmt"; "io"; "os")
+func check(err error) { if err != nil { panic(err) } }
+func main() {
+  file, err := os.Open(os.Args[1]); check(err)
+  unzipped, err := gzip.NewReader(file); check(err)
+  members := tar.NewReader(unzipped)
+  for {
+    header, err := members.Next()
+    if err == io.EOF { break }
+    check(err)
+    _, err = io.Copy(io.Discard, members); check(err)
+    fmt.Println(header.Name)
+  }
+  _, err = io.Copy(io.Discard, unzipped); check(err)
+}`;
+  const goFile = () => {
+    const file = join(folder, "read.go");
+    writeFileSync(file, go);
+    return file;
+  };
+  /** npm has a reader of its own, beside the program that runs it. */
+  const npmTar = join(dirname(realpathSync(process.env.npm_execpath ?? process.execPath)), "../node_modules/tar");
+  const node = `require(${JSON.stringify(npmTar)}).t({ file: process.argv[1], sync: true, strict: true, onReadEntry: ({ path }) => console.log(path) })`;
   const readers: [string, string, (file: string) => string[]][] = [
     ["GNU or BSD tar", "tar", (file) => ["-tzf", file]],
     ["busybox tar", "busybox", (file) => ["tar", "-tzf", file]],
     ["bsdtar", "bsdtar", (file) => ["-tzf", file]],
     ["Python, seeking", "python3", (file) => ["-c", python("r:gz").replace("PATH", file)]],
     ["Python, streaming", "python3", (file) => ["-c", python("r|gz").replace("PATH", file)]],
+    ["Node, npm's tar", process.execPath, (file) => ["-e", node, file]],
+    ["Go", "go", (file) => ["run", goFile(), file]],
   ];
-  const isThere = (program: string) => spawnSync(program, ["--help"]).error === undefined;
-  for (const [name, program] of readers) console.info(`${name}: ${isThere(program) ? "tried" : "not installed here"}`);
+  const isThere = ([name, program]: (typeof readers)[number]) =>
+    name.startsWith("Node") ? existsSync(npmTar) : spawnSync(program, ["--help"]).error === undefined;
+  const there = readers.filter(isThere);
+  for (const reader of readers)
+    console.info(`${reader[0]}: ${there.includes(reader) ? "tried" : "not installed here"}`);
 
-  test.each(readers.filter(([, program]) => isThere(program)))("%s lists every member", (_name, program, args) => {
+  test.each(there)("%s lists every member", (_name, program, args) => {
     const { status, stdout, stderr } = spawnSync(program, args(path), { encoding: "utf8" });
     expect(stderr).toBe("");
     expect(status).toBe(0);
     expect(stdout.trim().split("\n")).toEqual(NAMES);
   });
 
-  test.skipIf(!isThere("gzip"))("gzip finds nothing wrong and nothing after the end", () => {
+  test.skipIf(!isThere(["gzip", "gzip", () => []]))("gzip finds nothing wrong and nothing after the end", () => {
     expect(spawnSync("gzip", ["-tv", path], { encoding: "utf8" })).toMatchObject({ status: 0 });
   });
 

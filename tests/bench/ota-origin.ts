@@ -1,0 +1,44 @@
+import { createServer } from "node:http";
+import { listen } from "../../local/listen.ts";
+import type { TestCloud } from "../integration/support/cloud.ts";
+import { type OriginOptions, startOrigin } from "../integration/support/ota.ts";
+
+/** What the bench tells this process, in an environment variable. */
+export interface OriginSetup {
+  readonly cloud: Pick<TestCloud, "endpoints" | "tables" | "otaBucket" | "dir">;
+  readonly options: OriginOptions;
+  /** What the bare server answers. */
+  readonly constant: string;
+}
+
+export interface Usage {
+  /** User and system time of the process so far, in milliseconds. */
+  readonly cpuMs: number;
+  readonly rssMb: number;
+  readonly peakMb: number;
+}
+
+const usage = (): Usage => {
+  const { user, system } = process.cpuUsage();
+  const { maxRSS } = process.resourceUsage();
+  return { cpuMs: (user + system) / 1_000, rssMb: process.memoryUsage.rss() / 1024 ** 2, peakMb: maxRSS / 1024 };
+};
+
+/** The package function alone in a process, and a bare server beside it: what they use is theirs. */
+const main = async (): Promise<void> => {
+  const { cloud, options, constant } = JSON.parse(process.env.OTA_ORIGIN ?? "") as OriginSetup;
+  const unlimited = { burstBytes: Infinity, bytesPerSecond: Infinity, maxBytes: Infinity };
+  const origin = await startOrigin(cloud as TestCloud, { limits: unlimited, ...options });
+  const body = Buffer.from(constant);
+  const bare = createServer((incoming, outgoing) => {
+    incoming.resume();
+    outgoing.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+    outgoing.end(body);
+  });
+  const port = await listen("bare", bare, 0);
+  process.on("message", () => process.send?.(usage()));
+  process.on("disconnect", () => process.exit(0));
+  process.send?.({ origin: origin.url, bare: `http://127.0.0.1:${port}` });
+};
+
+await main();
