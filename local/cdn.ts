@@ -86,6 +86,21 @@ const PREFLIGHT_HEADERS = ["origin", "access-control-request-method", "access-co
 /** RFC 9111 §3.2: the stored body keeps its own. */
 const KEPT_AT_REFRESH = new Set(["content-length", "content-encoding", "content-range", "content-type"]);
 
+/**
+ * `Vary` with the names that are passed on to the origin, and few others: CloudFront takes out the rest.
+ * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
+ */
+const withPassedVary = (headers: Headers, passed: readonly string[]): Headers => {
+  const { vary, ...rest } = headers;
+  if (vary === undefined) return headers;
+  const kept = new Set(["*", "accept-encoding", "cookie", ...passed.map((name) => name.toLowerCase())]);
+  const names = String(vary)
+    .split(",")
+    .map((name) => name.trim());
+  const left = names.filter((name) => kept.has(name.toLowerCase()));
+  return left.length === 0 ? rest : { ...rest, vary: left.join(", ") };
+};
+
 const problemAnswer = (status: number, title: string, detail: string, more: Headers = {}): Answer => {
   const body = Buffer.from(JSON.stringify({ type: "about:blank", title, status, detail }));
   const headers = { "content-type": "application/problem+json", "content-length": String(body.length), ...more };
@@ -115,7 +130,7 @@ export const startCdn = async (options: CdnOptions): Promise<Cdn> => {
   const inFlight = new Map<string, Promise<Loaded>>();
   let generation = 0;
 
-  const fetchFrom = (asked: Asked, method: string, extra: Record<string, string>): Promise<OriginAnswer> => {
+  const fetchFrom = async (asked: Asked, method: string, extra: Record<string, string>): Promise<OriginAnswer> => {
     const headers = {
       "user-agent": "Amazon CloudFront",
       via: "1.1 local.cloudfront.net (CloudFront)",
@@ -124,7 +139,9 @@ export const startCdn = async (options: CdnOptions): Promise<Cdn> => {
     };
     const { origin, cacheKey } = asked.behaviour;
     const query = cacheKey.queryStrings === "all" ? asked.query : "";
-    return askOrigin(origin, origins[origin], { method, path: asked.path, query, headers }, originTimeoutMs);
+    const request = { method, path: asked.path, query, headers };
+    const answer = await askOrigin(origin, origins[origin], request, originTimeoutMs);
+    return { ...answer, headers: withPassedVary(answer.headers, cacheKey.headers) };
   };
 
   const keep = (asked: Asked, startedIn: number, object: CachedObject): void => {

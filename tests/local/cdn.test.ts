@@ -152,6 +152,15 @@ describe("the cache key", () => {
     expect(Object.keys(asked[0]?.headers ?? {}).sort()).toEqual(["user-agent", "via", "x-ota-have"]);
   });
 
+  test("names in Vary that the origin is not told go", async () => {
+    const vary = "X-Ota-Have, Prefer, Accept-Encoding";
+    const { get } = await setUp(({ path }) => ({ headers: { vary: path === "/a" ? vary : "Prefer" } }), {
+      cacheKey: { queryStrings: "all", headers: ["x-ota-have"] },
+    });
+    expect((await get("/a")).headers.get("vary")).toBe("X-Ota-Have, Accept-Encoding");
+    expect((await get("/b")).headers.get("vary")).toBeNull();
+  });
+
   test("a viewer's no-cache does not get round the cache", async () => {
     const { get, asked } = await setUp(() => ({ body: "x" }));
     await get();

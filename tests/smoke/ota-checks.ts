@@ -149,6 +149,75 @@ export const otaChecks: readonly Check<Context>[] = [
     },
   },
   {
+    name: "ota-tag-in-list",
+    needs: ["ota-metadata"],
+    run: async (context) => {
+      const first = await ask(context, METADATA);
+      await first.arrayBuffer();
+      const tags = `"${"0".repeat(31)}", W/${first.headers.get("etag")}`;
+      const again = await ask(context, METADATA, { headers: { "if-none-match": tags } });
+      await expectStatus(again, 304, "the answer's own ETag among others");
+      expectThat((await bytesOf(again)).length === 0, "that 304 has a body");
+    },
+  },
+  {
+    name: "ota-private",
+    needs: ["ota-metadata"],
+    run: async (context) => {
+      const held = await ask(context, METADATA, { headers: { "if-none-match": `"${sha256(context.binary)}"` } });
+      for (const [answer, control] of [
+        [held, "private"],
+        [await ask(context, METADATA), "public"],
+      ] as const) {
+        await answer.arrayBuffer();
+        const told = answer.headers.get("cache-control");
+        expectThat(told?.startsWith(control) === true, `Cache-Control is ${told}, not ${control}`);
+        const vary = answer.headers.get("vary");
+        expectThat(vary?.includes("if-none-match") === true, `Vary is ${vary}`);
+      }
+    },
+  },
+  {
+    name: "ota-methods",
+    needs: ["ota-metadata"],
+    run: async (context) => {
+      const { url } = await entryOf(context);
+      for (const target of [`${context.target.ota}/${context.query}`, url]) {
+        const answer = await fetch(target, { method: "DELETE" });
+        await expectStatus(answer, 405, "DELETE");
+        expectThat(answer.headers.get("allow") === "GET, HEAD", `Allow is ${answer.headers.get("allow")}`);
+        await answer.arrayBuffer();
+      }
+    },
+  },
+  {
+    name: "ota-stored-archive",
+    needs: ["ota-archive"],
+    run: async (context) => {
+      const deadline = Date.now() + 120_000;
+      let answer = await ask(context, "", { headers: { prefer: "redirect" } });
+      while (answer.status === 503 && Date.now() < deadline) {
+        await answer.arrayBuffer();
+        const seconds = Number(answer.headers.get("retry-after"));
+        expectThat(seconds > 0, "a 503 does not say when to come again");
+        await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+        answer = await ask(context, "", { headers: { prefer: "redirect" } });
+      }
+      await expectStatus(answer, 307, "Prefer: redirect");
+      await answer.arrayBuffer();
+      const stored = await fetch(answer.headers.get("location") ?? "", { redirect: "manual" });
+      await expectStatus(stored, 200, "the stored archive");
+      const digest = stored.headers.get("repr-digest");
+      const bytes = await bytesOf(stored);
+      expectThat(
+        Buffer.from(bytes).equals(await bytesOf(await ask(context))),
+        "what is stored is not what is streamed",
+      );
+      const expected = `sha-256=:${Buffer.from(sha256(bytes), "hex").toString("base64")}:`;
+      expectThat(digest === expected, `Repr-Digest is ${digest}, not ${expected}`);
+    },
+  },
+  {
     name: "ota-one-question",
     needs: ["ota-metadata"],
     run: async (context) => {
