@@ -137,6 +137,7 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
           })),
         ];
       case "DescribeComponent":
+      case "GetComponent":
       case "DeleteComponent":
         return [{ action, resource: text(input, "arn") }];
       case "DeleteCoreDevice": {
@@ -220,6 +221,7 @@ const S3: Readonly<Record<string, { readonly object?: string; readonly bucket?: 
   UploadPart: { object: "PutObject" },
   CompleteMultipartUpload: { object: "PutObject" },
   AbortMultipartUpload: { object: "AbortMultipartUpload" },
+  ListParts: { object: "ListMultipartUploadParts" },
   DeleteObject: { object: "DeleteObject" },
   // Each key of the list needs it; a policy of ours that allows one key of a bucket allows all.
   DeleteObjects: { object: "DeleteObject" },

@@ -24,6 +24,8 @@ export interface RecipeSource {
   readonly bucket: string;
   /** Paths below the version's prefix, such as `dist/main.sh`. */
   readonly artifacts: readonly string[];
+  /** The one of them that is Slipway's package of the sources, which a device unpacks. */
+  readonly packaged?: string | undefined;
 }
 
 /** Where a version's files lie in its workspace's bucket. */
@@ -53,7 +55,7 @@ export const buildRecipe = (source: RecipeSource): object => ({
       },
       Artifacts: [...source.artifacts].sort().map((path) => ({
         Uri: `s3://${source.bucket}/${artifactKey(source.name, source.version, path)}`,
-        Unarchive: "NONE",
+        Unarchive: path === source.packaged ? "ZIP" : "NONE",
         Permission: { Read: "OWNER", Execute: "OWNER" },
       })),
     },

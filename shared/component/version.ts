@@ -40,6 +40,7 @@ export const ComponentVersion = z
     status: VersionStatus,
     recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
+    artifactBytes: z.int().optional().meta({ description: "Bytes of all files below dist/, once published" }),
     catalogueNumber: z.int().optional().meta({ description: "Place in the order of publication" }),
     ...Timestamps,
   })
@@ -51,53 +52,6 @@ export type StoredVersion = z.infer<typeof ComponentVersion> &
     readonly workspaceId: string;
     readonly componentId: string;
   };
-
-const Sha256 = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case")
-  .meta({ description: "SHA-256 of the file, hexadecimal" });
-
-/** S3 takes up to 5 GB in one part. */
-export const MAX_SINGLE_PART_BYTES = 5 * 1024 ** 3;
-
-/** A path below `src/` or `dist/`: no empty, `.` or `..` segment, no backslash, no control character. */
-export const ArtifactPath = z
-  .string()
-  .max(512)
-  .regex(/^(?:src|dist)\/[^\\\p{Cc}]+$/u, "must start with src/ or dist/ and hold no backslash or control character")
-  .refine(
-    (path) => path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== ".."),
-    "must not hold an empty, '.' or '..' segment",
-  )
-  .refine((path) => path.isWellFormed(), "must be well-formed Unicode")
-  // S3 bounds keys in bytes: 1,024 with the component's name and the version before the path.
-  .refine((path) => new TextEncoder().encode(path).length <= 768, "must have at most 768 bytes in UTF-8");
-
-export const CreateFile = z
-  .strictObject({ path: ArtifactPath, size: z.int().min(0).max(MAX_SINGLE_PART_BYTES), sha256: Sha256 })
-  .meta({ id: "CreateFile" });
-export type CreateFile = z.infer<typeof CreateFile>;
-
-export const Upload = z
-  .object({
-    method: z.literal("PUT"),
-    url: z.url(),
-    headers: z.record(z.string(), z.string()).meta({ description: "Headers that the upload must carry" }),
-    expiresAt: z.iso.datetime(),
-  })
-  .meta({ id: "Upload", description: "Where to send the file's bytes" });
-
-export const ComponentFile = z
-  .object({ path: z.string(), size: z.int(), sha256: Sha256, createdAt: z.iso.datetime() })
-  .meta({ id: "ComponentFile" });
-
-export const CreatedFile = ComponentFile.extend({ upload: Upload }).meta({ id: "CreatedFile" });
-
-export type StoredFile = z.infer<typeof ComponentFile> & {
-  readonly pk: string;
-  readonly sk: string;
-  readonly type: "file";
-};
 
 const subject = (version: StoredVersion): NewIntent["subject"] => ({
   type: "component-version",
@@ -142,35 +96,6 @@ export const createVersion = (
         otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
       },
       { do: "create", item: { ...version } },
-    ],
-  };
-};
-
-/** A file as it will be; a later declaration of the same path replaces it. Only a draft or failed version takes files. */
-export const declareFile = (
-  version: StoredVersion,
-  input: CreateFile,
-  now: Date,
-): { file: StoredFile; writes: Write[] } => {
-  const file: StoredFile = {
-    ...keys.file(version.id, input.path),
-    type: "file",
-    ...input,
-    createdAt: now.toISOString(),
-  };
-  return {
-    file,
-    writes: [
-      {
-        do: "check",
-        key: keys.version(version.componentId, version.id),
-        when: { status: { in: ["draft", "failed"] } },
-        otherwise: {
-          code: "version-immutable",
-          detail: `${version.component} ${version.version} is ${version.status}`,
-        },
-      },
-      { do: "put", item: { ...file } },
     ],
   };
 };
@@ -224,6 +149,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
 export const forgetVersion = (version: StoredVersion): Write[] => [
   { do: "delete", key: keys.version(version.componentId, version.id), when: { status: "deleting" } },
   { do: "delete", key: keys.versionName(version.componentId, version.version) },
+  { do: "delete", key: keys.publishedRecipe(version.id) },
   {
     do: "update",
     key: keys.component(version.workspaceId, version.componentId),

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_SINGLE_PART_BYTES, Upload } from "../component/version.ts";
+import { Upload } from "../component/file.ts";
 import { ID_PREFIXES, type Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { otaKeys } from "../keys.ts";
@@ -32,6 +32,9 @@ const AppName = label("The app; devices ask for it by this name, in any case", 6
 export const UPLOADS = `uploads/${ID_PREFIXES.workspace}_`;
 
 export const ReleaseStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
+
+/** S3 takes up to 5 GB in one part. */
+const MAX_SINGLE_PART_BYTES = 5 * 1024 ** 3;
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case");
 

@@ -70,6 +70,7 @@ export const WELL: Readonly<Record<string, Script>> = {
   "create-thing": answers({ key: "c1" }),
   "create-cell": answers({ delivers: false }),
   "deliver-cell": answers({ settled: true }),
+  "verify-artifacts": answers({ more: false }),
   "describe-component-version": answers({ deployable: true }),
   "delete-component-files": answers({ gone: true }),
 };

@@ -47,8 +47,11 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   "node-delete": ["leave-groups", "delete-core-device", "delete-thing", "forget-node"],
   "component-version-publish": [
     "check-artifacts",
+    "package-sources",
+    "verify-artifacts",
     "create-component-version",
     "describe-component-version",
+    "record-component-version",
     "finish-component-version",
   ],
   "component-version-delete": [
@@ -60,6 +63,18 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   "deployment-apply": ["list-cells-of-deployment", "create-cell", "deliver-cell", "finish-deployment"],
   "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
   "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
+};
+/** What runs when something has failed that Greengrass may hold already. */
+const UNDOING: Readonly<Record<string, { readonly task: string; readonly after: readonly string[] }>> = {
+  "component-version-publish": {
+    task: "withdraw-component-version",
+    after: [
+      "create-component-version",
+      "describe-component-version",
+      "record-component-version",
+      "finish-component-version",
+    ],
+  },
 };
 const PER_CELL = new Set(["create-cell", "deliver-cell", "delete-cell-deployments", "delete-cell"]);
 
@@ -77,7 +92,8 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
     }
   });
 
-  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent");
+  const undoing = UNDOING[name];
+  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent" && task !== undoing?.task);
 
   test.each(failing)("tells the intent why, and fails, when %s fails for good", async (task) => {
     const { outcome, calls, tasks } = await run(workflow, { [task]: fails("NameTaken", "the name is taken") });
@@ -95,8 +111,17 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
     expect(tasks.filter((one) => one === task).length).toBeLessThanOrEqual(2);
     const before = ["start-intent", ...(IN_ORDER[name] ?? [])];
     for (const one of tasks.slice(failed)) {
-      expect([...before.slice(0, before.indexOf(task) + 1), "fail-intent"]).toContain(one);
+      expect([...before.slice(0, before.indexOf(task) + 1), undoing?.task, "fail-intent"]).toContain(one);
     }
+    const undone = tasks.filter((one) => one === undoing?.task);
+    expect(undone).toHaveLength(undoing?.after.includes(task) ? 1 : 0);
+  });
+
+  test.each(undoing?.after ?? [])("tells why %s failed also when what undoes it fails", async (task) => {
+    const script = { [task]: fails("NameTaken", "the name is taken"), [undoing?.task ?? ""]: fails("AwsRefused") };
+    const { calls, tasks } = await run(workflow, script);
+    expect(tasks.slice(-2)).toEqual([undoing?.task, "fail-intent"]);
+    expect(calls.at(-1)?.payload).toMatchObject({ error: { Error: "NameTaken" } });
   });
 
   test.each(failing)("succeeds when %s is throttled three times and then works", async (task) => {
@@ -154,6 +179,13 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
 });
 
 describe("a loop", () => {
+  test("of verify-artifacts goes round while there is more", async () => {
+    const rounds = answersInTurn({ more: true }, { more: true }, { more: false });
+    const { outcome, tasks } = await run(workflowNamed("component-version-publish"), { "verify-artifacts": rounds });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks.filter((one) => one === "verify-artifacts")).toHaveLength(3);
+  });
+
   test.each([
     { name: "workspace-delete", task: "empty-bucket", answer: "empty", note: "until the bucket is empty" },
     {
