@@ -7,6 +7,7 @@ import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
+import { registrationOf } from "../support/registration.ts";
 
 interface Documented {
   readonly operationId: string;
@@ -146,6 +147,7 @@ const walk = async (): Promise<void> => {
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
+  await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
@@ -186,6 +188,20 @@ const walk = async (): Promise<void> => {
   places.release = current;
   await done("deleteRelease");
   await done("deleteWorkspace");
+};
+
+/** A device that registers, and whose certificate is revoked. */
+const registration = async (): Promise<void> => {
+  const issued = async (name: "createRegistrationToken" | "reRegisterNode") =>
+    (await expecting(201, call<{ token: string }>(name, { body: {} }))).body.token;
+  await issued("createRegistrationToken");
+  await call("revokeRegistrationToken");
+  const token = await issued("createRegistrationToken");
+  await call("register", { body: { token } });
+  const { certificateId } = await registrationOf(cloud).enrol(token);
+  await issued("reRegisterNode");
+  places.certificate = certificateId;
+  await done("revokeNodeCertificate");
 };
 
 /** A file of two parts that is uploaded and deleted again. */
