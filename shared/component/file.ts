@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { keys } from "../keys.ts";
 import type { Finding } from "../problems.ts";
-import type { Test, Write } from "../writes.ts";
+import type { Key, Test, Write } from "../writes.ts";
 import { foldPath } from "./path.ts";
 import type { StoredVersion } from "./version.ts";
 
@@ -138,6 +138,8 @@ export const versionTakesFiles = (version: StoredVersion): Write => ({
   },
 });
 
+const at = ({ pk, sk }: StoredFile): Key => ({ pk, sk });
+
 /** Nobody has changed the file's declaration since it was read. */
 const unchanged = (former: StoredFile | undefined): Readonly<Record<string, Test>> =>
   former === undefined
@@ -178,7 +180,7 @@ export const claimFile = (file: StoredFile, now: Date): { claimed: StoredFile; w
   const claimed = { ...file, clearing: now.getTime() + CLEARING_MS };
   const write: Write = {
     do: "update",
-    key: file,
+    key: at(file),
     set: { clearing: claimed.clearing },
     when: unchanged(file),
     otherwise: CHANGED,
@@ -189,14 +191,14 @@ export const claimFile = (file: StoredFile, now: Date): { claimed: StoredFile; w
 /** After the removal: the file is free again, or gone. */
 export const freeFile = (file: StoredFile): Write => ({
   do: "update",
-  key: file,
+  key: at(file),
   remove: ["clearing"],
   when: unchanged(file),
   otherwise: CHANGED,
 });
 export const forgetFile = (file: StoredFile): Write => ({
   do: "delete",
-  key: file,
+  key: at(file),
   when: unchanged(file),
   otherwise: CHANGED,
 });
