@@ -218,8 +218,11 @@ export interface HeldObject {
 export const isThere = (former: StoredFile | undefined, held: HeldObject | undefined, input: CreateFile): boolean => {
   if (held === undefined || held.size !== input.size) return false;
   if (held.sha256 !== undefined) return held.sha256 === input.sha256;
-  // Who sent them declared this hash; whether they have it, the publication finds out.
-  return former?.path === input.path && former.sha256 === input.sha256 && former.rejected !== held.etag;
+  if (former?.path !== input.path || former.sha256 !== input.sha256) return false;
+  // S3 knows the hash of all that came by our URLs in one piece: what it does not know came by another way.
+  if (input.size <= SINGLE_UPLOAD_BYTES && former.packagedFrom === undefined) return false;
+  // Who sent the parts declared this hash; whether they have it, the publication finds out.
+  return former.rejected !== held.etag;
 };
 
 /** The parts of a file that is sent in several, by number from 1, with their sizes. */

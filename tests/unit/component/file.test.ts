@@ -11,6 +11,7 @@ import {
   findingsOf,
   forgetFile,
   freeFile,
+  type HeldObject,
   isClearing,
   isThere,
   MAX_FILE_BYTES,
@@ -120,41 +121,52 @@ describe("the parts of a large file", () => {
 });
 
 describe("whether the bytes are there", () => {
-  const file = input("dist/a");
-  const former = declared(undefined, file).file;
-  test.each([
-    { note: "nothing is", former, held: undefined, there: false },
-    { note: "of the hash that S3 knows", former, held: { size: 5, sha256: hash("a"), etag: "e" }, there: true },
+  const small = input("dist/a");
+  const large = input("dist/a", "a", SINGLE_UPLOAD_BYTES + 1);
+  const smallOne = declared(undefined, small).file;
+  const largeOne = declared(undefined, large).file;
+  const known = { size: 5, sha256: hash("a"), etag: "e" };
+  const parts = { size: large.size, etag: "e" };
+
+  test.each<{ note: string; wanted: CreateFile; former: StoredFile | undefined; held?: HeldObject; there: boolean }>([
+    { note: "nothing is", wanted: small, former: smallOne, there: false },
+    { note: "of the hash that S3 knows", wanted: small, former: smallOne, held: known, there: true },
+    { note: "though nobody declared them", wanted: small, former: undefined, held: known, there: true },
+    { note: "of another hash", wanted: small, former: smallOne, held: { ...known, sha256: hash("b") }, there: false },
+    { note: "of another size", wanted: small, former: smallOne, held: { ...known, size: 6 }, there: false },
+    { note: "by another way than ours", wanted: small, former: smallOne, held: { size: 5, etag: "e" }, there: false },
     {
-      note: "though nobody declared them",
-      former: undefined,
-      held: { size: 5, sha256: hash("a"), etag: "e" },
-      there: true,
-    },
-    { note: "of another hash", former, held: { size: 5, sha256: hash("b"), etag: "e" }, there: false },
-    { note: "of another size", former, held: { size: 6, sha256: hash("a"), etag: "e" }, there: false },
-    { note: "of a hash that S3 does not know, declared so", former, held: { size: 5, etag: "e" }, there: true },
-    {
-      note: "of a hash that S3 does not know, declared otherwise",
-      former: { ...former, sha256: hash("b") },
-      held: { size: 5, etag: "e" },
-      there: false,
-    },
-    { note: "of a hash that nobody knows", former: undefined, held: { size: 5, etag: "e" }, there: false },
-    {
-      note: "that were hashed and are not as declared",
-      former: { ...former, rejected: "e" },
-      held: { size: 5, etag: "e" },
-      there: false,
-    },
-    {
-      note: "that came after others were hashed",
-      former: { ...former, rejected: "d" },
+      note: "as Slipway's own package",
+      wanted: small,
+      former: { ...smallOne, packagedFrom: "x" },
       held: { size: 5, etag: "e" },
       there: true,
     },
-  ])("$note: $there", ({ former, held, there }) => {
-    expect(isThere(former, held, file)).toBe(there);
+    { note: "in parts, declared so", wanted: large, former: largeOne, held: parts, there: true },
+    {
+      note: "in parts, declared otherwise",
+      wanted: large,
+      former: { ...largeOne, sha256: hash("b") },
+      held: parts,
+      there: false,
+    },
+    { note: "in parts that nobody declared", wanted: large, former: undefined, held: parts, there: false },
+    {
+      note: "in parts that were hashed and are wrong",
+      wanted: large,
+      former: { ...largeOne, rejected: "e" },
+      held: parts,
+      there: false,
+    },
+    {
+      note: "in parts that came after wrong ones",
+      wanted: large,
+      former: { ...largeOne, rejected: "d" },
+      held: parts,
+      there: true,
+    },
+  ])("$note: $there", ({ wanted, former, held, there }) => {
+    expect(isThere(former, held, wanted)).toBe(there);
   });
 });
 
