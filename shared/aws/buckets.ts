@@ -323,7 +323,7 @@ export const copyObject = async (bucket: string, from: string, to: string, heade
 };
 
 /**
- * Parts of 8 MiB, two at a time: a stream of any length in a fixed amount of memory.
+ * Parts of 5 MiB, the least that S3 takes, two at a time: a stream of any length in a fixed amount of memory.
  * @param options `once`: makes the object and never replaces one
  * @returns false when, with `once`, there is an object already
  */
@@ -337,7 +337,7 @@ export const uploadObject = async (
     await new Upload({
       client: s3Client(),
       params: { Bucket: bucket, Key: key, Body: Readable.from(body), ...(options.once && { IfNoneMatch: "*" }) },
-      partSize: 8 * 1024 ** 2,
+      partSize: 5 * 1024 ** 2,
       queueSize: 2,
     }).done();
     return true;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
 import { benchBundles } from "./bundles.ts";
+import { benchComponents } from "./components.ts";
 import { benchGreengrass } from "./greengrass.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
@@ -41,6 +42,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   greengrass: (quick) => benchGreengrass(quick ? 50 : 500),
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   bundles: (quick) => benchBundles(quick ? 1 : 5),
+  components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 

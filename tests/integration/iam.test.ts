@@ -57,6 +57,12 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     "what a failed publication left: components.test.ts",
   ],
   [/^local-compress-release$/, /^OtaObjects s3:AbortMultipartUpload$/, "what an upload that fails has sent so far"],
+  [/^local-package-sources$/, /^Artifacts s3:AbortMultipartUpload$/, "what an upload that fails has sent so far"],
+  [
+    /^local-verify-artifacts$/,
+    /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,
+    "a package that was changed behind the API: publishing.test.ts",
+  ],
 ];
 
 test("no action is in a policy for nothing", () => {
