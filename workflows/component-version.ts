@@ -20,7 +20,7 @@ export const componentVersionPublish: Workflow = {
       {
         comment:
           "Packages and checks a draft's files, makes it a Greengrass component version, waits until that is deployable",
-        timeoutSeconds: 7_200, // each look is nine events of the 25,000 that an execution may have
+        timeoutSeconds: 2_700, // each look is nine events of the 25,000 that an execution may have
         first: "Check the artifacts",
       },
       {
