@@ -1,7 +1,8 @@
 import { allow, policy, type Role, type Statement, statementsOf, trusting } from "../shared/declared/policies.ts";
 import { functionOfTrigger, streams } from "../shared/declared/triggers.ts";
 import { type Place, stageNames } from "../shared/names.ts";
-import { tasksOf, workflows } from "../workflows/workflows.ts";
+import type { Workflow } from "../workflows/asl.ts";
+import { hasDistributedMap, tasksOf, workflows } from "../workflows/workflows.ts";
 import { type FunctionDeclaration, functions } from "./declared.ts";
 
 const arn = (place: Place, service: string, resource: string): string =>
@@ -39,7 +40,23 @@ export const functionRoles = (place: Place): Readonly<Record<string, Role>> =>
     ]),
   );
 
-/** The role of each state machine, under the workflow's name: it calls its own tasks, and sends logs and traces. */
+/**
+ * A Map in distributed mode starts executions of its own machine, and looks at how they are.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+ */
+const statementsOfMap = (workflow: Workflow, place: Place): Statement[] => {
+  if (!hasDistributedMap(workflow)) return [];
+  const name = stageNames(place).stateMachine(workflow.name);
+  return [
+    allow("Children", ["states:StartExecution"], [arn(place, "states", `stateMachine:${name}`)]),
+    allow("ChildrensState", ["states:DescribeExecution"], [arn(place, "states", `execution:${name}:*`)]),
+  ];
+};
+
+/**
+ * The role of each state machine, under the workflow's name: it calls its own tasks, does what its
+ * states do themselves, and sends logs and traces.
+ */
 export const workflowRoles = (place: Place): Readonly<Record<string, Role>> => {
   const names = stageNames(place);
   return Object.fromEntries(
@@ -54,7 +71,8 @@ export const workflowRoles = (place: Place): Readonly<Record<string, Role>> => {
             ["lambda:InvokeFunction"],
             tasksOf(workflow).map((task) => arn(place, "lambda", `function:${names.function(task)}`)),
           ),
-          ...statementsOf(["logs:Deliver", "traces:Send", "traces:Sample"], place),
+          ...statementsOfMap(workflow, place),
+          ...statementsOf([...(workflow.permissions ?? []), "logs:Deliver", "traces:Send", "traces:Sample"], place),
         ]),
       },
     ]),

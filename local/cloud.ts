@@ -10,6 +10,7 @@ import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
+import { stageNames } from "../shared/names.ts";
 import { provisioningRole } from "../shared/node/provisioning.ts";
 import { workflows } from "../workflows/workflows.ts";
 import type { StartOptions } from "./arguments.ts";
@@ -41,7 +42,14 @@ import {
 } from "./iam/actions.ts";
 import { gate } from "./iam/gate.ts";
 import type { Credentials } from "./iam/identities.ts";
-import { authorizeTriggers, mayInvoke, mayLog, roleMay, stageIdentities } from "./iam/stage-identities.ts";
+import {
+  authorizeTriggers,
+  mayInvoke,
+  mayLog,
+  roleMay,
+  stageIdentities,
+  workflowRole,
+} from "./iam/stage-identities.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { startIot } from "./iot/server.ts";
 import { AUDIENCE, startIssuer } from "./issuer.ts";
@@ -186,7 +194,10 @@ const start = async (
     STAGE,
     CONTROL_TABLE: nameOf("control"),
     OTA_TABLE: nameOf("ota"),
-    OTA_BUCKET: `slipway-${STAGE}-ota-${ACCOUNT_ID}`,
+    OTA_BUCKET: stageNames(stage).otaBucket,
+    IMPORTS_BUCKET: stageNames(stage).importsBucket,
+    // AWS's quotas bound an import where they are there.
+    IMPORT_CALLS_PER_SECOND: options.throttling ? "50" : "1000000",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
@@ -371,6 +382,7 @@ const start = async (
       faults,
       gate: rpcGate("states", stepFunctionsAccess),
       mayInvoke: (machine, functionName) => mayInvoke(identities, stage, machine, functionName),
+      mayMap: (machine, requests) => identities.authorizeRole(workflowRole(machine), requests),
       retryScale: options.retryScale,
       log,
     }),
@@ -379,11 +391,7 @@ const start = async (
   const client = later(asClosable(new DynamoDBClient(clientOf(dynamodbUrl))));
   await createTables(client, nameOf);
   const iotClient = asClosable(new IoTClient(clientOf(url("iot"))));
-  await deployStage(
-    stage,
-    { iot: iotClient, s3 },
-    { dir: state("iam"), otaBucket: variables.OTA_BUCKET, origins: variables.UPLOAD_ORIGINS.split(",") },
-  );
+  await deployStage(stage, { iot: iotClient, s3 }, { dir: state("iam"), origins: variables.UPLOAD_ORIGINS.split(",") });
   iotClient.close();
   authorizeTriggers(identities, stage);
   later(

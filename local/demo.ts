@@ -1,20 +1,30 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import {
   DescribeComponentCommand,
   GetDeploymentCommand,
   GreengrassV2Client,
   ListDeploymentsCommand,
+  ListEffectiveDeploymentsCommand,
+  ListInstalledComponentsCommand,
 } from "@aws-sdk/client-greengrassv2";
 import { DescribeThingCommand, IoTClient, ListThingGroupsForThingCommand } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type ApiClient, apiClient } from "./api-client.ts";
 import { type RunningCloud, runCloud } from "./child.ts";
+import { type Device, startDevice } from "./device/device.ts";
 
 /** `npm run demo`: the main job through the public interfaces, each result checked. Exits 0 only if all hold. */
+
+interface Created {
+  readonly id: string;
+  readonly subject: { readonly href: string };
+  readonly registration: { readonly token: string };
+}
 
 interface Upload {
   readonly url: string;
@@ -69,7 +79,14 @@ const clients = ({ endpoints }: RunningCloud) => {
   };
 };
 
-const managedDevices = async (api: ApiClient, cloud: RunningCloud, dir: string): Promise<void> => {
+/** What the demo ends on: the node's device, and what it is to run. */
+interface Managed {
+  readonly device: Device;
+  readonly thing: string;
+  readonly greeting: string;
+}
+
+const managedDevices = async (api: ApiClient, cloud: RunningCloud, dir: string): Promise<Managed> => {
   const { s3, iot, greengrass } = clients(cloud);
   const ws = "/v1/workspaces/acme";
   await step("create workspace acme", () => api.done("POST", "/v1/workspaces", { name: "acme" }));
@@ -79,9 +96,13 @@ const managedDevices = async (api: ApiClient, cloud: RunningCloud, dir: string):
   const group = await step("create node group gateways", () =>
     api.done("POST", `${ws}/node-groups`, { name: "gateways" }),
   );
-  const node = await step("create node gateway-1 in the group", () =>
-    api.done("POST", `${ws}/nodes`, { name: "gateway-1", groups: ["gateways"] }),
-  );
+  const node = await step("create node gateway-1 in the group", async () => {
+    const body = { name: "gateway-1", groups: ["gateways"] };
+    const created = await api.call<Created>("POST", `${ws}/nodes`, { body });
+    check(created.status === 202, `the node is to be created: ${created.status}`);
+    check((await api.ended(created.body.id)).status === "succeeded", "the node is created");
+    return created.body;
+  });
   const { thing } = (await api.call<{ thing: string }>("GET", node.subject.href)).body;
   const { thingGroup } = (await api.call<{ thingGroup: string }>("GET", group.subject.href)).body;
   const cell = await step("check: thing, thing type, and its two thing groups", async () => {
@@ -93,8 +114,16 @@ const managedDevices = async (api: ApiClient, cloud: RunningCloud, dir: string):
     return thingGroups.find(({ groupName }) => groupName !== thingGroup)?.groupArn ?? "";
   });
 
-  writeFileSync(join(dir, "hello.sh"), '#!/bin/sh\nexec cat "$(dirname "$0")/greeting.txt"\n');
-  writeFileSync(join(dir, "greeting.txt"), `Hello from the edge, ${new Date().toISOString()}\n`);
+  const device = await step("a device registers with the node's token, and connects", async () => {
+    const registration = { api: cloud.endpoints.api, token: node.registration.token };
+    const started = startDevice({ dir: join(dir, "device"), registration, s3: cloud.endpoints.s3, run: true });
+    check((await started.connected) === thing, "it is the node's thing");
+    return started;
+  });
+
+  const greeting = `Hello from the edge, ${new Date().toISOString()}\n`;
+  writeFileSync(join(dir, "hello.sh"), '#!/bin/sh\ncat "$(dirname "$0")/greeting.txt"\nexec sleep 1000\n');
+  writeFileSync(join(dir, "greeting.txt"), greeting);
   const component = `${ws}/components/com.example.Hello`;
   await step("create component com.example.Hello and draft 1.0.0", async () => {
     const created = await api.call("POST", `${ws}/components`, { body: { name: "com.example.Hello" } });
@@ -148,6 +177,51 @@ const managedDevices = async (api: ApiClient, cloud: RunningCloud, dir: string):
       "the group has none",
     );
   });
+  return { device, thing, greeting };
+};
+
+/** Asks until there is an answer. @throws Error when there is none within ten seconds */
+const eventually = async <T>(what: string, ask: () => Promise<T | undefined>): Promise<T> => {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await pause(20)) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+  }
+  throw new Error(`does not hold within 10 s: ${what}`);
+};
+
+/** The way ends where it is meant to: on a device that runs what was deployed, by its own word and by Greengrass's. */
+const runningDevice = async (api: ApiClient, cloud: RunningCloud, dir: string, managed: Managed): Promise<void> => {
+  const { device, thing, greeting } = managed;
+  const { greengrass } = clients(cloud);
+  await step("check: the API shows the node registered and connected", async () => {
+    const { body } = await api.call<{ registeredAt?: string; connection?: { connected: boolean } }>(
+      "GET",
+      "/v1/workspaces/acme/nodes/gateway-1",
+    );
+    check(body.registeredAt !== undefined && body.connection?.connected === true, `the node: ${JSON.stringify(body)}`);
+  });
+  await step("check: Greengrass has the deployment SUCCEEDED, com.example.Hello 1.0.0 RUNNING", () =>
+    eventually("the device runs com.example.Hello 1.0.0", async () => {
+      const [[last], components] = await Promise.all([
+        greengrass
+          .send(new ListEffectiveDeploymentsCommand({ coreDeviceThingName: thing }))
+          .then(({ effectiveDeployments = [] }) => effectiveDeployments),
+        greengrass
+          .send(new ListInstalledComponentsCommand({ coreDeviceThingName: thing }))
+          .then(({ installedComponents = [] }) => installedComponents),
+      ]);
+      const [hello] = components.filter(({ componentName }) => componentName === "com.example.Hello");
+      const runs = hello?.componentVersion === "1.0.0" && hello.lifecycleState === "RUNNING";
+      return last?.coreDeviceExecutionStatus === "SUCCEEDED" && runs ? true : undefined;
+    }),
+  );
+  await step("check: it says what greeting.txt has", () =>
+    eventually("the component's log", async () => {
+      const log = join(dir, "device/logs/com.example.Hello.log");
+      return existsSync(log) && readFileSync(log, "utf8") === greeting ? true : undefined;
+    }),
+  );
+  await step("stop the device", () => device.stop());
 };
 
 const publishReleases = async (api: ApiClient): Promise<Binaries> => {
@@ -251,12 +325,15 @@ const main = async (): Promise<void> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-demo-"));
   const startedAt = performance.now();
   let cloud: RunningCloud | undefined;
+  let device: Device | undefined;
   try {
     cloud = await step("start the embedded cloud", () => runCloud(join(dir, "data")));
     const api = apiClient(cloud.endpoints.api, await cloud.token());
-    await managedDevices(api, cloud, dir);
+    const managed = await managedDevices(api, cloud, dir);
+    device = managed.device;
     const binaries = await publishReleases(api);
     await anonymousDevices(cloud.endpoints.ota, binaries);
+    await runningDevice(api, cloud, dir, managed);
     const running = cloud;
     cloud = undefined;
     await step("stop the embedded cloud", async () => check((await running.stop()) === 0, "it exits with 0"));
@@ -267,6 +344,7 @@ const main = async (): Promise<void> => {
     if (cloud !== undefined) process.stderr.write(`the embedded cloud printed:\n${cloud.printed()}`);
     throw error;
   } finally {
+    await device?.stop();
     await cloud?.stop();
     rmSync(dir, { recursive: true, force: true });
   }

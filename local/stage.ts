@@ -33,9 +33,20 @@ const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...a
   }
 };
 
-/** Closed to the public, encrypted, open to uploads with a presigned URL from browsers, and rid of what none published. */
-const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origins: readonly string[] }) => {
-  const Bucket = options.otaBucket;
+interface BucketOfStage {
+  readonly name: string;
+  /** What web pages may do with a presigned URL. */
+  readonly methods: readonly string[];
+  readonly expiry: { readonly id: string; readonly prefix: string; readonly days: number };
+}
+
+/** Closed to the public, encrypted, open to web pages with a presigned URL, and rid of what has had its time. */
+const makeBucket = async (
+  s3: S3Client,
+  { name: Bucket, methods, expiry }: BucketOfStage,
+  origins: readonly string[],
+): Promise<void> => {
+  await unlessThere(s3.send(new CreateBucketCommand({ Bucket })), BucketAlreadyOwnedByYou);
   await s3.send(
     new PutPublicAccessBlockCommand({
       Bucket,
@@ -61,8 +72,8 @@ const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origi
       CORSConfiguration: {
         CORSRules: [
           {
-            AllowedOrigins: [...options.origins],
-            AllowedMethods: ["PUT"],
+            AllowedOrigins: [...origins],
+            AllowedMethods: [...methods],
             AllowedHeaders: ["content-type", "x-amz-checksum-sha256"],
             ExposeHeaders: ["etag"],
           },
@@ -81,22 +92,43 @@ const secureOtaBucket = async (s3: S3Client, options: { otaBucket: string; origi
             Filter: { Prefix: "" },
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
           },
-          // A binary leaves this place when its release is published.
-          { ID: "unpublished-uploads", Status: "Enabled", Filter: { Prefix: UPLOADS }, Expiration: { Days: 7 } },
+          {
+            ID: expiry.id,
+            Status: "Enabled",
+            Filter: { Prefix: expiry.prefix },
+            Expiration: { Days: expiry.days },
+          },
         ],
       },
     }),
   );
 };
 
+const bucketsOf = (place: Place): readonly BucketOfStage[] => {
+  const { otaBucket, importsBucket } = stageNames(place);
+  return [
+    // A binary leaves this place when its release is published.
+    {
+      name: otaBucket,
+      methods: ["PUT"],
+      expiry: { id: "unpublished-uploads", prefix: UPLOADS, days: 7 },
+    },
+    {
+      name: importsBucket,
+      methods: ["GET", "PUT"],
+      expiry: { id: "old-imports", prefix: "", days: 7 },
+    },
+  ];
+};
+
 /**
- * What the stacks make on AWS and no workflow does: the OTA bucket, the device and provisioning roles, the role alias,
+ * What the stacks make on AWS and no workflow does: buckets, the device and provisioning roles, the role alias,
  * the provisioning template. IAM itself is not emulated: the roles are kept as documents in `roles.json`.
  */
 export const deployStage = async (
   place: Place,
   clients: { iot: IoTClient; s3: S3Client },
-  options: { dir: string; otaBucket: string; origins: readonly string[] },
+  options: { dir: string; origins: readonly string[] },
 ): Promise<void> => {
   const roles = [deviceRole(place), provisioningRole(place)];
   mkdirSync(options.dir, { recursive: true });
@@ -130,8 +162,6 @@ export const deployStage = async (
       ),
       ResourceAlreadyExistsException,
     ),
-    unlessThere(clients.s3.send(new CreateBucketCommand({ Bucket: options.otaBucket })), BucketAlreadyOwnedByYou).then(
-      () => secureOtaBucket(clients.s3, options),
-    ),
+    ...bucketsOf(place).map((bucket) => makeBucket(clients.s3, bucket, options.origins)),
   ]);
 };

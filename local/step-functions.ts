@@ -1,6 +1,7 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { createAwsJsonServer } from "./aws-json-rpc.ts";
 import type { Faults } from "./faults.ts";
+import type { AccessRequest } from "./iam/evaluate.ts";
 import type { Gate } from "./iam/gate.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
@@ -38,6 +39,8 @@ export interface StepFunctionsOptions {
   readonly gate?: Gate | undefined;
   /** Throws if the role of a state machine may not call a function; all may if it is not given. */
   readonly mayInvoke?: ((machine: string, functionName: string) => void) | undefined;
+  /** Throws if the role of a state machine may not do what its Map Runs do as it; all may if it is not given. */
+  readonly mayMap?: ((machine: string, requests: readonly AccessRequest[]) => void) | undefined;
   /** Multiplies the intervals of Retry and the pauses of Wait (not its timestamps); timeouts stay. */
   readonly retryScale?: number;
   readonly log: Log;
@@ -119,8 +122,9 @@ export const startStepFunctions = async (options: StepFunctionsOptions): Promise
     await validateDefinitions(options.machines, store);
     const mapRuns = openMapRuns(store);
     const publish = (event: StatusChange) => options.publish(event);
-    const { mayInvoke = () => {} } = options;
-    const runner = makeRunner({ store, mapRuns, arns, machines, region, invoke, mayInvoke, s3, publish, scale, log });
+    const { mayInvoke = () => {}, mayMap = () => {} } = options;
+    const may = { mayInvoke, mayMap };
+    const runner = makeRunner({ store, mapRuns, arns, machines, region, invoke, ...may, s3, publish, scale, log });
     const operations = makeOperations({ machines, store, mapRuns, runner, arns });
     const server = createAwsJsonServer({
       iamPrefix: "states",

@@ -6,6 +6,10 @@ export const ENVIRONMENT = {
   CONTROL_TABLE: z.string().min(3),
   OTA_TABLE: z.string().min(3),
   OTA_BUCKET: z.string().min(3),
+  /** What is uploaded to be imported, and what came of it. */
+  IMPORTS_BUCKET: z.string().min(3),
+  /** How often a second an import calls that operation of AWS IoT which it calls most. */
+  IMPORT_CALLS_PER_SECOND: z.string().regex(/^[1-9]\d*$/),
   /** ARN of any state machine of the stage up to and with the last colon: a machine's name follows. */
   STATE_MACHINE_PREFIX: z.string().startsWith("arn:"),
   EVENT_BUS: z.string().min(1),

@@ -3,6 +3,7 @@ export const ID_PREFIXES = {
   workspace: "ws",
   "node-group": "grp",
   node: "nod",
+  "node-import": "imp",
   component: "cmp",
   "component-version": "ver",
   release: "rel",

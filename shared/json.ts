@@ -20,3 +20,42 @@ export const JsonObject = z
   .custom<Record<string, unknown>>(isObject, "must be an object")
   .refine((value) => !hasProto(value), "must not hold a member named __proto__")
   .meta({ type: "object" });
+
+/** Deeper than any sensible configuration, and less than what validation can walk. */
+const MAX_DEPTH = 64;
+
+const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/**
+ * What no schema can take in safely, found without recursion: nesting without end, and members named `__proto__`, which
+ * are lost wherever an object is copied. Undefined when there is nothing of it.
+ */
+export const faultOfShape = (json: unknown): { readonly rule: string; readonly detail: string } | undefined => {
+  let level = [json].filter(isContainer);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return { rule: "too-deep", detail: `it is nested more than ${MAX_DEPTH} levels deep` };
+    if (level.some((value) => Object.hasOwn(value, "__proto__"))) {
+      return { rule: "name", detail: "no member may be named __proto__" };
+    }
+    level = level.flatMap((value) => Object.values(value).filter(isContainer));
+  }
+  return undefined;
+};
+
+/** What a schema found, an entry for each thing that is wrong: where, which rule, and what to do about it. */
+export const issuesOf = (
+  error: z.ZodError,
+): { readonly path: readonly PropertyKey[]; readonly rule: string; readonly detail: string }[] =>
+  error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({
+          path: [...issue.path, key],
+          rule: "unknown-member",
+          detail: `${key} is not a member here`,
+        }))
+      : [{ path: issue.path, rule: issue.code.replaceAll("_", "-"), detail: issue.message }],
+  );
+
+/** A member of what may be an object, by its name whatever the letter case: so Greengrass reads recipes. */
+export const memberInAnyCase = (value: unknown, name: string): unknown =>
+  isObject(value) ? Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] : undefined;

@@ -17,6 +17,14 @@ export const keys = {
   }),
   node: (workspaceId: string, nodeId: string): Key => ({ pk: partitions.nodes(workspaceId), sk: nodeId }),
   nodeName: (workspaceId: string, name: string): Key => ({ pk: `name#${workspaceId}#node#${name}`, sk: "name" }),
+  nodeImport: (workspaceId: string, importId: string): Key => ({
+    pk: partitions.nodeImports(workspaceId),
+    sk: importId,
+  }),
+  nodeImportBatch: (importId: string, batch: number): Key => ({
+    pk: partitions.nodeImportBatches(importId),
+    sk: String(batch).padStart(10, "0"),
+  }),
   nodeOfGroup: (groupId: string, nodeId: string): Key => ({ pk: partitions.nodesOfGroup(groupId), sk: nodeId }),
   cell: (workspaceId: string, cellKey: string): Key => ({ pk: partitions.cells(workspaceId), sk: cellKey }),
   component: (workspaceId: string, componentId: string): Key => ({
@@ -75,6 +83,8 @@ export const partitions = {
   members: (workspaceId: string) => `${workspaceId}#member`,
   nodeGroups: (workspaceId: string) => `${workspaceId}#node-group`,
   nodes: (workspaceId: string) => `${workspaceId}#node`,
+  nodeImports: (workspaceId: string) => `${workspaceId}#node-import`,
+  nodeImportBatches: (importId: string) => `${importId}#batch`,
   certificates: (nodeId: string) => `${nodeId}#certificate`,
   nodesOfGroup: (groupId: string) => `${groupId}#node`,
   cells: (workspaceId: string) => `${workspaceId}#cell`,

@@ -25,6 +25,16 @@ export const ComponentName = z
   .refine(notAnId, NOT_AN_ID)
   .refine((name) => name !== "__proto__", "must not be __proto__");
 
+/**
+ * The name of a component of one's own. Under a name of AWS's it would take the place of AWS's component in the whole
+ * account, and a name of dots is a step in a path where artifacts lie.
+ * https://docs.aws.amazon.com/greengrass/v2/developerguide/component-recipe-reference.html
+ */
+export const OwnComponentName = ComponentName.refine(
+  (name) => !/^aws\.greengrass(?:\.|$)/i.test(name),
+  "must not begin with aws.greengrass, as AWS's own do",
+).refine((name) => !/^\.+$/.test(name), "must not be of dots alone");
+
 /** Names that AWS sees. Account-wide there, so each carries stage and workspace; ids have a fixed length. */
 export const awsNames = {
   /** Also the name of the workspace's thing type: the device role's policy derives the bucket from it. */
@@ -76,5 +86,6 @@ export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountI
     eventBus: named("slipway"),
     /** Bucket names are the whole world's. */
     otaBucket: `slipway-${stage}-ota-${accountId}`,
+    importsBucket: `slipway-${stage}-imports-${accountId}`,
   } as const;
 };

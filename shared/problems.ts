@@ -5,6 +5,7 @@
 export const PROBLEMS = {
   "invalid-request": { status: 400, title: "The request is not valid" },
   "malformed-json": { status: 400, title: "The body is not JSON" },
+  "invalid-recipe": { status: 400, title: "The recipe is not one that Greengrass takes" },
   "invalid-cursor": { status: 400, title: "The cursor is not one of this list" },
   "invalid-idempotency-key": { status: 400, title: "The Idempotency-Key is not valid" },
   unauthorized: { status: 401, title: "A valid bearer token is needed" },
@@ -35,11 +36,13 @@ export const PROBLEMS = {
   "artifact-clash": { status: 422, title: "Two artifacts have the same file name" },
   "archive-refused": { status: 422, title: "An archive cannot be unpacked safely" },
   "version-too-large": { status: 422, title: "The version has more files or bytes than Greengrass takes" },
+  "import-invalid": { status: 422, title: "The file of an import has lines that cannot be imported" },
   "component-rejected": { status: 422, title: "Greengrass did not accept the component version" },
   "precondition-required": { status: 428, title: "If-Match is needed" },
   throttled: { status: 429, title: "Too many requests", retry: true },
   "aws-refused": { status: 502, title: "AWS refused a request" },
   aborted: { status: 500, title: "The workflow was aborted" },
+  "import-incomplete": { status: 500, title: "Some nodes of an import were not created: start it again" },
   "timed-out": { status: 500, title: "The workflow took too long" },
   lost: { status: 500, title: "The workflow could not be started" },
   internal: { status: 500, title: "Something went wrong on our side" },
@@ -55,6 +58,13 @@ export interface Finding {
   readonly parameter?: string;
   readonly rule: string;
   readonly detail: string;
+  /** What to do about it, where that can be said. */
+  readonly hint?: string;
+  /** A warning stands beside errors, and would not refuse the input alone; without it, it is an error. */
+  readonly severity?: "error" | "warning";
+  /** In a text within the body, from 1. */
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
 }
 
 /** A problem document, RFC 9457, as `application/problem+json`. */

@@ -36,6 +36,8 @@ const variablesOf = ({ place, names, settings, arn }: Stage): Record<Environment
   CONTROL_TABLE: names.table("control"),
   OTA_TABLE: names.table("ota"),
   OTA_BUCKET: names.otaBucket,
+  IMPORTS_BUCKET: names.importsBucket,
+  IMPORT_CALLS_PER_SECOND: String(settings.imports.callsPerSecond),
   OTA_DEFAULT_WORKSPACE: settings.ota.defaultWorkspace,
   STATE_MACHINE_PREFIX: arn("states", "stateMachine:"),
   EVENT_BUS: names.eventBus,

@@ -33,14 +33,14 @@ interface AlarmDeclaration {
 }
 
 /**
- * An open intent may wait for its workflow as long as the slowest of them may take. By then the workflow has timed out and
+ * An open intent may wait for its workflow as long as the slowest of them may take, or may let it stand still. By then the workflow has timed out and
  * the sweep, which comes each minute, has ended the intent.
  */
 const stuckSeconds = (): number => {
-  const timeouts = workflows.map(({ name, definition }) => {
+  const timeouts = workflows.map(({ name, definition, movesWithinSeconds }) => {
     const { TimeoutSeconds } = definition((task) => task);
     if (TimeoutSeconds === undefined) throw new Error(`the workflow ${name} may take for ever`);
-    return TimeoutSeconds;
+    return movesWithinSeconds ?? TimeoutSeconds;
   });
   return Math.max(...timeouts) + 10 * MINUTE;
 };

@@ -95,6 +95,15 @@ export const schemaOf = (kind: StageKind, region: string) => {
         ).describe("Origins of web pages that may upload with a presigned URL"),
       })
       .prefault({} as never),
+    imports: z
+      .strictObject({
+        callsPerSecond: whole(25, 100)
+          .default(of(25, 50, 50))
+          .describe(
+            "How often a second an import of nodes calls AWS IoT's AddThingToThingGroup, of 100 that an account has: once for each node group of a node, and once more. 100,000 nodes in a group each take an hour at 50",
+          ),
+      })
+      .prefault({}),
     data: z
       .strictObject({
         recoveryDays: whole(1, 35)

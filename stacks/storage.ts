@@ -8,6 +8,7 @@ export interface Storage {
   readonly tables: Readonly<Record<TableName, aws.dynamodb.Table>>;
   /** Without a policy: `ota.ts` makes it, which knows the distribution that may read. */
   readonly otaBucket: aws.s3.Bucket;
+  readonly importsBucket: aws.s3.Bucket;
   /** Takes access logs of buckets, below `s3/`, and of distributions, below `AWSLogs/`. */
   readonly logBucket: aws.s3.Bucket;
   readonly logBucketPolicy: aws.s3.BucketPolicy;
@@ -122,7 +123,11 @@ const makeLogBucket = (stage: Stage): Pick<Storage, "logBucket" | "logBucketPoli
         Resource: `${arn}/s3/*`,
         Condition: {
           StringEquals: account,
-          ArnEquals: { "aws:SourceArn": `arn:${place.partition}:s3:::${names.otaBucket}` },
+          ArnEquals: {
+            "aws:SourceArn": [names.otaBucket, names.importsBucket].map(
+              (name) => `arn:${place.partition}:s3:::${name}`,
+            ),
+          },
         },
       },
       // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html
@@ -191,12 +196,45 @@ const makeOtaBucket = (
   return made;
 };
 
+/** What is imported, and what came of it: for a week, without a way to bring it back, since the results hold tokens. */
+const makeImportsBucket = (
+  stage: Stage,
+  { logBucket, logBucketPolicy }: ReturnType<typeof makeLogBucket>,
+): aws.s3.Bucket => {
+  const { names, settings } = stage;
+  const made = makeBucket(stage, "imports", names.importsBucket);
+  const bucket = made.bucket;
+  new aws.s3.BucketLifecycleConfiguration("imports", {
+    bucket,
+    rules: [ABORT_UPLOADS, { id: "old-imports", status: "Enabled", filter: { prefix: "" }, expiration: { days: 7 } }],
+  });
+  new aws.s3.BucketCorsConfiguration("imports", {
+    bucket,
+    corsRules: [
+      {
+        allowedOrigins: settings.uploads.origins,
+        allowedMethods: ["GET", "PUT"],
+        allowedHeaders: ["content-type", "x-amz-checksum-sha256"],
+        exposeHeaders: ["etag"],
+      },
+    ],
+  });
+  new aws.s3.BucketLogging(
+    "imports",
+    { bucket, targetBucket: logBucket.bucket, targetPrefix: "s3/imports/" },
+    { dependsOn: [logBucketPolicy] },
+  );
+  bucketPolicy("imports", made, []);
+  return made;
+};
+
 /** Tables and buckets. Workspaces' own buckets are made by their workflow. */
 export const storage = (stage: Stage): Storage => {
   const logs = makeLogBucket(stage);
   return {
     tables: { control: makeTable(stage, "control"), ota: makeTable(stage, "ota") },
     otaBucket: makeOtaBucket(stage, logs),
+    importsBucket: makeImportsBucket(stage, logs),
     ...logs,
   };
 };

@@ -1,3 +1,4 @@
+import type { Permission } from "../shared/declared/permissions.ts";
 import { RETRYABLE_ERRORS } from "../shared/problems.ts";
 import { type TaskName, tasks } from "./tasks.ts";
 
@@ -45,7 +46,7 @@ export type State<Name extends string> =
   | { readonly Type: "Choice"; readonly Choices: readonly ChoiceRule<Name>[]; readonly Default: Name }
   | ({ readonly Type: "Wait"; readonly Seconds: number } & Next<Name>)
   | ({ readonly Type: "Pass" } & Next<Name>)
-  | { readonly Type: "Succeed" }
+  | { readonly Type: "Succeed"; readonly OutputPath?: null }
   | { readonly Type: "Fail"; readonly Error: string; readonly Cause: string }
   | ({
       readonly Type: "Map";
@@ -55,15 +56,40 @@ export type State<Name extends string> =
       readonly ItemProcessor: Definition;
       readonly ResultPath: null;
       readonly Catch?: readonly Catcher<Name>[];
-    } & Next<Name>);
+    } & Next<Name>)
+  | DistributedMap<Name>;
+
+/**
+ * A Map whose items are lines of an object in S3, and whose iterations are executions of their own.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+ */
+type DistributedMap<Name extends string> = {
+  readonly Type: "Map";
+  readonly ItemReader: {
+    readonly Resource: "arn:aws:states:::s3:getObject";
+    readonly ReaderConfig: { readonly InputType: "JSONL" };
+    readonly Parameters: { readonly "Bucket.$": string; readonly "Key.$": string };
+  };
+  readonly ItemSelector: Readonly<Record<string, string>>;
+  readonly MaxConcurrency: number;
+  /** Of items that may fail without the Map failing. */
+  readonly ToleratedFailurePercentage: number;
+  readonly ItemProcessor: Definition;
+  readonly ResultPath: null;
+  readonly Catch?: readonly Catcher<Name>[];
+} & Next<Name>;
 
 export interface Definition {
   readonly Comment?: string;
   readonly StartAt: string;
   readonly TimeoutSeconds?: number;
   readonly States: Readonly<Record<string, State<string>>>;
-  readonly ProcessorConfig?: { readonly Mode: "INLINE" };
+  readonly ProcessorConfig?: ProcessorConfig;
 }
+
+type ProcessorConfig =
+  | { readonly Mode: "INLINE" }
+  | { readonly Mode: "DISTRIBUTED"; readonly ExecutionType: "STANDARD" };
 
 /** Where a task's function is: its ARN on AWS, given by the stacks or by the embedded cloud. */
 export type FunctionArn = (task: TaskName) => string;
@@ -71,6 +97,10 @@ export type FunctionArn = (task: TaskName) => string;
 export interface Workflow {
   readonly name: string;
   readonly definition: (functionArn: FunctionArn) => Definition;
+  /** How often it moves its intent at least, where that is more often than once in its own time. */
+  readonly movesWithinSeconds?: number;
+  /** What its states ask of AWS themselves, beside calling tasks. */
+  readonly permissions?: readonly Permission[];
 }
 
 /** States whose names `tsc` knows: an unknown `Next`, `Catch` or `StartAt` does not compile. */
@@ -78,7 +108,7 @@ export const states = <const Name extends string>(definition: {
   readonly StartAt: NoInfer<Name>;
   readonly Comment?: string;
   readonly TimeoutSeconds?: number;
-  readonly ProcessorConfig?: { readonly Mode: "INLINE" };
+  readonly ProcessorConfig?: ProcessorConfig;
   readonly States: Readonly<Record<Name, State<NoInfer<Name>>>>;
 }): Definition => definition;
 
@@ -216,15 +246,41 @@ export const taskStates =
     Catch: CATCH,
   });
 
-/** A Map over cells: `cells` are their keys; each run is given the ids and one key as `cell`. */
+/** A Map over cells: `path` leads to their keys; each run is given the ids and one key as `cell`. */
 export const eachCell = <const Name extends string = never>(
+  processor: Definition,
+  next: Next<Name>,
+  path = "$.cells.value",
+): State<Name | typeof FAILED> => ({
+  Type: "Map",
+  ItemsPath: path,
+  ItemSelector: { ...IDS, "cell.$": "$$.Map.Item.Value" },
+  MaxConcurrency: 5,
+  ItemProcessor: processor,
+  ResultPath: null,
+  Catch: CATCH,
+  ...next,
+});
+
+/**
+ * A Map over the lines of a JSON Lines object, each run of it an execution of its own, which is given the ids and one line.
+ * @param lines paths to the object's bucket and key, and the name under which a run gets its line
+ */
+export const eachLine = <const Name extends string = never>(
+  lines: { readonly bucket: string; readonly key: string; readonly as: string },
+  limits: { readonly atOnce: number; readonly toleratedFailurePercentage: number },
   processor: Definition,
   next: Next<Name>,
 ): State<Name | typeof FAILED> => ({
   Type: "Map",
-  ItemsPath: "$.cells.value",
-  ItemSelector: { ...IDS, "cell.$": "$$.Map.Item.Value" },
-  MaxConcurrency: 5,
+  ItemReader: {
+    Resource: "arn:aws:states:::s3:getObject",
+    ReaderConfig: { InputType: "JSONL" },
+    Parameters: { "Bucket.$": lines.bucket, "Key.$": lines.key },
+  },
+  ItemSelector: { ...IDS, [`${lines.as}.$`]: "$$.Map.Item.Value" },
+  MaxConcurrency: limits.atOnce,
+  ToleratedFailurePercentage: limits.toleratedFailurePercentage,
   ItemProcessor: processor,
   ResultPath: null,
   Catch: CATCH,

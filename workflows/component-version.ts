@@ -7,6 +7,30 @@ const CATCH_AND_WITHDRAW = [
 /** The first failure stays in its place. */
 const CATCH_ALL = [{ ErrorEquals: ["States.ALL"], ResultPath: "$.withdrawal", Next: FAILED }] as const;
 
+export const componentVersionCopy: Workflow = {
+  name: "component-version-copy",
+  definition: (functionArn) => {
+    const task = taskStates(functionArn);
+    return sequence(
+      functionArn,
+      {
+        comment: "Gives a draft the files of the version that it was made from",
+        timeoutSeconds: 3_600,
+        first: "Copy the files",
+      },
+      {
+        "Copy the files": task("copy-component-files", { Next: "Are all copied?" }, { result: "$.files" }),
+        "Are all copied?": {
+          Type: "Choice",
+          Choices: [{ Variable: "$.files.value.more", BooleanEquals: false, Next: "Finish the copy" }],
+          Default: "Copy the files",
+        },
+        "Finish the copy": task("finish-component-copy", { End: true }),
+      },
+    );
+  },
+};
+
 export const componentVersionPublish: Workflow = {
   name: "component-version-publish",
   definition: (functionArn) => {
@@ -29,8 +53,8 @@ export const componentVersionPublish: Workflow = {
         "Verify the artifacts": task("verify-artifacts", { Next: "Are all verified?" }, { result: "$.artifacts" }),
         "Are all verified?": {
           Type: "Choice",
-          Choices: [{ Variable: "$.artifacts.value.more", BooleanEquals: true, Next: "Verify the artifacts" }],
-          Default: "Create the component version",
+          Choices: [{ Variable: "$.artifacts.value.more", BooleanEquals: false, Next: "Create the component version" }],
+          Default: "Verify the artifacts",
         },
         // One a second in an account: whoever publishes many at once waits for their turns.
         "Create the component version": made(

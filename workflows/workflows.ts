@@ -1,10 +1,11 @@
 import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/intent.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
-import { componentVersionDelete, componentVersionPublish } from "./component-version.ts";
+import { componentVersionCopy, componentVersionDelete, componentVersionPublish } from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
+import { nodeImportDelete, nodeImportRun } from "./node-import.ts";
 import { releaseDelete, releasePublish } from "./release.ts";
 import type { TaskName } from "./tasks.ts";
 import { workspaceCreate, workspaceDelete } from "./workspace.ts";
@@ -16,7 +17,10 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-group.delete": nodeGroupDelete,
   "node.create": nodeCreate,
   "node.delete": nodeDelete,
+  "node-import.run": nodeImportRun,
+  "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
+  "component-version.copy": componentVersionCopy,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
   "deployment.apply": deploymentApply,
@@ -40,3 +44,9 @@ export const tasksOf = ({ definition }: Workflow): TaskName[] => {
   });
   return [...found].sort();
 };
+
+/** Whether a workflow has a Map whose iterations are executions of their own: then it starts itself. */
+export const hasDistributedMap = ({ definition }: Workflow): boolean =>
+  Object.values(definition((task) => task).States).some(
+    (state) => state.Type === "Map" && state.ItemProcessor.ProcessorConfig?.Mode === "DISTRIBUTED",
+  );

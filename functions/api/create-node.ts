@@ -6,11 +6,10 @@ import { newToken, shown } from "../http/registration-token.ts";
 import { findNodeGroups } from "../http/resources.ts";
 
 export const handler = endpoint("createNode", async ({ workspace, body, caller, moment, api, accept }) => {
-  const { groups: names, ...input } = body;
-  const groups = await findNodeGroups(workspace, names);
+  const groups = await findNodeGroups(workspace, body.groups);
   const token = newToken();
   const thing = (nodeId: string) => awsNames.thing(env("STAGE"), workspace.id, nodeId);
-  return accept(createNode(workspace, input, groups, { thing, token }, caller, moment), {
+  return accept(createNode(workspace, body, groups, { thing, token }, caller, moment), {
     registration: shown(token, body.tokenExpiresInSeconds, moment.now, api),
   });
 });

@@ -5,15 +5,17 @@ import { deleteWorkspace, leftovers } from "../../shared/workspace/workspace.ts"
 import { endpoint } from "../http/endpoint.ts";
 
 export const handler = endpoint("deleteWorkspace", async ({ workspace, caller, moment, accept }) => {
-  const [noNodes, noGroups, noComponents, noReleases] = await Promise.all([
+  const [noNodes, noGroups, noImports, noComponents, noReleases] = await Promise.all([
     isPartitionEmpty(partitions.nodes(workspace.id)),
     isPartitionEmpty(partitions.nodeGroups(workspace.id)),
+    isPartitionEmpty(partitions.nodeImports(workspace.id)),
     isPartitionEmpty(partitions.components(workspace.id)),
     isPartitionEmpty(otaPartitions.releases(workspace.id), "ota"),
   ]);
   const left = leftovers({
     nodes: !noNodes,
     "node groups": !noGroups,
+    "node imports": !noImports,
     components: !noComponents,
     releases: !noReleases,
   });

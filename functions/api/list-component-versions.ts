@@ -1,4 +1,4 @@
-import { ComponentVersion, type StoredVersion } from "../../shared/component/version.ts";
+import { ListedVersion, type StoredVersion } from "../../shared/component/version.ts";
 import { partitions } from "../../shared/keys.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
@@ -8,6 +8,6 @@ import { findComponent } from "../http/resources.ts";
 export const handler = endpoint("listComponentVersions", async ({ workspace, params, query }) => {
   const component = await findComponent(workspace, params.component);
   return pageOf({ partition: partitions.versions(component.id) }, query, (version: StoredVersion) =>
-    view(ComponentVersion, version),
+    view(ListedVersion, version),
   );
 });

@@ -40,6 +40,7 @@ export const handler = endpoint("register", async ({ body: { token }, source, mo
     body: {
       thing: node.thing,
       region: await region(),
+      runtime: node.runtime,
       claim: {
         certificatePem: claim.certificatePem,
         privateKey: claim.privateKey,

@@ -33,6 +33,18 @@ const unlessPast = async (writes: readonly Write[]): Promise<boolean> => {
 };
 
 /**
+ * Notes whether a node is connected, unless something later is noted. Between the look at the node and the write, another
+ * event may have noted something earlier: that is looked at again.
+ */
+const noteConnection = async (seen: StoredNode, connected: boolean, at: Date): Promise<void> => {
+  let node: StoredNode | undefined = seen;
+  while (node !== undefined && (node.connectionAt ?? Number.NEGATIVE_INFINITY) < at.getTime()) {
+    if (await unlessPast([connectionChanged(node, connected, at)])) return;
+    node = await getItem<StoredNode>(keys.node(node.workspaceId, node.id));
+  }
+};
+
+/**
  * A node's device has connected, or is gone. With its first connection a certificate becomes the node's: the token is used,
  * and its other certificates are revoked. These events come at least once and in no order.
  */
@@ -56,6 +68,5 @@ export const handler = middy<PresenceEvent, void>().handler(async (event, contex
       if (!first) throw new Error("the node changed at the same time: this is to be looked at again");
     }
   }
-  if (named.main)
-    await unlessPast([connectionChanged(node, event.eventType === "connected", new Date(event.timestamp))]);
+  if (named.main) await noteConnection(node, event.eventType === "connected", new Date(event.timestamp));
 });

@@ -12,7 +12,11 @@ const unknown = (workspace: string) => new AppError("not-found", `there is no wo
  * of answers as one that does not exist: workspaces cannot see each other.
  * @throws AppError `not-found`, `forbidden`
  */
-export const openWorkspace = async (caller: string, workspace: string, needed: Role): Promise<StoredWorkspace> => {
+export const openWorkspace = async (
+  caller: string,
+  workspace: string,
+  needed: Role,
+): Promise<{ readonly workspace: StoredWorkspace; readonly role: Role }> => {
   const id = isId(workspace, "workspace")
     ? workspace
     : (await getItem<{ id: string }>(keys.workspaceName(workspace)))?.id;
@@ -27,5 +31,5 @@ export const openWorkspace = async (caller: string, workspace: string, needed: R
   if (!allows(needed, membership.role)) {
     throw new AppError("forbidden", `this needs the role ${needed}; the caller's role is ${membership.role}`);
   }
-  return found;
+  return { workspace: found, role: membership.role };
 };

@@ -5,6 +5,7 @@ import { transact } from "../../shared/aws/table.ts";
 import { type PathParameters, type Route, type RouteName, type Routes, routes } from "../../shared/declared/routes.ts";
 import type { Moment } from "../../shared/ids.ts";
 import { viewIntent } from "../../shared/intent/intent.ts";
+import { allows, type Role } from "../../shared/workspace/access.ts";
 import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Write } from "../../shared/writes.ts";
 import type { Log } from "../logger.ts";
@@ -27,6 +28,8 @@ export interface Request<Name extends RouteName> {
   readonly ifMatch: number | undefined;
   readonly caller: string;
   readonly workspace: Workspace<Routes[Name]["access"]>;
+  /** Whether the caller's role in the workspace allows what this one does. */
+  readonly may: (role: Role) => boolean;
   readonly moment: Moment;
   readonly log: Log;
   /** The API's base URL, as the client reached it. */
@@ -86,6 +89,7 @@ export const endpoint = <Name extends RouteName>(
         query: work.query as Request<Name>["query"],
         body: work.body as Request<Name>["body"],
         workspace: work.workspace as Request<Name>["workspace"],
+        may: (role) => work.role !== undefined && allows(role, work.role),
         ifMatch: work.ifMatch,
         caller: work.caller,
         moment,

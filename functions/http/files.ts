@@ -15,7 +15,7 @@ import {
   versionTakesFiles,
 } from "../../shared/component/file.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";
-import type { StoredVersion } from "../../shared/component/version.ts";
+import { copyingOf, type StoredVersion } from "../../shared/component/version.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { Write } from "../../shared/writes.ts";
@@ -39,8 +39,10 @@ export const findFile = async ({ version }: Place, reference: string): Promise<S
   return file;
 };
 
-/** @throws AppError `version-immutable`, before anything is asked of S3 */
+/** @throws AppError `version-immutable` or `not-ready`, before anything is asked of S3 */
 export const expectOpen = ({ version }: Place): void => {
+  const lacking = copyingOf(version);
+  if (lacking !== undefined) throw new AppError(lacking.code, lacking.detail);
   if (version.status === "draft" || version.status === "failed") return;
   throw new AppError("version-immutable", `${version.component} ${version.version} is ${version.status}`);
 };

@@ -7,7 +7,9 @@ import type {
 import * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { parametersIn, type Route } from "../../shared/declared/routes.ts";
+import { faultOfShape, issuesOf } from "../../shared/json.ts";
 import { AppError, type Finding, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
+import type { Role } from "../../shared/workspace/access.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { openWorkspace } from "./access.ts";
@@ -24,6 +26,8 @@ export interface Work {
   /** The caller's subject; empty where anyone may call. */
   caller: string;
   workspace: StoredWorkspace | undefined;
+  /** The caller's in the workspace. */
+  role: Role | undefined;
   claim: Claim | undefined;
 }
 
@@ -66,6 +70,7 @@ export const logs = (operation: string): ApiMiddleware => ({
       ifMatch: undefined,
       caller: "",
       workspace: undefined,
+      role: undefined,
       claim: undefined,
     };
   },
@@ -109,7 +114,7 @@ export const parse = (route: Route): ApiMiddleware => ({
     work.query = validated(
       (route.query ?? z.object({})).strict(),
       event.queryStringParameters ?? {},
-      ({ path }) => ({ parameter: String(path[0] ?? "") }),
+      (path) => ({ parameter: String(path[0] ?? "") }),
       "the query is not valid",
     );
     work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route.maxBodyBytes);
@@ -148,31 +153,13 @@ const parsedBody = (event: ApiEvent, schema: z.ZodType, most = MAX_BODY_BYTES): 
   } catch (error) {
     throw new AppError("malformed-json", "the body is not JSON", { cause: error });
   }
-  checkShape(json);
-  return validated(schema, json, ({ path }) => ({ pointer: pointerOf(path) }), "the body is not valid");
-};
-
-/** Deeper than any sensible configuration, and less than what validation can walk. */
-const MAX_DEPTH = 64;
-
-const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-/**
- * Refuses, without recursion, what no schema can take in safely: nesting without end, and members named `__proto__`, which
- * are lost wherever an object is copied.
- */
-const checkShape = (json: unknown): void => {
-  const refuse = (rule: string, detail: string): never => {
-    throw new AppError("invalid-request", `the body is not valid: ${detail}`, {
-      findings: [{ pointer: "", rule, detail }],
+  const misshapen = faultOfShape(json);
+  if (misshapen !== undefined) {
+    throw new AppError("invalid-request", `the body is not valid: ${misshapen.detail}`, {
+      findings: [{ pointer: "", ...misshapen }],
     });
-  };
-  let level = [json].filter(isContainer);
-  for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) refuse("too-deep", `it is nested more than ${MAX_DEPTH} levels deep`);
-    if (level.some((value) => Object.hasOwn(value, "__proto__"))) refuse("name", "no member may be named __proto__");
-    level = level.flatMap((value) => Object.values(value).filter(isContainer));
   }
+  return validated(schema, json, (path) => ({ pointer: pointerOf(path) }), "the body is not valid");
 };
 
 /** RFC 6901. */
@@ -182,20 +169,12 @@ const pointerOf = (path: readonly PropertyKey[]): string =>
 const validated = (
   schema: z.ZodType,
   value: unknown,
-  where: (issue: z.core.$ZodIssue) => { pointer: string } | { parameter: string },
+  where: (path: readonly PropertyKey[]) => { pointer: string } | { parameter: string },
   detail: string,
 ): unknown => {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const findings = parsed.error.issues.flatMap((issue): Finding[] =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({
-          ...where({ ...issue, path: [...issue.path, key] }),
-          rule: "unknown-member",
-          detail: `${key} is not a member here`,
-        }))
-      : [{ ...where(issue), rule: issue.code.replaceAll("_", "-"), detail: issue.message }],
-  );
+  const findings = issuesOf(parsed.error).map(({ path, ...issue }): Finding => ({ ...where(path), ...issue }));
   const [first] = findings;
   const place = first?.pointer ?? first?.parameter;
   throw new AppError(
@@ -230,7 +209,9 @@ export const authenticate = (route: Route): ApiMiddleware => ({
     }
     work.caller = subject;
     if (route.access === "caller") return;
-    work.workspace = await openWorkspace(subject, work.params.workspace ?? "", route.access);
+    const { workspace, role } = await openWorkspace(subject, work.params.workspace ?? "", route.access);
+    work.workspace = workspace;
+    work.role = role;
   },
 });
 

@@ -6,6 +6,7 @@ import { type IdKind, isId } from "../../shared/ids.ts";
 import { keys, otaKeys } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
+import type { StoredNodeImport } from "../../shared/node-import/node-import.ts";
 import type { StoredRelease } from "../../shared/ota/release.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { StoredCertificate } from "../../shared/registration/certificate.ts";
@@ -71,6 +72,12 @@ export const findNode = async ({ id }: StoredWorkspace, reference: string): Prom
   return found(await getItem<StoredNode>(keys.node(id, nodeId)), "node", reference);
 };
 
+/** An import of nodes by its id; it has no name. */
+export const findNodeImport = async ({ id }: StoredWorkspace, reference: string): Promise<StoredNodeImport> => {
+  if (!isId(reference, "node-import")) throw unknown("node import", reference);
+  return found(await getItem<StoredNodeImport>(keys.nodeImport(id, reference)), "node import", reference);
+};
+
 /** A certificate of a node by its id. */
 export const findCertificate = async (node: StoredNode, id: string): Promise<StoredCertificate> =>
   found(await getItem<StoredCertificate>(keys.certificate(node.id, id)), `certificate of ${node.name}`, id);
@@ -87,10 +94,18 @@ export const findVersion = async (
   component: string,
   reference: string,
 ): Promise<StoredVersion> => {
-  const { id, name } = await findComponent(workspace, component);
-  const what = `version of ${name}`;
-  const versionId = await idOf("component-version", reference, keys.versionName(id, reference), what);
-  return found(await getItem<StoredVersion>(keys.version(id, versionId)), what, reference);
+  const found = await findComponent(workspace, component);
+  const version = await versionOf(found, reference);
+  if (version === undefined) throw unknown(`version of ${found.name}`, reference);
+  return version;
+};
+
+/** A version of a component by its id or its semantic version, if there is one. */
+export const versionOf = async ({ id }: StoredComponent, reference: string): Promise<StoredVersion | undefined> => {
+  const versionId = isId(reference, "component-version")
+    ? reference
+    : (await getItem<{ id: string }>(keys.versionName(id, reference)))?.id;
+  return versionId === undefined ? undefined : getItem<StoredVersion>(keys.version(id, versionId));
 };
 
 /** A release by its id; it has no name. */
@@ -136,19 +151,33 @@ export const describeAnew = <T extends Stored & { description?: string | undefin
   description: string | null,
   ifMatch: number | undefined,
   now: Date,
+): { next: T; write: Write } => changeAnew(stored, { description }, ifMatch, now);
+
+/**
+ * A stored thing with other members, and the conditional write that makes it so.
+ * @param edits by name; null removes a member, and undefined leaves it as it is
+ */
+export const changeAnew = <T extends Stored>(
+  stored: T,
+  edits: Readonly<Record<string, string | null | undefined>>,
+  ifMatch: number | undefined,
+  now: Date,
 ): { next: T; write: Write } => {
   checkIfMatch(stored, ifMatch);
-  const { description: _former, ...rest } = stored;
-  const updatedAt = now.toISOString();
-  const revision = stored.revision + 1;
-  const changed = { ...(description !== null && { description }), revision, updatedAt };
+  const removed = Object.keys(edits).filter((name) => edits[name] === null);
+  const changed = {
+    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => typeof value === "string")),
+    revision: stored.revision + 1,
+    updatedAt: now.toISOString(),
+  };
+  const kept = Object.fromEntries(Object.entries(stored).filter(([name]) => !removed.includes(name)));
   return {
-    next: { ...rest, ...changed } as T,
+    next: { ...kept, ...changed } as T,
     write: {
       do: "update",
       key: { pk: stored.pk, sk: stored.sk },
       set: changed,
-      ...(description === null && { remove: ["description"] }),
+      ...(removed.length > 0 && { remove: removed }),
       when: { revision: stored.revision },
       otherwise: { code: "precondition-failed", detail: "it was changed at the same time: read it again" },
     },

@@ -10,6 +10,7 @@ export const handler = task("check-workspace-empty", async ({ workspaceId }) => 
   const left = leftovers({
     nodes: !(await isPartitionEmpty(partitions.nodes(workspaceId))),
     "node groups": !(await isPartitionEmpty(partitions.nodeGroups(workspaceId))),
+    "node imports": !(await isPartitionEmpty(partitions.nodeImports(workspaceId))),
     components: !(await isPartitionEmpty(partitions.components(workspaceId))),
     releases: !(await isPartitionEmpty(otaPartitions.releases(workspaceId), "ota")),
   });

@@ -4,7 +4,8 @@ import { transact } from "../../shared/aws/table.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
-import { desiredDraft, recipeOf } from "./draft.ts";
+import { desiredDraft } from "./draft.ts";
+import { recipeOf } from "./draft-recipe.ts";
 import { task } from "./task.ts";
 import { withdraw } from "./withdraw.ts";
 
@@ -12,10 +13,10 @@ import { withdraw } from "./withdraw.ts";
 export const handler = task("create-component-version", async (input) => {
   const draft = await desiredDraft(input);
   const { version } = draft;
-  const recipe = await recipeOf(input, draft);
+  const { text } = await recipeOf(input, draft);
   let arn: string;
   try {
-    arn = await createComponentVersion(recipe, version.id, input.intentId);
+    arn = await createComponentVersion(text, version.id, input.intentId);
   } catch (error) {
     if (isAwsError(error, "ConflictException")) await clearAway(version);
     if (isAwsError(error, "RequestAlreadyInProgressException")) {

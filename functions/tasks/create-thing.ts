@@ -6,6 +6,6 @@ import { task } from "./task.ts";
 export const handler = task("create-thing", async (input) => {
   const node = await desiredNode(input);
   const { bucket } = await desiredWorkspace(input);
-  await createThing(node.thing, bucket, { slipwayNode: node.id });
+  await createThing(node.thing, bucket, { ...node.attributes, slipwayNode: node.id });
   return { key: node.cell };
 });

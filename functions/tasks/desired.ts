@@ -5,6 +5,7 @@ import type { StoredCell } from "../../shared/deployment/cell.ts";
 import { keys, otaKeys } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
+import type { StoredNodeImport } from "../../shared/node-import/node-import.ts";
 import type { StoredRelease } from "../../shared/ota/release.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
@@ -24,6 +25,9 @@ export const desiredNodeGroup = async ({ workspaceId, subjectId }: TaskInput): P
 
 export const desiredNode = async ({ workspaceId, subjectId }: TaskInput): Promise<StoredNode> =>
   present(await getItem<StoredNode>(keys.node(workspaceId, subjectId)), "node", subjectId);
+
+export const desiredNodeImport = async ({ workspaceId, subjectId }: TaskInput): Promise<StoredNodeImport> =>
+  present(await getItem<StoredNodeImport>(keys.nodeImport(workspaceId, subjectId)), "node import", subjectId);
 
 export const desiredVersion = async ({ parentId, subjectId }: TaskInput): Promise<StoredVersion> =>
   present(await getItem<StoredVersion>(keys.version(parentId, subjectId)), "component version", subjectId);

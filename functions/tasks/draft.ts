@@ -1,23 +1,30 @@
 import { allItems } from "../../shared/aws/table.ts";
 import type { StoredFile } from "../../shared/component/file.ts";
-import { artifactsOf, packageOf } from "../../shared/component/package.ts";
-import { artifactKey, buildRecipe } from "../../shared/component/recipe.ts";
+import { artifactKey } from "../../shared/component/recipe.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
 import { partitions } from "../../shared/keys.ts";
-import { desiredComponent, desiredVersion, desiredWorkspace } from "./desired.ts";
+import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
+import { desiredVersion, desiredWorkspace } from "./desired.ts";
 import type { TaskInput } from "./task.ts";
 
 /** A version that is being published, with its files. */
 export interface Draft {
+  readonly workspace: StoredWorkspace;
   readonly version: StoredVersion;
+  /** The workspace's. */
   readonly bucket: string;
   readonly files: readonly StoredFile[];
 }
 
 export const desiredDraft = async (input: TaskInput): Promise<Draft> => {
   const version = await desiredVersion(input);
-  const { bucket } = await desiredWorkspace(input);
-  return { version, bucket, files: await allItems<StoredFile>(partitions.files(version.id)) };
+  const workspace = await desiredWorkspace(input);
+  return {
+    workspace,
+    version,
+    bucket: workspace.bucket,
+    files: await allItems<StoredFile>(partitions.files(version.id)),
+  };
 };
 
 export const keyIn = ({ version }: Draft, path: string): string =>
@@ -25,18 +32,3 @@ export const keyIn = ({ version }: Draft, path: string): string =>
 
 /** What the URIs of a version's artifacts begin with. */
 export const uriPrefix = (draft: Draft): string => `s3://${draft.bucket}/${keyIn(draft, "")}`;
-
-/** The recipe that Greengrass is given. */
-export const recipeOf = async (input: TaskInput, { version, bucket, files }: Draft): Promise<object> => {
-  const component = await desiredComponent(input);
-  return buildRecipe({
-    name: component.name,
-    version: version.version,
-    publisher: component.publisher,
-    description: version.description ?? component.description,
-    recipe: version.recipe,
-    bucket,
-    artifacts: artifactsOf(files).map(({ path }) => path),
-    packaged: packageOf(files)?.path,
-  });
-};

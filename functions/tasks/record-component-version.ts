@@ -11,14 +11,14 @@ export const handler = task("record-component-version", async (input) => {
   const draft = await desiredDraft(input);
   const { version } = draft;
   if (version.arn === undefined) throw new AppError("component-rejected", "Greengrass has no such component version");
-  const document = await getRecipe(version.arn);
+  const text = await getRecipe(version.arn);
   const artifacts = artifactsOf(draft.files);
-  const mismatch = digestMismatch(JSON.parse(document), artifacts, uriPrefix(draft));
+  const mismatch = digestMismatch(JSON.parse(text), artifacts, uriPrefix(draft));
   if (mismatch !== undefined) throw new AppError("artifact-mismatch", mismatch);
   const key = keys.version(version.componentId, version.id);
   const artifactBytes = artifacts.reduce((sum, { size }) => sum + size, 0);
   await transact([
     { do: "update", key, set: { artifactBytes }, when: { status: "publishing" } },
-    { do: "put", item: { ...keys.publishedRecipe(version.id), type: "published-recipe", document } },
+    { do: "put", item: { ...keys.publishedRecipe(version.id), type: "published-recipe", text } },
   ]);
 });

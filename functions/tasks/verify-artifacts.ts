@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { deleteObject, headObject, readObject, readRange } from "../../shared/aws/buckets.ts";
+import { deleteObject, headObject, readBytes, readObject } from "../../shared/aws/buckets.ts";
 import { transact } from "../../shared/aws/table.ts";
 import type { HeldObject, StoredFile } from "../../shared/component/file.ts";
 import { artifactClash, artifactsOf, unarchivedPaths } from "../../shared/component/package.ts";
 import { inspectArchive } from "../../shared/component/unzip.ts";
 import { inParallel } from "../../shared/parallel.ts";
 import { AppError } from "../../shared/problems.ts";
-import { type Draft, desiredDraft, keyIn, recipeOf, uriPrefix } from "./draft.ts";
+import { type Draft, desiredDraft, keyIn, uriPrefix } from "./draft.ts";
+import { recipeOf } from "./draft-recipe.ts";
 import { task } from "./task.ts";
 
 /** Begins no further file after this; the workflow comes back. The largest one takes a few minutes more. */
@@ -20,7 +21,8 @@ const AT_A_TIME = 16;
 export const handler = task("verify-artifacts", async (input) => {
   const deadline = Date.now() + BUDGET_MS;
   const draft = await desiredDraft(input);
-  const unarchived = unarchivedPaths(await recipeOf(input, draft), uriPrefix(draft));
+  const { document } = await recipeOf(input, draft);
+  const unarchived = unarchivedPaths(document, uriPrefix(draft));
   const clash = artifactClash(artifactsOf(draft.files), unarchived);
   if (clash !== undefined) throw new AppError("artifact-clash", clash);
   const held = await inParallel(draft.files, AT_A_TIME, (file) => expectHeld(draft, file));
@@ -35,7 +37,7 @@ export const handler = task("verify-artifacts", async (input) => {
     const size = draft.files.find((file) => file.path === path)?.size;
     if (size === undefined)
       throw new AppError("artifact-missing", `the recipe unpacks ${path}, which was not declared`);
-    await inspectArchive(path, size, (from, length) => readRange(draft.bucket, key, from, length));
+    await inspectArchive(path, size, (offset, bytes) => readBytes(draft.bucket, key, { offset, bytes }));
   }
   return { more: false };
 });

@@ -61,7 +61,8 @@ const Recipe = z.strictObject({
   ComponentVersion: z
     .string()
     .max(64)
-    .refine((text) => semver.valid(text) === text, "must be a semantic version"),
+    .refine((text) => semver.valid(text) === text, "must be a semantic version")
+    .refine((text) => /^\d{1,6}\.\d{1,6}\.\d{1,6}(?:-|$)/.test(text), "numbers must have six digits at most"),
   ComponentDescription: z.string().optional(),
   ComponentPublisher: z.string().optional(),
   ComponentType: z
@@ -85,11 +86,57 @@ const parseText = (text: string): unknown => {
   }
 };
 
+/** What stands within a member of the format: its members' names, or those of its elements. */
+interface Names {
+  readonly [name: string]: Names | "any";
+}
+
+const NAMES: Names = {
+  ...Object.fromEntries(Object.keys(Recipe.shape).map((name) => [name, "any"] as const)),
+  ComponentConfiguration: { DefaultConfiguration: "any" },
+  ComponentDependencies: { "*": { VersionRequirement: "any", DependencyType: "any" } },
+  Manifests: {
+    "*": {
+      Name: "any",
+      Platform: "any",
+      Lifecycle: "any",
+      Selections: "any",
+      Artifacts: {
+        "*": {
+          Uri: "any",
+          Unarchive: "any",
+          Permission: { Read: "any", Execute: "any" },
+          Digest: "any",
+          Algorithm: "any",
+        },
+      },
+    },
+  },
+};
+
+/**
+ * With the names as the service gives them, since it takes them in any case (`URI` as well as `Uri`); of lifecycles,
+ * platforms and configurations they stay as they are.
+ * https://github.com/aws-greengrass/aws-greengrass-component-common/blob/main/src/main/java/com/amazon/aws/iot/greengrass/component/common/SerializerFactory.java
+ * https://github.com/aws-greengrass/aws-greengrass-gdk-cli/issues/142
+ */
+const withServiceNames = (value: unknown, names: Names | "any"): unknown => {
+  if (names === "any" || typeof value !== "object" || value === null) return value;
+  const { "*": each } = names;
+  if (Array.isArray(value)) return value.map((element) => withServiceNames(element, each ?? "any"));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => {
+      const known = Object.keys(names).find((one) => one.toLowerCase() === name.toLowerCase());
+      return [known ?? name, withServiceNames(inner, each ?? names[known ?? ""] ?? "any")];
+    }),
+  );
+};
+
 /** @throws ValidationException (400) for what is too long, cannot be read, or is not a recipe. */
 export const readRecipe = (bytes: Uint8Array): Recipe => {
   if (bytes.length > MAX_RECIPE_BYTES)
     throw invalid(`Invalid Input: the recipe has ${bytes.length} bytes; at most ${MAX_RECIPE_BYTES} are allowed`);
-  const result = Recipe.safeParse(parseText(new TextDecoder().decode(bytes)));
+  const result = Recipe.safeParse(withServiceNames(parseText(new TextDecoder().decode(bytes)), NAMES));
   if (result.success) return result.data;
   const issues = result.error.issues.map(({ path, message }) => `${path.join(".") || "recipe"}: ${message}`);
   throw invalid(`Invalid Input: Encountered following errors in the recipe: {${issues.join(", ")}}`);

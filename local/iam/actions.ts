@@ -223,8 +223,8 @@ const S3: Readonly<Record<string, { readonly object?: string; readonly bucket?: 
   AbortMultipartUpload: { object: "AbortMultipartUpload" },
   ListParts: { object: "ListMultipartUploadParts" },
   DeleteObject: { object: "DeleteObject" },
-  // Each key of the list needs it; a policy of ours that allows one key of a bucket allows all.
-  DeleteObjects: { object: "DeleteObject" },
+  // Each key of the list is asked for by itself, as DeleteObject, and refused by itself.
+  DeleteObjects: {},
   CopyObject: { object: "PutObject" },
   ListObjectsV2: { bucket: "ListBucket" },
   HeadBucket: { bucket: "ListBucket" },

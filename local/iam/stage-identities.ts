@@ -72,11 +72,14 @@ export const mayLog = (identities: Identities, place: Place, functionName: strin
     resource: arn(place, "logs", `log-group:/aws/lambda/${functionName}:log-stream:any`),
   });
 
+/** The role of a state machine. */
+export const workflowRole = (machine: string): string => `${machine}-workflow`;
+
 /** Lets a workflow call a task of its own. @throws Error named as Step Functions names Lambda's refusal */
 export const mayInvoke = (identities: Identities, place: Place, machine: string, functionName: string): void => {
   const resource = arn(place, "lambda", `function:${functionName}`);
   try {
-    identities.authorizeRole(`${machine}-workflow`, [{ action: "lambda:InvokeFunction", resource }]);
+    identities.authorizeRole(workflowRole(machine), [{ action: "lambda:InvokeFunction", resource }]);
   } catch (error) {
     if (error instanceof AccessDenied) throw Object.assign(error, { name: "AWSLambdaException" });
     throw error;

@@ -64,7 +64,7 @@ export const emulation: Emulation = {
     {
       of: "answers on reserved topics",
       aws: "jobs' and provisioning's go to the requester alone; shadows' to who subscribes",
-      here: "all go to the requester, with QoS 0 if it did not subscribe, and to others who may receive them",
+      here: "all go to the requester, with QoS 0 if it did not subscribe; those of jobs and shadows to others who may receive them, too",
     },
     {
       of: "jobs' topics with namespaces",

@@ -155,7 +155,10 @@ const registerThing = async (broker: Broker, connection: Connection, templateNam
 const TOPIC =
   /^\$aws\/(?:certificates\/(?<create>create|create-from-csr)|provisioning-templates\/(?<template>[^/]+)\/provision)\/(?<format>json|cbor)$/;
 
-/** The requests of devices that have no certificate of their own yet. */
+/**
+ * The requests of devices for certificates of their own. What answers them, an ownership token above all, goes to the
+ * connection that asked and to no other: https://docs.aws.amazon.com/iot/latest/developerguide/fleet-provision-api.html
+ */
 export const provisioningOperation = (
   broker: Broker,
   connection: Connection,
@@ -174,13 +177,13 @@ export const provisioningOperation = (
     name,
     perform: async () => {
       if (format === "cbor") throw new AwsError("NotImplemented", 501, "CBOR is not emulated: use the json topics");
-      return [{ topic: `${topic}/accepted`, value: await work(), answers: true }];
+      return [{ topic: `${topic}/accepted`, value: await work(), answers: "alone" }];
     },
     refuse: ({ status, code, message }) => [
       {
         topic: `${topic}/rejected`,
         value: { statusCode: status, errorCode: code, errorMessage: message },
-        answers: true,
+        answers: "alone",
       },
     ],
   };

@@ -13,8 +13,8 @@ import type { Broker, Connection, Message } from "./state.ts";
 export interface Reply {
   readonly topic: string;
   readonly value: unknown;
-  /** It answers the request: the requester gets it without a subscription, too. */
-  readonly answers?: true;
+  /** It answers the request: the requester gets it without a subscription, too. `alone`: nobody else gets it. */
+  readonly answers?: true | "alone";
 }
 
 /** What a message to a reserved topic asks for. */
@@ -48,12 +48,14 @@ const basicIngest = (broker: Broker, { topic, payload }: Message): Operation | u
   };
 };
 
-/** AWS IoT answers the requester itself on these topics; whoever else subscribed and may receive it hears it as well. */
+/** AWS IoT answers the requester itself on these topics; whoever else subscribed and may receive it may hear it as well. */
 const answer = (broker: Broker, connection: Connection, { topic, value, answers }: Reply): void => {
-  const reached = publishJson(broker, topic, value);
+  const payload = Buffer.from(JSON.stringify(value));
   const { session } = connection;
-  if (answers !== true || session === undefined || reached.has(session)) return;
-  deliver(broker, session, { topic, payload: Buffer.from(JSON.stringify(value)), qos: 0, retain: false });
+  if (answers === "alone") broker.onMessage(topic, payload);
+  const reached = answers === "alone" ? undefined : publishJson(broker, topic, value);
+  if (answers === undefined || session === undefined || reached?.has(session)) return;
+  deliver(broker, session, { topic, payload, qos: 0, retain: false });
 };
 
 const run = async (broker: Broker, connection: Connection, operation: Operation): Promise<void> => {

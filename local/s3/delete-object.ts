@@ -2,6 +2,7 @@ import { expectWritable } from "./conditions.ts";
 import { type Handler, refuseVersion, requireBucket, xmlResponse } from "./context.ts";
 import { notImplemented, S3Error } from "./errors.ts";
 import { readXml } from "./payload.ts";
+import type { S3Request } from "./request.ts";
 import type { StoredObject } from "./store.ts";
 import { removeObjects } from "./write-object.ts";
 import { anyText, boolean, childrenOf, expectShape, many, once, optional, render, textOf } from "./xml.ts";
@@ -30,15 +31,16 @@ export const deleteObject: Handler = async (context, request) => {
 
 /** Why one entry of many is not deleted; the others are all the same. */
 const refusal = (
+  request: S3Request,
   key: string,
   version: string | undefined,
   etag: string | undefined,
   object: StoredObject | undefined,
 ): S3Error | undefined => {
   if (version !== undefined && version !== "null") return S3Error.of("NoSuchVersion");
-  if (etag === undefined) return undefined;
   try {
-    expectWritable(new Map([["if-match", etag]]), key, object);
+    request.authorizeKey?.("DeleteObject", key);
+    if (etag !== undefined) expectWritable(new Map([["if-match", etag]]), key, object);
   } catch (error) {
     if (error instanceof S3Error) return error;
     throw error;
@@ -76,7 +78,7 @@ export const deleteObjects: Handler = async (context, request) => {
   const outcomes = entries.map(({ key, version, etag }) => {
     const names = { Key: key, VersionId: version };
     const object = context.store.findObject(bucket, key);
-    const error = refusal(key, version, etag, object);
+    const error = refusal(request, key, version, etag, object);
     if (error !== undefined) return { error: { ...names, Code: error.code, Message: error.message } };
     if (object !== undefined) found.set(key, object);
     return { deleted: names };

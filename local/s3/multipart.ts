@@ -78,7 +78,12 @@ const readChecksum = (headers: ReadonlyMap<string, string>): UploadAttributes["c
 };
 
 /** Ids sort by the time of their creation, and so do listings of the uploads of a key. */
-const newUploadId = (now: number): string => now.toString(16).padStart(12, "0") + randomBytes(16).toString("hex");
+const newUploadId = (now: number): string => {
+  // Also of two in one millisecond the later one has the higher id.
+  lastMoment = Math.max(now * 1_024, lastMoment + 1);
+  return lastMoment.toString(16).padStart(14, "0") + randomBytes(16).toString("hex");
+};
+let lastMoment = 0;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html @throws S3Error as PutObject, InvalidRequest */
 export const createMultipartUpload: Handler = (context, request) => {

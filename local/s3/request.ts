@@ -24,6 +24,8 @@ export interface S3Request {
   /** What signed chunks of the body are verified with, when the signature is in the header. */
   readonly seal: ChunkSeal | undefined;
   readonly sourceIp: string;
+  /** Refuses what its signer may not do with one key, for operations on many. @throws S3Error AccessDenied */
+  authorizeKey?(operation: string, key: string): void;
   /** The body as it comes; asks a client that waits for `100 Continue` to go on. */
   body(): AsyncIterable<Buffer>;
 }

@@ -123,7 +123,10 @@ const act = async (
 ): Promise<S3Response> => {
   const handler = ROUTES.get(operation);
   if (handler === undefined) throw notImplemented(operation);
-  if (identities !== undefined) authorize(context, request, operation, identities);
+  if (identities !== undefined) {
+    authorize(context, request, operation, identities);
+    request.authorizeKey = (named, key) => authorize(context, { ...request, key }, named, identities);
+  }
   const expectedOwner = request.headers.get("x-amz-expected-bucket-owner");
   if (expectedOwner !== undefined && requireBucket(context, request.bucket).owner !== expectedOwner) {
     throw S3Error.of("AccessDenied");

@@ -1,4 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3";
+import type { AccessRequest } from "../iam/evaluate.ts";
 import type { Invoke, Log } from "../invoke.ts";
 import type { HistoryEvent } from "./history.ts";
 import { type Engine, type Running, runMapRun } from "./map-run.ts";
@@ -99,6 +100,8 @@ export const makeRunner = (options: {
   invoke: Invoke;
   /** Throws if the role of the machine may not call the function. */
   mayInvoke(machine: string, functionName: string): void;
+  /** Throws if the role of the machine may not do what its Map Runs do as it. */
+  mayMap(machine: string, requests: readonly AccessRequest[]): void;
   s3: S3Client | undefined;
   publish(event: StatusChange): void;
   scale: number;
@@ -146,6 +149,7 @@ export const makeRunner = (options: {
       mapRuns,
       arns,
       s3: options.s3,
+      mayMap: (requests) => options.mayMap(execution.machine.split("/")[0] ?? "", requests),
       launch: (child, resumed) => launchChild(child, resumed),
       onChange: (run, wake) => {
         watchers.set(run.position, wake);

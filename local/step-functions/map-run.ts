@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { S3Client } from "@aws-sdk/client-s3";
+import type { AccessRequest } from "../iam/evaluate.ts";
 import { MAX_DATA_BYTES, runtimeError, StateError, Stopped } from "./errors.ts";
 import { readItems } from "./item-reader.ts";
 import type { ChildInput, MapRun, MapRuns } from "./map-runs.ts";
@@ -29,6 +30,8 @@ export interface Engine {
   readonly mapRuns: MapRuns;
   readonly arns: Arns;
   readonly s3: S3Client | undefined;
+  /** Throws if the machine's role may not do what a Map Run does as it. */
+  mayMap(requests: readonly AccessRequest[]): void;
   /** @param resumed whether an earlier process has begun it */
   launch(child: Execution, resumed: boolean): Running;
   /** Has `wake` called whenever the settings of the run change; gives what ends that. */
@@ -112,6 +115,46 @@ async function* childInputs(work: Work, data: unknown, s3: S3Client | undefined)
   }
   if (batch.length > 0) yield flush();
 }
+
+/**
+ * What a Map Run asks of AWS as the machine's role.
+ * https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+ */
+const accessOf = ({ state, context }: Work, data: unknown, { execution, arns }: Engine): AccessRequest[] => {
+  const machine = execution.machine.split("/")[0] ?? "";
+  const requests = [
+    { action: "states:StartExecution", resource: arns.machine(machine) },
+    { action: "states:DescribeExecution", resource: arns.execution(machine, execution.name) },
+  ];
+  const { ItemReader: reader, ResultWriter: writer } = state;
+  if (isFields(reader)) {
+    const { Bucket, Key } = fill(reader.Parameters, data, context) as Fields;
+    const lists = String(reader.Resource).endsWith(":s3:listObjectsV2");
+    requests.push(
+      lists
+        ? { action: "s3:ListBucket", resource: `arn:aws:s3:::${Bucket}` }
+        : { action: "s3:GetObject", resource: `arn:aws:s3:::${Bucket}/${Key}` },
+    );
+  }
+  if (isFields(writer)) {
+    const { bucket, prefix } = destinationOf(writer, data, context);
+    requests.push({ action: "s3:PutObject", resource: `arn:aws:s3:::${bucket}/${prefix}any` });
+  }
+  return requests;
+};
+
+/** @throws StateError States.ItemReaderFailed, States.ResultWriterFailed, States.Permissions */
+const authorize = (work: Work, data: unknown, engine: Engine): void => {
+  for (const request of accessOf(work, data, engine)) {
+    try {
+      engine.mayMap([request]);
+    } catch (error) {
+      const { action } = request;
+      const failed = action === "s3:PutObject" ? "ResultWriterFailed" : "ItemReaderFailed";
+      throw new StateError(action.startsWith("s3:") ? `States.${failed}` : "States.Permissions", String(error));
+    }
+  }
+};
 
 /** Makes a child of every item, or batch; the items are never in memory all at once. */
 const readChildren = async (work: Work, data: unknown, run: MapRun, engine: Engine): Promise<void> => {
@@ -265,6 +308,7 @@ export const runMapRun = async (work: Work, engine: Engine): Promise<unknown> =>
     return result;
   };
   try {
+    authorize(work, data, engine);
     if (!run.isRead) await readChildren(work, data, run, engine);
     try {
       await runChildren(work, run.position, engine);

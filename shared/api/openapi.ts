@@ -166,7 +166,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
       },
       ...(route.answer !== undefined && {
-        content: { "application/json": { schema: referenced(route.answer, "output", components) } },
+        content: { [route.media ?? "application/json"]: { schema: referenced(route.answer, "output", components) } },
       }),
     },
     ...problemResponses(route),
@@ -181,13 +181,14 @@ const accessText = ({ access }: Route): string => {
   return `Needs the role \`${access}\` or higher in the workspace. For others the workspace does not exist.`;
 };
 
+/** What is asked of a resource, and no collection. */
+const NO_COLLECTIONS = ["", "v1", "publish", "re-register", "findings"];
+
 /** The last collection in the path. */
 const tagOf = (path: string): string =>
   path
     .split("/")
-    .filter(
-      (part) => part !== "" && part !== "v1" && part !== "publish" && part !== "re-register" && !part.startsWith("{"),
-    )
+    .filter((part) => !NO_COLLECTIONS.includes(part) && !part.startsWith("{"))
     .at(-1) ?? "api";
 
 /** OpenAPI has no name for what takes slashes: its description says so. */

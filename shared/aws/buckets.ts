@@ -39,8 +39,6 @@ export const s3Client = once(
 
 /** How long an upload's URL is good for. */
 const UPLOAD_SECONDS = 3_600;
-/** And a download's: what is begun within it may go on. */
-const DOWNLOAD_SECONDS = 900;
 
 /** Headers that a presigned upload must carry as they are: S3 refuses the request without them. */
 const SIGNED = ["content-length", "x-amz-checksum-sha256", "if-none-match"];
@@ -106,20 +104,23 @@ export const presignPart = async (
   return presigned(command, { "content-length": String(size) }, now);
 };
 
-/** A presigned GET that saves the object under a file name. */
-export const presignDownload = async (bucket: string, key: string, name: string, now: Date) => ({
-  url: await getSignedUrl(
-    s3Client(),
-    new GetObjectCommand({
-      Bucket: bucket,
-      Key: key,
-      // RFC 8187: names may be of any script.
-      ResponseContentDisposition: `attachment; filename*=UTF-8''${encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)}`,
-    }),
-    { expiresIn: DOWNLOAD_SECONDS, signingDate: now },
-  ),
-  expiresAt: new Date(now.getTime() + DOWNLOAD_SECONDS * 1_000).toISOString(),
-});
+/** A presigned GET that saves the object under a file name, of any script. @param seconds how long it works */
+export const presignDownload = async (
+  { bucket, key, name }: { readonly bucket: string; readonly key: string; readonly name: string },
+  seconds: number,
+  now: Date,
+) => {
+  // RFC 8187.
+  const escaped = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  const command = new GetObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    ResponseContentDisposition: `attachment; filename*=UTF-8''${escaped}`,
+    ResponseCacheControl: "no-store",
+  });
+  const url = await getSignedUrl(s3Client(), command, { expiresIn: seconds, signingDate: now });
+  return { url, expiresAt: new Date(now.getTime() + seconds * 1_000).toISOString() };
+};
 
 /** Size, ETag and SHA-256 (hexadecimal; none of what came in parts) of an object, or undefined if there is none. */
 export const headObject = async (bucket: string, key: string) => {
@@ -296,15 +297,46 @@ export const readObject = async (bucket: string, key: string): Promise<AsyncIter
   }
 };
 
-/** So many bytes of an object from a place on. @throws AppError `artifact-missing` */
-export const readRange = async (bucket: string, key: string, from: number, length: number): Promise<Uint8Array> => {
+/** A part of an object, at once: for a few megabytes. @throws AppError `artifact-missing` when there is no such object */
+export const readBytes = async (
+  bucket: string,
+  key: string,
+  range?: { readonly offset: number; readonly bytes: number },
+): Promise<Buffer> => {
   try {
-    const Range = `bytes=${from}-${from + length - 1}`;
-    const { Body } = await s3Client().send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }));
+    const { Body } = await s3Client().send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        ...(range && { Range: `bytes=${range.offset}-${range.offset + range.bytes - 1}` }),
+      }),
+    );
     if (Body === undefined) throw new AppError("unavailable", `S3 answered no body for ${key}`);
-    return await Body.transformToByteArray();
+    return Buffer.from(await Body.transformToByteArray());
   } catch (error) {
     if (isAwsError(error, "NoSuchKey")) throw new AppError("artifact-missing", `${key} was not uploaded`);
+    throw error;
+  }
+};
+
+/**
+ * Puts a small object.
+ * @param once never replaces one that is there
+ * @returns whether it was put
+ */
+export const putObject = async (
+  bucket: string,
+  key: string,
+  body: string | Uint8Array,
+  { once: isOnce = false }: { readonly once?: boolean } = {},
+): Promise<boolean> => {
+  try {
+    await s3Client().send(
+      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...(isOnce && { IfNoneMatch: "*" }) }),
+    );
+    return true;
+  } catch (error) {
+    if (isOnce && isAwsError(error, "PreconditionFailed")) return false;
     throw error;
   }
 };
@@ -314,13 +346,50 @@ export const copyObject = async (bucket: string, from: string, to: string, heade
   await s3Client().send(
     new CopyObjectCommand({
       Bucket: bucket,
-      CopySource: `${bucket}/${from.split("/").map(encodeURIComponent).join("/")}`,
+      CopySource: copySource(bucket, from),
       Key: to,
       MetadataDirective: "REPLACE",
       ...headers,
     }),
   );
 };
+
+/**
+ * Copies as it is, within the bucket or from another one, up to 5 GB, over just what is there: the object with this ETag, or
+ * nothing. S3 computes the copy's hash, also of what came in parts.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+ * @returns the SHA-256 of the bytes, hexadecimal; undefined when there is no such source
+ * @throws AppError `busy` when something else is there, or is being written
+ */
+export const copyOver = async (
+  from: { readonly bucket: string; readonly key: string },
+  to: { readonly bucket: string; readonly key: string },
+  replacedEtag: string | undefined,
+): Promise<string | undefined> => {
+  try {
+    const { CopyObjectResult } = await s3Client().send(
+      new CopyObjectCommand({
+        Bucket: to.bucket,
+        CopySource: copySource(from.bucket, from.key),
+        Key: to.key,
+        ChecksumAlgorithm: "SHA256",
+        ...(replacedEtag === undefined ? { IfNoneMatch: "*" } : { IfMatch: replacedEtag }),
+      }),
+    );
+    const sha256 = CopyObjectResult?.ChecksumSHA256;
+    if (sha256 === undefined) throw new AppError("unavailable", `S3 gave no hash of the copy of ${from.key}`);
+    return Buffer.from(sha256, "base64").toString("hex");
+  } catch (error) {
+    if (isAwsError(error, "NoSuchKey")) return undefined;
+    if (isAwsError(error, "PreconditionFailed", "ConditionalRequestConflict")) {
+      throw new AppError("busy", `${to.key} is being written at the same time`, { cause: error });
+    }
+    throw error;
+  }
+};
+
+const copySource = (bucket: string, key: string): string =>
+  `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
 
 /**
  * Parts of 5 MiB, the least that S3 takes, two at a time: a stream of any length in a fixed amount of memory.

@@ -81,15 +81,19 @@ export const componentVersionArn = async (accountId: string, name: string, versi
 /** The tag that says for which of our versions Greengrass has one. */
 const OWNER_TAG = "slipway:version";
 
-/** Creates the version; the same token again answers the same one. @returns its ARN. */
+/**
+ * Creates the version; the same token again answers the same one.
+ * @param recipe JSON or YAML, which Greengrass gets byte for byte
+ * @returns its ARN.
+ */
 export const createComponentVersion = async (
-  recipe: object,
+  recipe: string,
   versionId: string,
   clientToken: string,
 ): Promise<string> => {
   const { arn } = await client().send(
     new CreateComponentVersionCommand({
-      inlineRecipe: new TextEncoder().encode(JSON.stringify(recipe)),
+      inlineRecipe: new TextEncoder().encode(recipe),
       tags: { [OWNER_TAG]: versionId },
       clientToken: tokenOf(clientToken),
     }),

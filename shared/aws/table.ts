@@ -24,7 +24,7 @@ const client = once(() =>
 );
 
 /** Attributes that hold what people wrote, of any JSON: kept as text, since a table's own maps cannot hold all of it. */
-const OPAQUE = ["components", "recipe"] as const;
+const OPAQUE = ["components", "recipe", "document"] as const;
 
 const packed = (attributes: Attributes): Record<string, unknown> => ({
   ...attributes,

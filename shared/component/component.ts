@@ -1,19 +1,30 @@
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { keys } from "../keys.ts";
-import { ComponentName } from "../names.ts";
+import { ComponentName, OwnComponentName } from "../names.ts";
 import { born, Description, type Stored, Timestamps } from "../resource.ts";
 import { type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
 
+const Publisher = z.string().min(1).max(256).meta({ description: "Shown in the recipe" });
+
 export const CreateComponent = z
   .strictObject({
-    name: ComponentName,
+    name: OwnComponentName,
     description: Description.optional(),
-    publisher: z.string().min(1).max(256).optional().meta({ description: "Shown in the recipe" }),
+    publisher: Publisher.optional(),
   })
   .meta({ id: "CreateComponent" });
 export type CreateComponent = z.infer<typeof CreateComponent>;
+
+export const EditComponent = z
+  .strictObject({
+    description: Description.nullable().optional().meta({ description: "null removes it" }),
+    publisher: Publisher.nullable().optional().meta({ description: "null removes it: recipes have the name then" }),
+  })
+  .refine((edit) => edit.description !== undefined || edit.publisher !== undefined, "must change something")
+  .meta({ id: "EditComponent", description: "What is published already stays as it is" });
+export type EditComponent = z.infer<typeof EditComponent>;
 
 export const Component = z
   .object({

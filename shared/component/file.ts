@@ -3,7 +3,8 @@ import { keys } from "../keys.ts";
 import type { Finding } from "../problems.ts";
 import type { Key, Test, Write } from "../writes.ts";
 import { foldPath } from "./path.ts";
-import type { StoredVersion } from "./version.ts";
+import { bytesOf } from "./recipe.ts";
+import { copyingOf, type StoredVersion } from "./version.ts";
 
 /**
  * The sum of a component version's artifacts that Greengrass takes, and so the most that one file can have.
@@ -16,8 +17,8 @@ export const MAX_FILES = 5_000;
 export const SINGLE_UPLOAD_BYTES = 64 * 1024 ** 2;
 /** S3 takes parts from 5 MiB, and 10,000 of them. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const PART_BYTES = 16 * 1024 ** 2;
-
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+/** S3 takes up to 5 GB in one request. */
+export const MAX_SINGLE_PART_BYTES = 5 * 1024 ** 3;
 
 /**
  * A path below `src/` or `dist/`, in Unicode's form C: no empty, `.` or `..` segment, no backslash, no control character.
@@ -131,14 +132,24 @@ export const CLEARING_MS = 30_000;
 export const versionTakesFiles = (version: StoredVersion): Write => ({
   do: "check",
   key: keys.version(version.componentId, version.id),
-  when: { status: { in: ["draft", "failed"] } },
-  otherwise: {
+  when: { status: { in: ["draft", "failed"] }, copying: { exists: false } },
+  otherwise: copyingOf(version) ?? {
     code: "version-immutable",
     detail: `the files of ${version.component} ${version.version} can no longer be changed`,
   },
 });
 
 const at = ({ pk, sk }: StoredFile): Key => ({ pk, sk });
+
+/** A file that is like the one of another version, whose bytes are copied. */
+export const copyFile = (versionId: string, { path, size, sha256 }: StoredFile, now: Date): StoredFile => ({
+  ...keys.file(versionId, path),
+  type: "file",
+  path,
+  size,
+  sha256,
+  createdAt: now.toISOString(),
+});
 
 /** Nobody has changed the file's declaration since it was read. */
 const unchanged = (former: StoredFile | undefined): Readonly<Record<string, Test>> =>

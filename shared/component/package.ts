@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { memberInAnyCase } from "../json.ts";
 import type { StoredFile } from "./file.ts";
 import { foldPath } from "./path.ts";
 
@@ -11,6 +12,18 @@ export const artifactsOf = (files: readonly StoredFile[]): StoredFile[] =>
 
 export const sourcesOf = (files: readonly StoredFile[]): StoredFile[] =>
   files.filter(({ path }) => path.startsWith("src/"));
+
+/** The paths of the files that a version has once its sources are packaged, and the one that is the package. */
+export const filesToBe = (
+  component: string,
+  files: readonly StoredFile[],
+): { readonly files: readonly string[]; readonly packaged?: string } => {
+  const [own, sources] = [ownArtifacts(files), sourcesOf(files)];
+  const paths = [...own, ...sources].map(({ path }) => path);
+  if (own.length > 0 || sources.length === 0) return { files: paths };
+  const packaged = packagePath(component);
+  return { files: [...paths, packaged], packaged };
+};
 
 export const packageOf = (files: readonly StoredFile[]): StoredFile | undefined =>
   files.find(({ packagedFrom }) => packagedFrom !== undefined);
@@ -26,20 +39,31 @@ export const fingerprintOf = (sources: readonly StoredFile[]): string => {
 };
 
 interface Artifact {
-  readonly Uri?: string;
-  readonly Unarchive?: string;
-  readonly Digest?: string;
+  readonly uri: string;
+  readonly unarchive: unknown;
+  readonly digest: unknown;
 }
 
-/** The artifacts that a recipe names in S3, in all its manifests. */
+const listIn = (value: unknown, name: string): unknown[] => {
+  const list = memberInAnyCase(value, name);
+  return Array.isArray(list) ? list : [];
+};
+
+/** The artifacts that a recipe names, in all its manifests. */
 const artifactsIn = (recipe: unknown): Artifact[] =>
-  ((recipe as { Manifests?: { Artifacts?: Artifact[] }[] }).Manifests ?? []).flatMap(({ Artifacts = [] }) => Artifacts);
+  listIn(recipe, "Manifests")
+    .flatMap((manifest) => listIn(manifest, "Artifacts"))
+    .map((artifact) => ({
+      uri: String(memberInAnyCase(artifact, "Uri") ?? ""),
+      unarchive: memberInAnyCase(artifact, "Unarchive"),
+      digest: memberInAnyCase(artifact, "Digest"),
+    }));
 
 /** The paths of what a device unpacks. @param prefix the URI of the version's folder */
 export const unarchivedPaths = (recipe: unknown, prefix: string): string[] => [
   ...new Set(
-    artifactsIn(recipe).flatMap(({ Uri = "", Unarchive }) =>
-      Unarchive === "ZIP" && Uri.startsWith(prefix) ? [Uri.slice(prefix.length)] : [],
+    artifactsIn(recipe).flatMap(({ uri, unarchive }) =>
+      unarchive === "ZIP" && uri.startsWith(prefix) ? [uri.slice(prefix.length)] : [],
     ),
   ),
 ];
@@ -79,10 +103,10 @@ export const digestMismatch = (
   prefix: string,
 ): string | undefined => {
   const expected = new Map(artifacts.map(({ path, sha256 }) => [path, Buffer.from(sha256, "hex").toString("base64")]));
-  for (const { Uri = "", Digest } of artifactsIn(recipe)) {
-    if (!Uri.startsWith(prefix)) continue;
-    const path = Uri.slice(prefix.length);
-    if (expected.get(path) !== Digest) return `${path} was changed while it was being published`;
+  for (const { uri, digest } of artifactsIn(recipe)) {
+    if (!uri.startsWith(prefix)) continue;
+    const path = uri.slice(prefix.length);
+    if (expected.get(path) !== digest) return `${path} was changed while it was being published`;
   }
   return undefined;
 };

@@ -1,35 +1,73 @@
-import semver from "semver";
+import valid from "semver/functions/valid.js";
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { type IntentKind, type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
+import { JsonObject } from "../json.ts";
 import { keys } from "../keys.ts";
+import { AppError } from "../problems.ts";
 import { born, Description, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
-import type { Write } from "../writes.ts";
+import type { Refusal, Write } from "../writes.ts";
 import type { StoredComponent } from "./component.ts";
-import { ShortRecipe } from "./recipe.ts";
+import { bytesOf, RecipeText } from "./recipe.ts";
+import { RecipeFinding } from "./recipe-findings.ts";
+import { ComponentType, ShortRecipe } from "./short-form.ts";
+import type { KeptRecipe } from "./version-recipe.ts";
 
-/** Semantic version as Greengrass takes it: at most 64 characters, no build metadata. */
+/**
+ * Semantic version as Greengrass takes it: at most 64 characters, no build metadata, numbers of six digits at most.
+ * https://github.com/aws-greengrass/aws-greengrass-component-common/blob/main/src/main/java/com/amazon/aws/iot/greengrass/component/common/ComponentRecipe.java
+ */
 export const Version = z
   .string()
   .max(64)
-  .refine((text) => semver.valid(text) === text, "must be a semantic version such as 1.0.0")
+  .refine((text) => valid(text) === text, "must be a semantic version such as 1.0.0")
+  .refine((text) => /^\d{1,6}\.\d{1,6}\.\d{1,6}(?:-|$)/.test(text), "must have numbers of at most six digits")
   .meta({ examples: ["1.0.0"] });
 
 export const VersionStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
 
+const GivenRecipe = {
+  // Greengrass takes recipes of 16,000 bytes; what is built around the short form needs some of them.
+  recipe: ShortRecipe.refine(
+    (recipe) => bytesOf(JSON.stringify(recipe)) <= 15_000,
+    "must have at most 15,000 bytes as JSON",
+  )
+    .optional()
+    .meta({ description: "The short form, from which the recipe is built" }),
+  recipeText: RecipeText.optional().meta({ description: "A recipe of one's own, in place of the short form" }),
+};
+
+const oneForm = (given: { recipe?: unknown; recipeText?: unknown }): boolean =>
+  given.recipe === undefined || given.recipeText === undefined;
+const ONE_FORM = { error: "must not be there beside recipe", path: ["recipeText"] };
+
 export const CreateVersion = z
   .strictObject({
     version: Version,
+    from: z.string().min(1).max(64).optional().meta({
+      description: "Version or id of another version of the component, of which what is not said here is taken",
+    }),
     description: Description.optional(),
-    // Greengrass takes recipes of 16,000 bytes; what is built around the short form needs some of them.
-    recipe: ShortRecipe.refine(
-      (recipe) => new TextEncoder().encode(JSON.stringify(recipe)).length <= 15_000,
-      "must have at most 15,000 bytes as JSON",
-    ),
+    ...GivenRecipe,
+  })
+  .refine(oneForm, ONE_FORM)
+  .refine((given) => (given.recipe ?? given.recipeText ?? given.from) !== undefined, {
+    error: "must be there, or recipeText, or from",
+    path: ["recipe"],
   })
   .meta({ id: "CreateComponentVersion" });
 export type CreateVersion = z.infer<typeof CreateVersion>;
+
+export const EditVersion = z
+  .strictObject({
+    description: Description.nullable().optional().meta({ description: "null removes it" }),
+    ...GivenRecipe,
+  })
+  .refine(oneForm, ONE_FORM)
+  .refine((edit) => Object.values(edit).some((value) => value !== undefined), "must change something")
+  .meta({ id: "EditComponentVersion", description: "A recipe is replaced as a whole" });
+export type EditVersion = z.infer<typeof EditVersion>;
 
 export const ComponentVersion = z
   .object({
@@ -38,13 +76,42 @@ export const ComponentVersion = z
     version: Version,
     description: Description.optional(),
     status: VersionStatus,
-    recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }),
+    componentType: ComponentType.optional().meta({
+      description: "What the recipe makes of it; generic unless it says so",
+    }),
+    clonedFrom: z.string().optional().meta({ description: "Id of the version that it was made from" }),
+    copying: z
+      .enum(["running", "failed"])
+      .optional()
+      .meta({
+        description:
+          "How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, " +
+          "nor the version be published; where it failed, the version can just be deleted",
+      }),
+    recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }).optional(),
+    recipeText: RecipeText.extend({})
+      .meta({ id: "OwnRecipe", description: "The recipe of one's own, byte for byte" })
+      .optional(),
+    document: JsonObject.optional().meta({ description: "The recipe of one's own as it was read" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
     artifactBytes: z.int().optional().meta({ description: "Bytes of all files below dist/, once published" }),
     catalogueNumber: z.int().optional().meta({ description: "Place in the order of publication" }),
     ...Timestamps,
   })
   .meta({ id: "ComponentVersion" });
+
+/** A hundred recipes would be more than one answer holds. */
+export const ListedVersion = ComponentVersion.omit({ recipeText: true, document: true }).meta({
+  id: "ListedComponentVersion",
+  description: "A version without its recipe, where that is one's own",
+});
+
+export const RecipeFindings = z
+  .object({
+    publishable: z.boolean().meta({ description: "Whether none of them is an error" }),
+    findings: z.array(RecipeFinding),
+  })
+  .meta({ id: "RecipeFindings", description: "What is wrong with a version's recipe, held against its files" });
 
 export type StoredVersion = z.infer<typeof ComponentVersion> &
   Stored & {
@@ -60,11 +127,23 @@ const subject = (version: StoredVersion): NewIntent["subject"] => ({
   href: `/v1/workspaces/${version.workspaceId}/components/${version.componentId}/versions/${version.id}`,
 });
 
-/** A draft, counted on its component, with its number claimed. */
+/** What a draft is made of: its recipe was accepted for its version. */
+export interface NewVersion extends KeptRecipe {
+  readonly version: string;
+  readonly description?: string | undefined;
+  readonly clonedFrom?: string | undefined;
+}
+
+/**
+ * A draft, counted on its component, with its number claimed. The files of a version that it is made from are copied by a
+ * workflow of its own.
+ * @param copies whether there are such files
+ */
 export const createVersion = (
   workspace: StoredWorkspace,
   component: StoredComponent,
-  input: CreateVersion,
+  input: NewVersion,
+  { copies, caller }: { readonly copies: boolean; readonly caller: string },
   moment: Moment,
 ): { version: StoredVersion; writes: Write[] } => {
   const id = moment.newId("component-version");
@@ -77,6 +156,7 @@ export const createVersion = (
     component: component.name,
     ...input,
     status: "draft",
+    ...(copies && { copying: "running" }),
     ...born(moment.now),
   };
   return {
@@ -96,9 +176,51 @@ export const createVersion = (
         otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
       },
       { do: "create", item: { ...version } },
+      ...(copies ? [create(ask("component-version.copy", version, caller, moment))] : []),
     ],
   };
 };
+
+/**
+ * A draft, or a version whose publication failed, with another description or recipe. Of a form of the recipe that is not
+ * given any more nothing stays.
+ * @param recipe another one, accepted for this version
+ * @throws AppError `version-immutable`
+ */
+export const editVersion = (
+  version: StoredVersion,
+  description: string | null | undefined,
+  recipe: KeptRecipe | undefined,
+  now: Date,
+): { next: StoredVersion; write: Write } => {
+  if (version.status !== "draft" && version.status !== "failed") {
+    throw new AppError("version-immutable", `${version.component} ${version.version} is ${version.status}`);
+  }
+  const revision = version.revision + 1;
+  const edits: Readonly<Record<string, unknown>> = {
+    ...(description !== undefined && { description: description ?? undefined }),
+    ...(recipe !== undefined && { recipe: undefined, recipeText: undefined, document: undefined, ...recipe }),
+  };
+  const set = {
+    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => value !== undefined)),
+    revision,
+    updatedAt: now.toISOString(),
+  };
+  const remove = Object.keys(edits).filter((name) => edits[name] === undefined);
+  return {
+    next: { ...version, ...edits, ...set },
+    write: {
+      do: "update",
+      key: keys.version(version.componentId, version.id),
+      set,
+      ...(remove.length > 0 && { remove }),
+      when: { revision: version.revision },
+      otherwise: { code: "precondition-failed", detail: "it was changed at the same time: read it again" },
+    },
+  };
+};
+
+const create = (intent: StoredIntent): Write => ({ do: "create", item: { ...intent } });
 
 const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
   requestIntent(
@@ -112,6 +234,23 @@ const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: M
     moment,
   );
 
+/** What a version is refused for that lacks files of the one that it was made from. */
+export const copyingOf = ({ component, version, copying }: StoredVersion): Refusal | undefined => {
+  if (copying === undefined) return undefined;
+  const why = copying === "running" ? "are still being copied" : "could not all be copied: delete it, and make it anew";
+  return { code: "not-ready", detail: `the files of ${component} ${version} ${why}` };
+};
+
+/** All files of the version that it was made from are there. */
+export const finishCopy = (version: StoredVersion, now: Date): Write => ({
+  do: "update",
+  key: keys.version(version.componentId, version.id),
+  set: { updatedAt: now.toISOString() },
+  remove: ["copying"],
+  add: { revision: 1 },
+  when: { copying: "running" },
+});
+
 /** Freezes a draft, or one whose publication failed, and asks for its publication. */
 export const publishVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: ask("component-version.publish", version, caller, moment),
@@ -121,8 +260,8 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
       key: keys.version(version.componentId, version.id),
       set: { status: "publishing", updatedAt: moment.now.toISOString() },
       add: { revision: 1 },
-      when: { status: { in: ["draft", "failed"] } },
-      otherwise: {
+      when: { status: { in: ["draft", "failed"] }, copying: { exists: false } },
+      otherwise: copyingOf(version) ?? {
         code: "version-immutable",
         detail: `${version.component} ${version.version} is already ${version.status === "draft" ? "being published" : version.status}`,
       },

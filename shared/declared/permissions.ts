@@ -51,6 +51,13 @@ export const targets = {
   otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
   otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
 
+  importsBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}`] },
+  importUploads: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/uploads/*`] },
+  importBatches: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/batches/*`] },
+  importWork: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/work/*`] },
+  importFaults: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/faults/*`] },
+  importResults: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/results/*`] },
+
   things: { arns: (place) => [ofWorkspaces(place, "thing")] },
   thingGroups: { arns: (place) => [ofWorkspaces(place, "thinggroup")] },
   devicePolicies: { arns: (place) => [ofWorkspaces(place, "policy")] },
@@ -223,6 +230,38 @@ export const permissions = {
     Put: [["s3:PutObject", "otaObjects"]],
     AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
     Delete: [["s3:DeleteObject", "otaObjects"]],
+  }),
+
+  ...prefixed("import-bucket", { List: [["s3:ListBucket", "importsBucket"]] }),
+  ...prefixed("import-upload", {
+    Find: [
+      ["s3:GetObject", "importUploads"],
+      ["s3:ListBucket", "importsBucket"],
+    ],
+    Put: [["s3:PutObject", "importUploads"]],
+    Delete: [["s3:DeleteObject", "importUploads"]],
+  }),
+  ...prefixed("import-batches", {
+    Get: [["s3:GetObject", "importBatches"]],
+    Put: [["s3:PutObject", "importBatches"]],
+    Delete: [["s3:DeleteObject", "importBatches"]],
+  }),
+  ...prefixed("import-work", {
+    Get: [["s3:GetObject", "importWork"]],
+    Put: [["s3:PutObject", "importWork"]],
+    AbortUpload: [["s3:AbortMultipartUpload", "importWork"]],
+    Delete: [["s3:DeleteObject", "importWork"]],
+  }),
+  ...prefixed("import-faults", {
+    Get: [["s3:GetObject", "importFaults"]],
+    Put: [["s3:PutObject", "importFaults"]],
+    Delete: [["s3:DeleteObject", "importFaults"]],
+  }),
+  ...prefixed("import-results", {
+    Get: [["s3:GetObject", "importResults"]],
+    Put: [["s3:PutObject", "importResults"]],
+    AbortUpload: [["s3:AbortMultipartUpload", "importResults"]],
+    Delete: [["s3:DeleteObject", "importResults"]],
   }),
 
   ...prefixed("iot", {

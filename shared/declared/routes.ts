@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Component, CreateComponent } from "../component/component.ts";
+import { Component, CreateComponent, EditComponent } from "../component/component.ts";
 import {
   ComponentFile,
   CreatedFile,
@@ -9,13 +9,14 @@ import {
   ManifestAnswer,
   UploadPart,
 } from "../component/file.ts";
-import { ComponentVersion, CreateVersion } from "../component/version.ts";
+import { ComponentVersion, CreateVersion, EditVersion, ListedVersion, RecipeFindings } from "../component/version.ts";
 import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { CreatedNode, CreateNode, Node } from "../node/node.ts";
 import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
+import { CreatedNodeImport, CreateNodeImport, NodeImport } from "../node-import/node-import.ts";
 import { CreatedRelease, CreateRelease, Release } from "../ota/release.ts";
 import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
@@ -37,6 +38,8 @@ export interface Route {
   readonly maxBodyBytes?: number;
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
+  /** The answer's media type, where it is not JSON: the answer is a text then. */
+  readonly media?: "text/x-shellscript";
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: to repeat it is safe, or its answer shows a secret once, or anyone may ask. */
@@ -76,6 +79,7 @@ const route = <const R extends Route>(declared: R): R => declared;
 const W = "/v1/workspaces/{workspace}";
 const G = `${W}/node-groups/{nodeGroup}` as const;
 const N = `${W}/nodes/{node}` as const;
+const I = `${W}/node-imports/{nodeImport}` as const;
 const C = `${W}/components/{component}` as const;
 const V = `${C}/versions/{version}` as const;
 const R = `${W}/releases/{release}` as const;
@@ -380,6 +384,72 @@ export const routes = {
       "control:PutItem",
     ],
   }),
+  getInstaller: route({
+    method: "GET",
+    path: "/v1/install.sh",
+    summary: "Get the script that registers a device, to be run by its shell",
+    access: "anyone",
+    status: 200,
+    answer: z.string(),
+    media: "text/x-shellscript",
+    problems: [],
+  }),
+
+  createNodeImport: route({
+    method: "POST",
+    path: `${W}/node-imports`,
+    summary: "Create a draft import of many nodes and get a URL to upload its file to",
+    access: "operator",
+    body: CreateNodeImport,
+    status: 201,
+    located: true,
+    answer: CreatedNodeImport,
+    problems: ["not-ready"],
+    environment: ["IMPORTS_BUCKET"],
+    permissions: ["control:ConditionCheckItem", "import-upload:Put"],
+  }),
+  listNodeImports: route({
+    method: "GET",
+    path: `${W}/node-imports`,
+    summary: "List imports of nodes in the order of their creation",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(NodeImport),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getNodeImport: route({
+    method: "GET",
+    path: I,
+    summary: "Get an import of nodes: how far it has come, and, for operators, a link to its results",
+    access: "viewer",
+    status: 200,
+    answer: NodeImport,
+    tagged: true,
+    problems: [],
+    environment: ["IMPORTS_BUCKET"],
+    permissions: ["import-results:Get", "import-faults:Get"],
+  }),
+  startNodeImport: route({
+    method: "POST",
+    path: `${I}/start`,
+    summary: "Check an import's file and create its nodes; one that has failed goes on where it was",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+    permissions: ["control:ConditionCheckItem"],
+  }),
+  deleteNodeImport: route({
+    method: "DELETE",
+    path: I,
+    summary: "Delete an import with its file and results; its nodes stay",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+  }),
 
   createComponent: route({
     method: "POST",
@@ -418,9 +488,9 @@ export const routes = {
   updateComponent: route({
     method: "PATCH",
     path: C,
-    summary: "Change a component's description",
+    summary: "Change a component's description or publisher",
     access: "maintainer",
-    body: EditDescription,
+    body: EditComponent,
     ifMatch: "required",
     status: 200,
     answer: Component,
@@ -440,15 +510,15 @@ export const routes = {
   createComponentVersion: route({
     method: "POST",
     path: `${C}/versions`,
-    summary: "Create a draft version",
+    summary: "Create a draft version, with a recipe or that of another version",
     access: "maintainer",
     body: CreateVersion,
     status: 201,
     located: true,
     answer: ComponentVersion,
     tagged: true,
-    problems: ["name-taken", "not-ready"],
-    permissions: ["control:ConditionCheckItem"],
+    problems: ["invalid-recipe", "name-taken", "not-ready"],
+    permissions: ["control:ConditionCheckItem", "control:Query"],
   }),
   listComponentVersions: route({
     method: "GET",
@@ -457,7 +527,7 @@ export const routes = {
     access: "viewer",
     query: Page,
     status: 200,
-    answer: page(ComponentVersion),
+    answer: page(ListedVersion),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
@@ -470,6 +540,28 @@ export const routes = {
     answer: ComponentVersion,
     tagged: true,
     problems: [],
+  }),
+  updateComponentVersion: route({
+    method: "PATCH",
+    path: V,
+    summary: "Change a draft's description or recipe",
+    access: "maintainer",
+    body: EditVersion,
+    ifMatch: "required",
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["invalid-recipe", "version-immutable"],
+  }),
+  getComponentVersionFindings: route({
+    method: "GET",
+    path: `${V}/findings`,
+    summary: "Get what is wrong with a version's recipe, held against its files and the workspace's components",
+    access: "viewer",
+    status: 200,
+    answer: RecipeFindings,
+    problems: [],
+    permissions: ["control:Query"],
   }),
   createComponentFile: route({
     method: "POST",

@@ -66,16 +66,23 @@ export const firstCell = (workspaceId: string, groupId: string, now: Date): Stor
   nodes: 0,
 });
 
-/** Counts one node in, making the cell where there is none yet. */
-export const enterCell = (workspaceId: string, targets: readonly string[], runtime: Runtime, now: Date): Write => {
-  const { type, key, ...rest } = newCell(workspaceId, targets, runtime, now);
-  return {
-    do: "update",
-    key: keys.cell(workspaceId, key),
-    setIfAbsent: { type, key, ...rest },
-    add: { nodes: 1 },
+const countIn =
+  (nodes: number) =>
+  (workspaceId: string, targets: readonly string[], runtime: Runtime, now: Date): Write => {
+    const { type, key, ...rest } = newCell(workspaceId, targets, runtime, now);
+    return {
+      do: "update",
+      key: keys.cell(workspaceId, key),
+      setIfAbsent: { type, key, ...rest },
+      add: { nodes },
+    };
   };
-};
+
+/** Counts one node in, making the cell where there is none yet. */
+export const enterCell = countIn(1);
+
+/** Makes the cell of nodes that are still to come, unless it is there: it can deliver before they join. */
+export const prepareCell = countIn(0);
 
 /** Counts one node out. */
 export const leaveCell = (workspaceId: string, key: string): Write => ({

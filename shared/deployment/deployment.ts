@@ -1,4 +1,4 @@
-import semver from "semver";
+import validRange from "semver/ranges/valid.js";
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
@@ -14,7 +14,7 @@ export const Requirement = z
   .string()
   .min(1)
   .max(64)
-  .refine((text) => text.trim() !== "" && semver.validRange(text) !== null, "must be a version or an npm-style range")
+  .refine((text) => text.trim() !== "" && validRange(text) !== null, "must be a version or an npm-style range")
   .meta({ description: "An exact version or an npm-style range", examples: ["1.0.0", "^1.2.0"] });
 
 export const WantedComponent = z

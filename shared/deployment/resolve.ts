@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import semver from "semver";
+import rcompare from "semver/functions/rcompare.js";
+import satisfies from "semver/functions/satisfies.js";
 import { ownMember } from "../json.ts";
 import type { KeptComponent, StoredDeployment } from "./deployment.ts";
 
@@ -60,14 +61,14 @@ const mergePatch = (base: unknown, patch: unknown): unknown => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const highest = (versions: readonly string[]): string | undefined => [...versions].sort(semver.rcompare)[0];
+const highest = (versions: readonly string[]): string | undefined => [...versions].sort(rcompare)[0];
 
 /** The versions that a requirement sees and takes. */
 const acceptable = (wanted: KeptComponent, published: readonly PublishedVersion[]): string[] =>
   published
     .filter(({ catalogueNumber }) => catalogueNumber <= wanted.catalogue)
     .map(({ version }) => version)
-    .filter((version) => semver.satisfies(version, wanted.version));
+    .filter((version) => satisfies(version, wanted.version));
 
 /**
  * What every node of a cell must run: one exact version per component, however many deployments reach it. If some

@@ -1,4 +1,4 @@
-import semver from "semver";
+import satisfies from "semver/functions/satisfies.js";
 import { ownMember } from "../json.ts";
 import type { StoredDeployment } from "./deployment.ts";
 
@@ -16,7 +16,7 @@ export const usersOfVersion = (
     .filter(({ components }) => {
       const wanted = ownMember(components, version.component);
       if (wanted === undefined || catalogueNumber > wanted.catalogue) return false;
-      return semver.satisfies(version.version, wanted.version);
+      return satisfies(version.version, wanted.version);
     })
     .map(({ target }) => `${target.type} ${target.name}`);
 };

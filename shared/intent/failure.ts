@@ -19,7 +19,7 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     key,
     set: { status, updatedAt: now.toISOString() },
     add: { revision: 1 },
-    when: { status: { in: ["creating", "publishing", "deleting"] } },
+    when: { status: { in: ["creating", "publishing", "running", "deleting"] } },
     otherwise: { code: "not-ready", detail: "the subject is in no state that this failure ends" },
   });
   const { kind, workspaceId, subjectId, parentId } = input;
@@ -33,12 +33,24 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     case "node.create":
     case "node.delete":
       return update(keys.node(workspaceId, subjectId));
+    case "node-import.run":
+    case "node-import.delete":
+      return update(keys.nodeImport(workspaceId, subjectId));
     case "certificate.revoke": // may be asked for again
       return {
         do: "update",
         key: keys.certificate(parentId, subjectId),
         set: { status: "active" },
         when: { status: "revoking" },
+      };
+    case "component-version.copy": // a draft that lacks files, and is made anew
+      return {
+        do: "update",
+        key: keys.version(parentId, subjectId),
+        set: { copying: "failed", updatedAt: now.toISOString() },
+        add: { revision: 1 },
+        when: { copying: "running" },
+        otherwise: { code: "not-ready", detail: "the files are not being copied" },
       };
     case "component-version.publish":
     case "component-version.delete":

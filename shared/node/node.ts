@@ -13,22 +13,43 @@ import type { Write } from "../writes.ts";
 /** A thing can be in 10 static groups (AWS IoT's limit); one of them is the cell. */
 export const MAX_GROUPS_OF_NODE = 9;
 
+/** A thing with a type has 50 attributes; one says which node it is. https://docs.aws.amazon.com/general/latest/gr/iot-core.html */
+const MAX_ATTRIBUTES = 49;
+
+/**
+ * Attributes of a node's thing. Names and values are of those characters that AWS IoT takes; an empty value would remove
+ * the attribute. https://docs.aws.amazon.com/iot/latest/apireference/API_AttributePayload.html
+ */
+export const NodeAttributes = z
+  .record(
+    z
+      .string()
+      .regex(/^[a-zA-Z0-9_.,@/:#-]{1,128}$/, "1 to 128 of letters, digits and _.,@/:#-")
+      .refine((name) => !/^slipway/i.test(name), "names that begin with slipway are the product's own")
+      .refine((name) => name !== "__proto__", "must not be __proto__"),
+    z.string().regex(/^[a-zA-Z0-9_.,@/:#=[\]-]{1,800}$/, "1 to 800 of letters, digits and _.,@/:#=[]-"),
+  )
+  .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} attributes`)
+  .meta({ description: "Attributes of its AWS IoT thing, by which fleets are indexed and searched" });
+
 const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
 
-export const CreateNode = z
-  .strictObject({
-    name: ResourceName,
-    description: Description.optional(),
-    groups: z
-      .array(z.string().min(1).max(64))
-      .max(MAX_GROUPS_OF_NODE)
-      .refine((groups) => new Set(groups).size === groups.length, "must not repeat a group")
-      .default([])
-      .meta({ description: "Names or ids of its node groups" }),
-    runtime: RuntimeSchema.default("nucleus"),
-    tokenExpiresInSeconds: TokenLife,
-  })
-  .meta({ id: "CreateNode" });
+/** What clients say of a node that is to be, one by one or in an import. */
+export const NodeWish = z.strictObject({
+  name: ResourceName,
+  description: Description.optional(),
+  groups: z
+    .array(z.string().min(1).max(64))
+    .max(MAX_GROUPS_OF_NODE)
+    .refine((groups) => new Set(groups).size === groups.length, "must not repeat a group")
+    .default([])
+    .meta({ description: "Names or ids of its node groups" }),
+  runtime: RuntimeSchema.default("nucleus"),
+  attributes: NodeAttributes.optional(),
+});
+export type NodeWish = z.infer<typeof NodeWish>;
+
+export const CreateNode = NodeWish.extend({ tokenExpiresInSeconds: TokenLife }).meta({ id: "CreateNode" });
 export type CreateNode = z.infer<typeof CreateNode>;
 
 export const Node = z
@@ -39,6 +60,7 @@ export const Node = z
     status: ResourceStatus,
     groups: z.array(z.string()).meta({ description: "Ids of its node groups" }),
     runtime: RuntimeSchema,
+    attributes: NodeAttributes.optional(),
     thing: z.string().meta({ description: "Name of its AWS IoT thing, which is also its Greengrass core device" }),
     tokenExpiresAt: z.iso
       .datetime()
@@ -64,6 +86,8 @@ export type StoredNode = z.infer<typeof Node> &
     readonly type: "node";
     readonly workspaceId: string;
     readonly cell: string;
+    /** The import that created it, if one did. */
+    readonly importId?: string;
     /** The hash of its registration token, while that could still be used. */
     readonly token?: string;
     /** When AWS IoT last told of its connection, in milliseconds. */
@@ -78,65 +102,118 @@ const subject = (node: StoredNode): NewIntent["subject"] => ({
 });
 
 /** Which deployments reach the node. Every node group has a deployment from its first day, so its groups are it. */
-const targetsOf = (groups: readonly StoredNodeGroup[]): string[] => groups.map(({ id }) => id).sort();
+const targetsOf = (groups: readonly Pick<StoredNodeGroup, "id">[]): string[] => groups.map(({ id }) => id).sort();
+
+/** Where a node that is to be comes from. */
+export interface NewNode {
+  readonly thing: (nodeId: string) => string;
+  readonly token: NewToken;
+  /** The import that creates it. */
+  readonly importId?: string;
+}
 
 /** A new node in its groups, counted in the cell that follows from them, and its registration token. */
-export const createNode = (
-  workspace: StoredWorkspace,
-  { tokenExpiresInSeconds, ...input }: Omit<CreateNode, "groups">,
-  groups: readonly StoredNodeGroup[],
-  options: { readonly thing: (nodeId: string) => string; readonly token: string },
+export const newNode = (
+  workspaceId: string,
+  { groups: _names, ...wish }: Omit<NodeWish, "groups"> & { readonly groups?: unknown },
+  groups: readonly Pick<StoredNodeGroup, "id" | "name">[],
+  { thing, token: newToken, importId }: NewNode,
   caller: string,
   moment: Moment,
-): Accepted => {
+): { readonly node: StoredNode; readonly writes: readonly Write[] } => {
   const id = moment.newId("node");
-  const newToken: NewToken = { token: options.token, lifeSeconds: tokenExpiresInSeconds };
-  const token = firstToken({ id, workspaceId: workspace.id }, newToken, caller, moment.now);
+  const token = firstToken({ id, workspaceId }, newToken, caller, moment.now);
   const targets = targetsOf(groups);
-  const runtime: Runtime = input.runtime;
+  const runtime: Runtime = wish.runtime;
   const node: StoredNode = {
-    ...keys.node(workspace.id, id),
+    ...keys.node(workspaceId, id),
     type: "node",
     id,
-    workspaceId: workspace.id,
-    ...input,
+    workspaceId,
+    ...wish,
     status: "creating",
     groups: targets,
-    thing: options.thing(id),
+    thing: thing(id),
     cell: cellKey(targets, runtime),
     ...token.node,
+    ...(importId !== undefined && { importId }),
     ...born(moment.now),
   };
   return {
-    intent: requestIntent(
-      { kind: "node.create", workspaceId: workspace.id, subject: subject(node), requestedBy: caller },
-      moment,
-    ),
+    node,
     writes: [
-      workspaceIsActive(workspace.id),
+      workspaceIsActive(workspaceId),
       {
         do: "create",
-        item: { ...keys.nodeName(workspace.id, input.name), type: "name", id },
-        otherwise: { code: "name-taken", detail: `a node named ${input.name} exists in this workspace` },
+        item: { ...keys.nodeName(workspaceId, wish.name), type: "name", id },
+        otherwise: { code: "name-taken", detail: `a node named ${wish.name} exists in this workspace` },
       },
       { do: "create", item: { ...node } },
       token.write,
       ...groups.flatMap((group): Write[] => [
         {
           do: "check",
-          key: keys.nodeGroup(workspace.id, group.id),
+          key: keys.nodeGroup(workspaceId, group.id),
           when: { status: "active" },
           otherwise: { code: "not-ready", detail: `the node group ${group.name} is not active` },
         },
         {
           do: "create",
-          item: { ...keys.nodeOfGroup(group.id, id), type: "node-of-group", nodeId: id, workspaceId: workspace.id },
+          item: { ...keys.nodeOfGroup(group.id, id), type: "node-of-group", nodeId: id, workspaceId },
         },
       ]),
-      enterCell(workspace.id, targets, runtime, moment.now),
+      enterCell(workspaceId, targets, runtime, moment.now),
     ],
   };
 };
+
+/** {@link newNode}, with the intent that makes it a thing. */
+export const createNode = (
+  workspace: StoredWorkspace,
+  { tokenExpiresInSeconds, ...wish }: CreateNode,
+  groups: readonly StoredNodeGroup[],
+  options: { readonly thing: (nodeId: string) => string; readonly token: string },
+  caller: string,
+  moment: Moment,
+): Accepted => {
+  const token: NewToken = { token: options.token, lifeSeconds: tokenExpiresInSeconds };
+  const { node, writes } = newNode(workspace.id, wish, groups, { thing: options.thing, token }, caller, moment);
+  return {
+    intent: requestIntent(
+      { kind: "node.create", workspaceId: workspace.id, subject: subject(node), requestedBy: caller },
+      moment,
+    ),
+    writes,
+  };
+};
+
+/** The end of a node's creation. */
+export const nodeIsThere = (node: Pick<StoredNode, "workspaceId" | "id">, now: Date): Write => ({
+  do: "update",
+  key: keys.node(node.workspaceId, node.id),
+  set: { status: "active", updatedAt: now.toISOString() },
+  add: { revision: 1 },
+  when: { status: { in: ["creating", "active"] } },
+  otherwise: { code: "not-ready", detail: "the node is being deleted" },
+});
+
+/** creating → failed: the node can be deleted then. */
+export const giveUpNode = (node: Pick<StoredNode, "workspaceId" | "id">, now: Date): Write => ({
+  do: "update",
+  key: keys.node(node.workspaceId, node.id),
+  set: { status: "failed", updatedAt: now.toISOString() },
+  add: { revision: 1 },
+  when: { status: "creating" },
+});
+
+/** failed → creating: its import tries once more. */
+export const tryNodeAgain = (node: Pick<StoredNode, "workspaceId" | "id">, now: Date): Write => ({
+  do: "update",
+  key: keys.node(node.workspaceId, node.id),
+  set: { status: "creating", updatedAt: now.toISOString() },
+  add: { revision: 1 },
+  when: { status: { in: ["creating", "failed"] } },
+});
 
 /** What AWS IoT told of the node's connection, unless something later is known. It is no edit, so the ETag stays. */
 export const connectionChanged = (node: StoredNode, connected: boolean, at: Date): Write => ({

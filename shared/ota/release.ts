@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Upload } from "../component/file.ts";
+import { MAX_SINGLE_PART_BYTES, Sha256, Upload } from "../component/file.ts";
 import { ID_PREFIXES, type Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { otaKeys } from "../keys.ts";
@@ -32,11 +32,6 @@ const AppName = label("The app; devices ask for it by this name, in any case", 6
 export const UPLOADS = `uploads/${ID_PREFIXES.workspace}_`;
 
 export const ReleaseStatus = z.enum(["draft", "publishing", "published", "failed", "deleting"]);
-
-/** S3 takes up to 5 GB in one part. */
-const MAX_SINGLE_PART_BYTES = 5 * 1024 ** 3;
-
-const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case");
 
 export const CreateRelease = z
   .strictObject({

@@ -41,6 +41,7 @@ export const Registration = z
   .object({
     thing: z.string().meta({ description: "Name of the AWS IoT thing that the device becomes" }),
     region: z.string(),
+    runtime: z.enum(["nucleus", "nucleus-lite"]).meta({ description: "What the node was created for" }),
     claim: z
       .object({ certificatePem: z.string(), privateKey: z.string(), expiresAt: z.iso.datetime() })
       .meta({ description: "A certificate for nothing but to ask for the device's own, for some minutes" }),
@@ -234,7 +235,8 @@ const applied = (node: Pick<StoredNode, "id" | "workspaceId">, applicant: Applic
     keyFingerprint: applicant.keyFingerprint,
     createdAt: now.toISOString(),
   };
-  return { do: "put", item: { ...certificate } };
+  // One with which nobody ever connects is listed for as long as a token may live.
+  return { do: "put", item: { ...certificate, expiresAt: seconds(now) + 31 * DAY } };
 };
 
 const nodeIsActive = (node: Pick<StoredNode, "id" | "workspaceId">, more: Attributes = {}): Write => ({
@@ -304,6 +306,7 @@ export const firstConnection = (
         do: "update",
         key: { pk: certificate.pk, sk: certificate.sk },
         set: { status: "active", activatedAt: at },
+        remove: ["expiresAt"],
         when: { status: "pending" },
       },
       {

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { base32 } from "../ids.ts";
 
 /**
@@ -22,6 +22,13 @@ export const makeToken = (random: Uint8Array): string => {
   const body = `${PREFIX}${base32(random, SECRET_CHARACTERS)}`;
   return `${body}${checksum(body)}`;
 };
+
+/**
+ * The token of one name among many: whoever has the secret makes the same one each time, and nobody else can.
+ * @param secret 32 bytes from a cryptographic source
+ */
+export const deriveToken = (secret: Uint8Array, name: string): string =>
+  makeToken(createHmac("sha256", secret).update(name).digest().subarray(0, TOKEN_BYTES));
 
 /** What is wrong with a text as a token, for the person who typed it; undefined when it may be one. */
 export const faultOfToken = (text: string): { readonly rule: string; readonly detail: string } | undefined => {

@@ -151,8 +151,8 @@ export const quotas: readonly Quota[] = [
     what: "S3: buckets",
     limit: 10_000,
     url: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html",
-    need: (devices) => devices / nodesPerWorkspace.value + 2,
-    when: "always: one for each workspace, two for the stage",
+    need: (devices) => devices / nodesPerWorkspace.value + 3,
+    when: "always: one for each workspace, three for the stage",
   },
   {
     what: "IAM: roles of the account",

@@ -3,7 +3,7 @@ import type { RunningCloud } from "../../local/child.ts";
 import { percentile, type Row } from "./report.ts";
 
 /** Runs `work` for 0 … count-1, so many at a time. */
-const atConcurrency = async (concurrency: number, count: number, work: (index: number) => Promise<void>) => {
+export const atConcurrency = async (concurrency: number, count: number, work: (index: number) => Promise<void>) => {
   let next = 0;
   const worker = async () => {
     for (;;) {

@@ -5,7 +5,9 @@ import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
 import { benchBundles } from "./bundles.ts";
 import { benchComponents } from "./components.ts";
+import { benchDevices } from "./devices.ts";
 import { benchGreengrass } from "./greengrass.ts";
+import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { type Row, table } from "./report.ts";
@@ -37,12 +39,14 @@ const benchCloud = async (quick: boolean): Promise<Row[]> => {
 /** Each engine alone, beside the bare thing: the cost of being honest. */
 const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   cloud: benchCloud,
+  imports: (quick) => benchImports(quick ? 200 : 10_000),
   s3: (quick) => benchS3(quick ? 200 : 2_000),
   iot: (quick) => benchIot(quick ? 200 : 2_000),
   greengrass: (quick) => benchGreengrass(quick ? 50 : 500),
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
+  devices: (quick) => benchDevices(quick ? 50 : 1_000),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { functions } from "../../functions/declared.ts";
+import { installer } from "../../functions/device/installer.ts";
 import type { Permission } from "../../shared/declared/permissions.ts";
 import { type Budget, MAX_BYTES, overBudget, recorded } from "../../stacks/budget.ts";
 import { type Bundle, bundle } from "../../stacks/bundle.ts";
@@ -49,6 +50,15 @@ describe("the bundles of this tree", () => {
     const args = ["--input-type=module", "--eval", load, `file://${dir}/`];
     const printed = execFileSync(process.execPath, args, { env: { AWS_REGION: "eu-west-1" }, encoding: "utf8" });
     expect(JSON.parse(printed)).toEqual([]);
+  });
+
+  test("have the installer's text in them, which then is no file", async () => {
+    const { handler } = (await import(join(dir, "api-get-installer/index.mjs"))) as {
+      handler: (event: object, context: object) => Promise<{ statusCode: number; body: string }>;
+    };
+    const http = { method: "GET", path: "/v1/install.sh", sourceIp: "127.0.0.1" };
+    const event = { rawPath: http.path, headers: {}, requestContext: { http, requestId: "1" } };
+    expect(await handler(event, { awsRequestId: "1" })).toMatchObject({ statusCode: 200, body: installer });
   });
 
   /** The commands of a client that are in a function's bundle, by their operation. */

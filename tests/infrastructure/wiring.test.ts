@@ -72,7 +72,9 @@ describe.each(STAGES)("in stage %s", (stage) => {
       expect([...told("CONTROL_TABLE"), ...told("OTA_TABLE")].sort()).toEqual(
         namesIn(ofType(it, "dynamodb/table:Table")),
       );
-      expect(namesIn(ofType(it, "s3/bucket:Bucket"), "bucket")).toEqual(expect.arrayContaining(told("OTA_BUCKET")));
+      expect(namesIn(ofType(it, "s3/bucket:Bucket"), "bucket")).toEqual(
+        expect.arrayContaining([...told("OTA_BUCKET"), ...told("IMPORTS_BUCKET")]),
+      );
       expect(namesIn(ofType(it, "cloudwatch/eventBus:EventBus"))).toEqual(told("EVENT_BUS"));
       expect(told("STAGE")).toEqual([stage]);
       expect(told("ACCOUNT_ID")).toEqual([ACCOUNT]);

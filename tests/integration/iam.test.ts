@@ -44,7 +44,7 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
   [/./, /^Traces |^LogDelivery /, "not emulated"],
   [/./, /^Logs logs:CreateLogStream$/, "Lambda's log streams are not emulated"],
   [
-    /^local-api-(create|update|delete|publish)-/,
+    /^local-api-(create|update|delete|publish|start)-/,
     /^ControlTable dynamodb:(Get|Put|Update|Delete)Item$/,
     "an Idempotency-Key is claimed, taken over, answered and given up: api/idempotency.test.ts",
   ],
@@ -56,8 +56,11 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     /^ComponentVersions greengrass:(Describe|Delete)Component$/,
     "what a failed publication left: components.test.ts",
   ],
-  [/^local-compress-release$/, /^OtaObjects s3:AbortMultipartUpload$/, "what an upload that fails has sent so far"],
-  [/^local-package-sources$/, /^Artifacts s3:AbortMultipartUpload$/, "what an upload that fails has sent so far"],
+  [
+    /^local-(compress-release|check-node-import|finish-node-import|package-sources)$/,
+    /^(OtaObjects|ImportWork|ImportResults|Artifacts) s3:AbortMultipartUpload$/,
+    "what an upload that fails has sent so far",
+  ],
   [
     /^local-verify-artifacts$/,
     /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,

@@ -8,11 +8,9 @@ import {
   paginateListComponentVersions,
 } from "@aws-sdk/client-greengrassv2";
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
-import type { StoredFile } from "../../shared/component/file.ts";
-import { fingerprintOf } from "../../shared/component/package.ts";
 import { keys } from "../../shared/keys.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, sha256, startTestCloud, type TestCloud } from "./support/cloud.ts";
@@ -190,22 +188,12 @@ describe("the package of a version without artifacts", () => {
 });
 
 describe("an archive that a device unpacks", () => {
-  /** As if the recipe unpacked it: as the package of these sources. */
   const unpacked = async (name: string, bytes: Buffer<ArrayBuffer>): Promise<string> => {
-    const version = await drafts.draft(name);
-    await drafts.send(version, "src/a", "a");
+    const version = await drafts.draft(name, "1.0.0", {
+      run: "true",
+      artifacts: [{ path: "dist/evil.zip", unarchive: "ZIP" }],
+    });
     await drafts.send(version, "dist/evil.zip", bytes);
-    const { id } = (await api.call<{ id: string }>("GET", version)).body;
-    const TableName = cloud.tables.control;
-    const { Item } = await cloud.documents.send(new GetCommand({ TableName, Key: keys.file(id, "src/a") }));
-    await cloud.documents.send(
-      new UpdateCommand({
-        TableName,
-        Key: keys.file(id, "dist/evil.zip"),
-        UpdateExpression: "SET packagedFrom = :same",
-        ExpressionAttributeValues: { ":same": fingerprintOf([Item as StoredFile]) },
-      }),
-    );
     return version;
   };
   const archiveOf = (script: string): Buffer<ArrayBuffer> => {
@@ -234,6 +222,27 @@ describe("an archive that a device unpacks", () => {
     expect([status, problem?.code]).toEqual(["failed", "archive-refused"]);
     expect(problem?.detail).toMatch(new RegExp(`dist/evil.zip: .*${why}`));
     expect(await inGreengrass(name)).toEqual([]);
+  });
+
+  test("is looked into as well where a recipe of one's own unpacks it, in any letter case", async () => {
+    const name = "com.example.Archive.Own";
+    const [head, uri] = [
+      "RecipeFormatVersion: 2020-01-25",
+      "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/evil.zip",
+    ];
+    const text = `${head}
+ComponentName: "{COMPONENT_NAME}"
+ComponentVersion: "{COMPONENT_VERSION}"
+MANIFESTS:
+  - Lifecycle: { run: "true" }
+    ARTIFACTS: [{ URI: "${uri}", UNARCHIVE: ZIP }]
+`;
+    const version = await drafts.draft(name);
+    const headers = { "if-match": "*" };
+    const body = { recipeText: { format: "yaml", text } };
+    await expecting(200, api.call("PATCH", version, { body, headers }));
+    await drafts.send(version, "dist/evil.zip", archiveOf('z.writestr("../../evil", "y")'));
+    expect(await drafts.publish(version)).toMatchObject({ status: "failed", problem: { code: "archive-refused" } });
   });
 
   test("is published when it is none of these", async () => {
@@ -322,7 +331,7 @@ describe("Greengrass", () => {
     const { id } = (await api.call<{ id: string }>("GET", version)).body;
     const Key = keys.publishedRecipe(id);
     const read = () => cloud.documents.send(new GetCommand({ TableName: cloud.tables.control, Key }));
-    expect((await read()).Item?.document).toBe(await recipeOf(version));
+    expect((await read()).Item?.text).toBe(await recipeOf(version));
     await api.done("DELETE", version);
     expect((await read()).Item).toBeUndefined();
   });

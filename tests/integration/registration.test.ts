@@ -1,8 +1,13 @@
-import { DescribeCertificateCommand, ListThingPrincipalsCommand } from "@aws-sdk/client-iot";
+import {
+  AttachThingPrincipalCommand,
+  DescribeCertificateCommand,
+  ListThingPrincipalsCommand,
+} from "@aws-sdk/client-iot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
+import { controlOf } from "./support/control.ts";
 import { newKey } from "./support/device-key.ts";
 import { certificateId, registrationOf } from "./support/registration.ts";
 
@@ -95,6 +100,7 @@ describe("a token", () => {
     expect(body).toEqual({
       thing: node.thing,
       region: cloud.endpoints.region,
+      runtime: "nucleus",
       claim: {
         certificatePem: expect.stringContaining("BEGIN CERTIFICATE"),
         privateKey: expect.stringContaining("PRIVATE KEY"),
@@ -326,6 +332,22 @@ describe("a registered node", () => {
     expect(await connection()).toBe(false);
   });
 
+  test("is connected if the last event says so, though an earlier one is noted in between", async () => {
+    const { path, node } = await aNode();
+    const control = controlOf(cloud.endpoints);
+    const event = (eventType: string, timestamp: number) =>
+      control.invoke("presence", { clientId: node.thing, timestamp, eventType, principalIdentifier: "unknown" });
+    // The later event has read the node, and writes after the earlier one.
+    await control.fault({ operation: "dynamodb:UpdateItem", kind: "latency", milliseconds: 2_000 });
+    const later = event("connected", 2_000);
+    await until(async () => (await control.faults()).some(({ struck }) => struck > 0), { what: "the write" });
+    await control.disarm();
+    await event("disconnected", 1_000);
+    await later;
+    const { connection } = (await expecting(200, api.call<NodeBody>("GET", path))).body;
+    expect(connection).toEqual({ connected: true, since: new Date(2_000).toISOString() });
+  });
+
   test("loses a certificate that is revoked by hand", async () => {
     const { path, shown } = await aNode();
     const { certificateId: id } = await enrol(path, shown.token);
@@ -334,6 +356,32 @@ describe("a registered node", () => {
     expect((await api.call("DELETE", `${path}/certificates/${id}`)).status).toBe(409);
     expect((await api.call("DELETE", `${path}/certificates/${"0".repeat(64)}`)).status).toBe(404);
   });
+
+  test.each(["shown", "bound", "attached"])(
+    "is deleted whole while a device registers as it: its token is %s",
+    async (how) => {
+      const { path, node, shown } = await aNode();
+      const { claim } = await device.registered(shown.token);
+      const certificate = await device.aCertificate();
+      if (how !== "shown") {
+        const answer = await device.hook(certificateId(claim.certificatePem), certificate, { Token: shown.token });
+        expect(answer).toMatchObject({ allowProvisioning: true });
+      }
+      if (how === "attached") {
+        const { certificateArn: principal } = certificate;
+        await cloud.iot.send(new AttachThingPrincipalCommand({ thingName: node.thing, principal }));
+      }
+      await api.done("DELETE", path);
+      expect((await device.register(shown.token)).status).toBe(401);
+      expect(await device.hook(certificateId(claim.certificatePem), certificate, { Token: shown.token })).toEqual({
+        allowProvisioning: false,
+      });
+      const kept = cloud.iot.send(new DescribeCertificateCommand({ certificateId: certificate.certificateId }));
+      if (how === "shown")
+        await kept; // nobody knows yet whose it would be
+      else await expect(kept).rejects.toThrow(/does not exist/);
+    },
+  );
 
   test("takes its certificates with it when it is deleted", async () => {
     const { path, node, shown } = await aNode();

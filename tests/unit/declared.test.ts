@@ -71,7 +71,7 @@ describe("the routes", () => {
   });
 
   test.each(operations.map(([name, route]) => ({ name, route })))("$name is consistent", ({ route }) => {
-    expect(route.path).toMatch(/^\/v1(\/([a-z-]+(\.json)?|\{[a-zA-Z]+\}))+(\/\{[a-zA-Z]+\+\})?$/);
+    expect(route.path).toMatch(/^\/v1(\/([a-z-]+(\.json|\.sh)?|\{[a-zA-Z]+\}))+(\/\{[a-zA-Z]+\+\})?$/);
     expect(route.summary).toMatch(/^[A-Z].*[^.]$/);
     expect(route.answer === undefined).toBe(route.status === 204);
     if (route.method === "GET") {

@@ -22,6 +22,13 @@ const REFUSED = [
   ["shared", "./aws/table.ts"],
   ["shared", "../functions/declared.ts"],
   ["shared/declared", "../../workflows/tasks.ts"],
+  ["local/device", "../endpoints.ts"],
+  ["local/device", "../mqtt/topics.ts"],
+  ["local/device", "../iot/certificates.ts"],
+  ["local/device", "../../local/cloud.ts"],
+  ["local/device", "../../shared/aws/iot.ts"],
+  ["local/device", "../../functions/declared.ts"],
+  ["local/device", "../../tests/local/until.ts"],
 ] as const;
 
 const ALLOWED = [
@@ -33,6 +40,11 @@ const ALLOWED = [
   ["shared/node", "zod"],
   ["local", "../functions/declared.ts"],
   ["tests/unit", "../../local/cloud.ts"],
+  ["tests/integration", "../../local/device/device.ts"],
+  ["local/device", "./folder.ts"],
+  ["local/device", "../../shared/registration/token.ts"],
+  ["local/device", "../../shared/json.ts"],
+  ["local/device", "mqtt"],
 ] as const;
 
 /** A module of its own for each case, in a folder laid out like the project. */

@@ -56,6 +56,8 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   nodeGroupName: making("nodeGroupName", keys.nodeGroupName, workspace, resourceName),
   node: making("node", keys.node, workspace, idOf("node")),
   nodeName: making("nodeName", keys.nodeName, workspace, resourceName),
+  nodeImport: making("nodeImport", keys.nodeImport, workspace, idOf("node-import")),
+  nodeImportBatch: making("nodeImportBatch", keys.nodeImportBatch, idOf("node-import"), number),
   nodeOfGroup: making("nodeOfGroup", keys.nodeOfGroup, idOf("node-group"), idOf("node")),
   cell: making("cell", keys.cell, workspace, cell),
   component: making("component", keys.component, workspace, idOf("component")),
@@ -118,6 +120,8 @@ describe("a list", () => {
       members: "member",
       nodeGroups: "nodeGroup",
       nodes: "node",
+      nodeImports: "nodeImport",
+      nodeImportBatches: "nodeImportBatch",
       certificates: "certificate",
       nodesOfGroup: "nodeOfGroup",
       cells: "cell",
@@ -128,7 +132,7 @@ describe("a list", () => {
       deploymentRevisions: "deploymentRevision",
     };
     expect(Object.keys(lists)).toEqual(Object.keys(partitions));
-    const ids = ["ws", "grp", "nod", "cmp", "ver"].map((prefix) => `${prefix}_${"1".repeat(20)}`);
+    const ids = ["ws", "grp", "nod", "imp", "cmp", "ver"].map((prefix) => `${prefix}_${"1".repeat(20)}`);
     fc.assert(
       fc.property(
         fc.constantFrom(...Object.keys(partitions)),

@@ -190,7 +190,9 @@ describe.each(operations)("$name", ({ name, route }) => {
       ...(route.method === "POST" && !route.repeatable ? ["Idempotent-Replayed"] : []),
       ...(route.status === 202 || route.located ? ["Location"] : []),
     ]);
-    expect(Object.keys(answer?.content ?? {})).toEqual(route.answer === undefined ? [] : ["application/json"]);
+    expect(Object.keys(answer?.content ?? {})).toEqual(
+      route.answer === undefined ? [] : [route.media ?? "application/json"],
+    );
   });
 
   test("answers every problem that it declares, under its status, and no other error", () => {
@@ -219,7 +221,7 @@ describe.each(operations)("$name", ({ name, route }) => {
 
   test("answers just what the answer's schema says", () => {
     if (route.answer === undefined) return;
-    const schema = operation.responses[String(route.status)]?.content?.["application/json"]?.schema;
+    const schema = operation.responses[String(route.status)]?.content?.[route.media ?? "application/json"]?.schema;
     expect(documented(schema)).toEqual(validated(route.answer, "output"));
   });
 });

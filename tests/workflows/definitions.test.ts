@@ -217,11 +217,16 @@ describe("no workflow uses", () => {
 
 describe("what a state reads, a state before it has written:", () => {
   test.each(each)("$name", ({ workflow }) => {
-    for (const machine of new Set(placesOf(workflow).map((place) => place.machine))) {
+    const places = placesOf(workflow);
+    for (const machine of new Set(places.map((place) => place.machine))) {
       const ids = ["intentId", "attempt", "kind", "workspaceId", "subjectId", "parentId"];
-      const isMap = machine.ProcessorConfig !== undefined;
+      // What a Map gives each of its runs.
+      const given = places.flatMap(({ state }) =>
+        state.Type === "Map" && state.ItemProcessor === machine ? Object.keys(state.ItemSelector) : [],
+      );
+      const first = given.length === 0 ? ids : given.map((member) => member.replace(/\.\$$/, ""));
       // On every way to a state: what the ways have in common.
-      const known = new Map<string, ReadonlySet<string>>([[machine.StartAt, new Set(isMap ? [...ids, "cell"] : ids)]]);
+      const known = new Map<string, ReadonlySet<string>>([[machine.StartAt, new Set(first)]]);
       const open = [machine.StartAt];
       for (let name = open.pop(); name !== undefined; name = open.pop()) {
         const state = machine.States[name];

@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { functionNameOf, type InvokeResult } from "../../local/invoke.ts";
 import { prepareDefinition } from "../../local/step-functions/definition.ts";
+import { StateError } from "../../local/step-functions/errors.ts";
 import type { HistoryEvent } from "../../local/step-functions/history.ts";
+import { labelOf } from "../../local/step-functions/map-run.ts";
+import { fill } from "../../local/step-functions/paths.ts";
 import { type Keeper, runExecution } from "../../local/step-functions/run.ts";
+import type { StateMachineDefinition, Work } from "../../local/step-functions/scope.ts";
 import type { Outcome } from "../../local/step-functions/store.ts";
 import type { WorkflowInput } from "../../shared/intent/intent.ts";
 import type { Definition, State, Workflow } from "../../workflows/asl.ts";
@@ -66,14 +70,22 @@ export const WELL: Readonly<Record<string, Script>> = {
   "check-workspace-empty": answers(["c1", "c2"]),
   "check-node-group-empty": answers(["c1", "c2"]),
   "list-cells-of-deployment": answers(["c1", "c2"]),
+  "check-node-import": answers({ cells: ["c1", "c2"], bucket: "imports", key: "batches" }),
   "empty-bucket": answers({ empty: true }),
   "create-thing": answers({ key: "c1" }),
   "create-cell": answers({ delivers: false }),
   "deliver-cell": answers({ settled: true }),
+  "copy-component-files": answers({ more: false }),
   "verify-artifacts": answers({ more: false }),
   "describe-component-version": answers({ deployable: true }),
   "delete-component-files": answers({ gone: true }),
 };
+
+/** The lines of every object that a Map reads from S3. */
+export const LINES: readonly unknown[] = [
+  { number: 0, offset: 0, bytes: 10 },
+  { number: 1, offset: 10, bytes: 5 },
+];
 
 export interface Call {
   readonly task: string;
@@ -94,12 +106,14 @@ export const run = async (
   workflow: Workflow,
   scripts: Readonly<Record<string, Script>> = {},
 ): Promise<{ outcome: Outcome; calls: readonly Call[]; tasks: readonly string[]; states: readonly string[] }> => {
-  const machine = {
+  const arn = `arn:aws:states:eu-central-1:123456789012:stateMachine:${workflow.name}`;
+  const { definition, children } = prepareDefinition(workflow.name, definitionOf(workflow));
+  const machineOf = (definition: StateMachineDefinition) => ({
     name: workflow.name,
-    arn: `arn:aws:states:eu-central-1:123456789012:stateMachine:${workflow.name}`,
-    definition: prepareDefinition(workflow.name, definitionOf(workflow)).definition,
+    arn,
+    definition,
     timeoutSeconds: undefined,
-  };
+  });
   const calls: Call[] = [];
   const invoke = async (name: string, payload: unknown): Promise<InvokeResult> => {
     const task = taskOfArn(name);
@@ -108,8 +122,6 @@ export const run = async (
     const script = scripts[task] ?? WELL[task] ?? answers(null);
     return script(count, payload as Record<string, unknown>);
   };
-  const name = randomUUID();
-  const execution = { arn: `${machine.arn}:${name}`, name, input: JSON.stringify(INPUT), startedAt: Date.now() };
   const told: HistoryEvent[] = [];
   const unused = (): never => {
     throw new Error("no workflow uses this");
@@ -118,11 +130,33 @@ export const run = async (
     checkpoint: (_step, _state, { events }) => told.push(...events),
     keep: (_step, { events }) => told.push(...events),
     tokens: { open: unused },
-    runMapRun: unused,
+    runMapRun: (work) => mapRun(work),
   };
-  const running = runExecution({ machine, execution, region: "eu-central-1", invoke, scale: 0, keeper });
-  const outcome = await running.outcome;
-  told.push(...running.history.take().events);
+  const execute = async (definition: StateMachineDefinition, input: unknown): Promise<Outcome> => {
+    const name = randomUUID();
+    const execution = { arn: `${arn}:${name}`, name, input: JSON.stringify(input), startedAt: Date.now() };
+    const machine = machineOf(definition);
+    const running = runExecution({ machine, execution, region: "eu-central-1", invoke, scale: 0, keeper });
+    const outcome = await running.outcome;
+    told.push(...running.history.take().events);
+    return outcome;
+  };
+  /** The children of a Map in distributed mode, one after the other. */
+  const mapRun = async ({ name, state, input, context }: Work): Promise<unknown> => {
+    const child = children.get(labelOf(name, state));
+    if (child === undefined) throw new Error(`${name} has no children`);
+    const outcomes: Outcome[] = [];
+    for (const [index, line] of LINES.entries()) {
+      const given = fill(state.ItemSelector, input, { ...context, Map: { Item: { Index: index, Value: line } } });
+      outcomes.push(await execute(child.definition, given));
+    }
+    const failed = outcomes.filter(({ status }) => status !== "SUCCEEDED").length;
+    if ((failed / LINES.length) * 100 > Number(state.ToleratedFailurePercentage ?? 0)) {
+      throw new StateError("States.ExceedToleratedFailureThreshold");
+    }
+    return outcomes.map(({ output }) => output);
+  };
+  const outcome = await execute(definition, INPUT);
   const states = told.flatMap(({ type, details }) => {
     const entered = details?.stateEnteredEventDetails as { name?: string } | undefined;
     return type.endsWith("StateEntered") && entered?.name !== undefined ? [entered.name] : [];

@@ -9,7 +9,8 @@ import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { keys } from "../../../shared/keys.ts";
 import type { Role } from "../../../shared/workspace/access.ts";
 import { until } from "../../local/until.ts";
-import { anUploadedRelease, aWorkspace, expecting, startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { aMember, anUploadedRelease, aWorkspace, expecting, startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
 
 type Places = Record<string, string>;
@@ -36,6 +37,7 @@ const furnished = async (name: string): Promise<Places> => {
   const file = { path: "src/large", size: SINGLE_UPLOAD_BYTES + 1, sha256: "0".repeat(64) };
   await expecting(201, owner.call("POST", `${path}/components/${component}/versions/${version}/files`, { body: file }));
   const release = await anUploadedRelease(owner, path, "scoreboard");
+  const nodeImport = await created("/node-imports", importOf("name\ngateway-2\n"));
   const certificate = "0".repeat(64);
   await cloud.documents.send(
     new PutCommand({
@@ -61,19 +63,12 @@ const furnished = async (name: string): Promise<Places> => {
     version,
     path: file.path,
     release,
+    nodeImport,
     intent: node.id,
   };
 };
 
-const addMember = async (subject: string, workspaceId: string, role: Role): Promise<void> => {
-  const membership = { type: "membership", workspaceId, subject, role, createdAt: new Date().toISOString() };
-  const put = (key: object) => ({ Put: { TableName: cloud.tables.control, Item: { ...key, ...membership } } });
-  await cloud.documents.send(
-    new TransactWriteCommand({
-      TransactItems: [put(keys.membership(subject, workspaceId)), put(keys.member(workspaceId, subject))],
-    }),
-  );
-};
+const addMember = (subject: string, workspaceId: string, role: Role) => aMember(cloud, subject, workspaceId, role);
 
 beforeAll(async () => {
   cloud = await startTestCloud();
@@ -161,7 +156,7 @@ describe("a request without a valid token", () => {
 
   test("gets the contract all the same", async () => {
     const open = operations.filter(([, { access }]) => access === "anyone");
-    expect(open.map(([name]) => name)).toEqual(["register", "getOpenapi"]);
+    expect(open.map(([name]) => name)).toEqual(["register", "getInstaller", "getOpenapi"]);
     const answer = await apiClient(cloud.endpoints.api, "garbage").call("GET", "/v1/openapi.json");
     expect(answer.status).toBe(200);
   });

@@ -116,6 +116,22 @@ const FIELDS: readonly Refusal[] = [
     body: { name: "x", groups: ["<node>"] },
     at: "/groups/0",
   }),
+  post("a node with 50 attributes", "<ws>/nodes", {
+    body: { name: "x", attributes: Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`a${index}`, "v"])) },
+    at: "/attributes",
+  }),
+  post("an attribute's value with a space", "<ws>/nodes", {
+    body: { name: "x", attributes: { site: "a b" } },
+    at: "/attributes/site",
+  }),
+  post("an attribute without a value", "<ws>/nodes", {
+    body: { name: "x", attributes: { site: "" } },
+    at: "/attributes/site",
+  }),
+  post("an attribute of the product's own", "<ws>/nodes", {
+    body: { name: "x", attributes: { slipwayNode: "nod_1" } },
+    at: "/attributes/slipwayNode",
+  }),
   post("a component name with a space", C, of("name", "a b")),
   post("a component name of 129 characters", C, of("name", "a".repeat(129))),
   post("a component called __proto__, which no deployment could name", C, of("name", "__proto__")),

@@ -5,7 +5,9 @@ import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-cl
 import { documentedPath } from "../../../shared/api/openapi.ts";
 import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
+import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
 import { registrationOf } from "../support/registration.ts";
 
@@ -137,16 +139,32 @@ const done = async (name: RouteName, body?: unknown): Promise<string> => {
 const made = async (name: RouteName, body: unknown) =>
   expecting(201, call<{ id: string; upload: Upload }>(name, { body }));
 
+/** An import with faults, and one without, which stays. */
+const imports = async (): Promise<void> => {
+  for (const text of ["name\na b\n", "name\ncontract\n"]) {
+    const { body } = await made("createNodeImport", importOf(text));
+    places.nodeImport = body.id;
+    await sendFile(body.upload, text);
+    const started = await expecting(202, call<{ id: string }>("startNodeImport"));
+    await api.ended(started.body.id);
+    await call("getNodeImport");
+    if (text.includes("a b")) await done("deleteNodeImport");
+  }
+  await call("startNodeImport"); // one that has succeeded is done
+};
+
 /** All operations in an order that works, from nothing to nothing. */
 const walk = async (): Promise<void> => {
   const description = "changed";
   await call("getOpenapi");
+  await call("getInstaller");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
+  await imports();
   await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
@@ -158,6 +176,22 @@ const walk = async (): Promise<void> => {
   places.path = file.path;
   await call("getComponentFile");
   await largeFile();
+  const own = {
+    RecipeFormatVersion: "2020-01-25",
+    ComponentName: "com.example.A",
+    ComponentVersion: "1.1.0",
+    Manifests: [],
+  };
+  const text = JSON.stringify({ ...own, Manifests: [{ Lifecycle: { run: "true" } }] });
+  const clone = (await made("createComponentVersion", { version: "1.1.0", from: "1.0.0" })).body.id;
+  await until(async () => (await call("getComponentVersion", { at: { version: clone } })).body.copying === undefined);
+  const recipeText = { format: "json", text };
+  const edited = await call("updateComponentVersion", { at: { version: clone }, body: { recipeText } });
+  expect(edited.body).toMatchObject({ recipeText, document: JSON.parse(text) });
+  await call("getComponentVersionFindings", { at: { version: clone } }); // with warnings
+  const refused = { version: "1.2.0", recipeText: { format: "yaml", text: "a: *b" } };
+  await call("createComponentVersion", { body: refused }); // with findings
+  await call("updateComponentVersion", { at: { version: clone }, body: { recipe: { dependencies: { a: "latest" } } } });
   await done("publishComponentVersion");
   await done("updateNodeGroupDeployment", {
     components: { "com.example.A": { version: "^1.0.0", merge: { a: 1 }, reset: ["/b"] } },
@@ -178,8 +212,13 @@ const walk = async (): Promise<void> => {
   await call("getIntent", { at: { intent: failed.body.id } }); // a failed one, with its problem
   await refusals();
   await done("deleteNodeGroupDeployment");
+  await done("revokeNodeCertificate");
   await done("deleteNode");
+  await done("deleteNodeImport");
+  await api.done("DELETE", pathOf(routes.deleteNode.path, { ...places, node: "contract" }));
   await done("deleteNodeGroup");
+  await done("deleteComponentVersion");
+  places.version = clone;
   await done("deleteComponentVersion");
   await call("deleteComponent");
   const current = places.release;
@@ -190,18 +229,16 @@ const walk = async (): Promise<void> => {
   await done("deleteWorkspace");
 };
 
-/** A device that registers, and whose certificate is revoked. */
+/** A device that becomes the node, and the token for another one. */
 const registration = async (): Promise<void> => {
-  const issued = async (name: "createRegistrationToken" | "reRegisterNode") =>
+  const tokenBy = async (name: "createRegistrationToken" | "reRegisterNode") =>
     (await expecting(201, call<{ token: string }>(name, { body: {} }))).body.token;
-  await issued("createRegistrationToken");
-  await call("revokeRegistrationToken");
-  const token = await issued("createRegistrationToken");
-  await call("register", { body: { token } });
-  const { certificateId } = await registrationOf(cloud).enrol(token);
-  await issued("reRegisterNode");
-  places.certificate = certificateId;
-  await done("revokeNodeCertificate");
+  await tokenBy("createRegistrationToken");
+  await expecting(204, call("revokeRegistrationToken"));
+  const token = await tokenBy("createRegistrationToken");
+  await expecting(200, call("register", { body: { token } }));
+  places.certificate = (await registrationOf(cloud).enrol(token)).certificateId;
+  await tokenBy("reRegisterNode");
 };
 
 /** A file of two parts that is uploaded and deleted again. */
@@ -232,7 +269,7 @@ const refusals = async (): Promise<void> => {
     if (route.path.includes("{")) {
       const valid = body === undefined ? {} : { body: bodyFor(name, "walk") };
       await call(name, { client: stranger, ...valid });
-      const no = { nodeGroup: "no", node: "no", component: "no", release: "no" };
+      const no = { nodeGroup: "no", node: "no", nodeImport: "no", component: "no", release: "no" };
       if (/\}.*\{/.test(route.path)) await call(name, { at: no, ...valid });
     }
     if (body !== undefined) {

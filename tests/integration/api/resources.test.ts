@@ -163,7 +163,12 @@ describe("a workspace and everything in it", () => {
   });
 
   test("has a node in the group: a thing in the group and one cell", async () => {
-    const wish = { name: "gateway-1", groups: ["gateways"], description: "at the door" };
+    const wish = {
+      name: "gateway-1",
+      groups: ["gateways"],
+      description: "at the door",
+      attributes: { site: "oslo/1" },
+    };
     const { subject } = await accepted("POST", `${ws}/nodes`, "node.create", wish);
     ids.node = subject.id;
     const thing = `local-${workspace.id}-${subject.id}`;
@@ -181,6 +186,7 @@ describe("a workspace and everything in it", () => {
     await edited(subject.href);
     const described = await cloud.iot.send(new DescribeThingCommand({ thingName: thing }));
     expect(described.thingTypeName).toBe(workspace.bucket);
+    expect(described.attributes).toEqual({ site: "oslo/1", slipwayNode: subject.id });
     const { thingGroups } = await cloud.iot.send(new ListThingGroupsForThingCommand({ thingName: thing }));
     expect(thingGroups).toHaveLength(2);
   });
@@ -200,7 +206,9 @@ describe("a workspace and everything in it", () => {
     const input = { version: "1.0.0", recipe: { platform: { os: "linux" }, run: "sh {artifacts:path}/main.sh" } };
     const { body, headers } = await created(`${component}/versions`, input);
     ids.version = String(body.id);
-    expect(body).toEqual({ ...input, id: idOf("ver"), component: "com.example.Hello", status: "draft", ...at });
+    const componentType = "aws.greengrass.generic";
+    const whole = { ...input, id: idOf("ver"), component: "com.example.Hello", componentType, status: "draft", ...at };
+    expect(body).toEqual(whole);
     expect(headers.get("location")).toBe(`${ws}/components/${ids.component}/versions/${body.id}`);
     await seen(`${component}/versions`, ["1.0.0", ids.version], body);
 

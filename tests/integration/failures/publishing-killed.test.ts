@@ -74,29 +74,37 @@ const MOMENTS: readonly { readonly when: string; readonly operations: readonly s
   },
 ];
 
+/** Calls the first of these operations, waits until it is at the last, and kills the process there. */
+const killAt = async (operations: readonly string[], work: () => Promise<void>): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  const [first = "", second] = operations;
+  const forEver = { kind: "latency", milliseconds: FOR_EVER_MS } as const;
+  const struck = async (operation: string) =>
+    until(async () => (await control.faults()).some((one) => one.fault.operation === operation && one.struck > 0), {
+      what: `${operation} to be called`,
+    });
+  // The first of two operations takes long enough for the second one's fault to be armed.
+  await control.fault({ ...forEver, operation: first, ...(second !== undefined && { milliseconds: 1_000 }) });
+  await work();
+  await struck(first);
+  if (second !== undefined) {
+    await control.fault({ ...forEver, operation: second });
+    await struck(second);
+  }
+  await killAndRestart();
+};
+
 describe("the process is killed", () => {
   test.each(MOMENTS.map((moment, index) => ({ ...moment, index })))("$when", async ({ operations, index }) => {
     const name = `com.example.Killed${index}`;
     const version = await drafts.draft(name);
     for (const path of ["src/main.py", "src/lib/a.py"]) await drafts.send(version, path, `${path} of ${index}`);
-    const control = controlOf(cloud.endpoints);
-    const [first = "", second] = operations;
-    const forEver = { kind: "latency", milliseconds: FOR_EVER_MS } as const;
-    const struck = async (operation: string) =>
-      until(async () => (await control.faults()).some((one) => one.fault.operation === operation && one.struck > 0), {
-        what: `${operation} to be called`,
-      });
-    // The first of two operations takes long enough for the second one's fault to be armed.
-    await control.fault({ ...forEver, operation: first, ...(second !== undefined && { milliseconds: 1_000 }) });
-    const { body } = await expecting(202, api.call<IntentBody>("POST", `${version}/publish`));
-    await struck(first);
-    if (second !== undefined) {
-      await control.fault({ ...forEver, operation: second });
-      await struck(second);
-    }
-    await killAndRestart();
+    let intent = "";
+    await killAt(operations, async () => {
+      intent = (await expecting(202, api.call<IntentBody>("POST", `${version}/publish`))).body.id;
+    });
 
-    expect(await api.ended(body.id)).toMatchObject({ status: "succeeded" });
+    expect(await api.ended(intent)).toMatchObject({ status: "succeeded" });
     const published = (
       await api.call<{ status: string; arn: string; catalogueNumber: number; artifactBytes: number }>("GET", version)
     ).body;
@@ -118,4 +126,40 @@ describe("the process is killed", () => {
     const digest = Buffer.from(sha256(bytes), "hex").toString("base64");
     expect(Buffer.from(recipe ?? []).toString()).toContain(digest);
   });
+});
+
+/** As above, of the copy of files for a version that is made from another. */
+const MOMENTS_OF_A_COPY: typeof MOMENTS = [
+  { when: "before it starts", operations: ["lambda:local-start-intent"] },
+  { when: "before it copies", operations: ["lambda:local-copy-component-files"] },
+  { when: "while it copies", operations: ["s3:CopyObject"] },
+  {
+    when: "after it copied, before that is written down",
+    operations: ["s3:CopyObject", "dynamodb:TransactWriteItems"],
+  },
+  { when: "before its end", operations: ["lambda:local-finish-component-copy"] },
+];
+
+describe("the process that copies files is killed", () => {
+  test.each(MOMENTS_OF_A_COPY.map((moment, index) => ({ ...moment, index })))(
+    "$when",
+    async ({ operations, index }) => {
+      const name = `com.example.Copied${index}`;
+      const version = await drafts.draft(name);
+      const paths = ["dist/a", "dist/b", "src/c"];
+      for (const path of paths) await drafts.send(version, path, `${path} of ${index}`);
+      const at = `${workspace}/components/${name}/versions`;
+      await killAt(operations, async () => {
+        await expecting(201, api.call("POST", at, { body: { version: "1.1.0", from: "1.0.0" } }));
+      });
+
+      const clone = `${at}/1.1.0`;
+      const copying = async () => (await api.call<{ copying?: string }>("GET", clone)).body.copying;
+      await until(async () => (await copying()) !== "running", { what: "the copy to end" });
+      expect(await copying()).toBeUndefined();
+      expect(await drafts.pathsOf(clone)).toEqual(paths);
+      expect(await drafts.publish(clone)).toMatchObject({ status: "succeeded" });
+      catalogue += 1;
+    },
+  );
 });

@@ -6,9 +6,11 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GreengrassV2Client } from "@aws-sdk/client-greengrassv2";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { S3Client } from "@aws-sdk/client-s3";
-import { DynamoDBDocumentClient, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBDocumentClient, ScanCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { type RunningCloud, runCloud } from "../../../local/child.ts";
+import { keys } from "../../../shared/keys.ts";
+import type { Role } from "../../../shared/workspace/access.ts";
 import type { Attributes } from "../../../shared/writes.ts";
 
 export type StoredItem = Attributes & { readonly pk: string; readonly sk: string };
@@ -23,6 +25,7 @@ export interface TestCloud extends RunningCloud {
   readonly greengrass: GreengrassV2Client;
   readonly tables: { readonly control: string; readonly ota: string };
   readonly otaBucket: string;
+  readonly importsBucket: string;
   /** Closes the clients, and leaves the cloud alone. */
   readonly disconnect: () => void;
   /** Every item of both tables but those of idempotency keys, by table and key. */
@@ -79,6 +82,7 @@ export const testCloud = (running: RunningCloud, folder: string): TestCloud => {
     greengrass,
     tables,
     otaBucket: `slipway-${stage}-ota-${accountId}`,
+    importsBucket: `slipway-${stage}-imports-${accountId}`,
     items: async () => {
       const rows: [string, StoredItem][] = [];
       for (const [name, table] of Object.entries(tables)) {
@@ -101,6 +105,22 @@ export const testCloud = (running: RunningCloud, folder: string): TestCloud => {
 export const aWorkspace = async (api: ApiClient, name: string): Promise<{ id: string; path: string }> => {
   const { subject } = await api.done("POST", "/v1/workspaces", { name });
   return { id: subject.id, path: `/v1/workspaces/${subject.id}` };
+};
+
+/** Makes a subject a member of a workspace. */
+export const aMember = async (
+  { documents, tables }: Pick<TestCloud, "documents" | "tables">,
+  subject: string,
+  workspaceId: string,
+  role: Role,
+): Promise<void> => {
+  const membership = { type: "membership", workspaceId, subject, role, createdAt: new Date().toISOString() };
+  const put = (key: object) => ({ Put: { TableName: tables.control, Item: { ...key, ...membership } } });
+  await documents.send(
+    new TransactWriteCommand({
+      TransactItems: [put(keys.membership(subject, workspaceId)), put(keys.member(workspaceId, subject))],
+    }),
+  );
 };
 
 export const sha256 = (bytes: string | Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

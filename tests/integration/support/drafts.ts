@@ -1,4 +1,6 @@
+import { expect } from "vitest";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
+import { until } from "../../local/until.ts";
 import { expecting, sendFile, sha256, type Upload } from "./cloud.ts";
 
 export interface DeclaredFile {
@@ -30,6 +32,16 @@ export const draftsOf = (api: ApiClient, workspace: string) => {
       await api.call("POST", `${workspace}/components`, { body: { name } }); // it may be there already
       await expecting(201, api.call("POST", `${workspace}/components/${name}/versions`, { body: { version, recipe } }));
       return `${workspace}/components/${name}/versions/${version}`;
+    },
+    /** Another version made from this one, with its files. */
+    clone: async (version: string, number: string): Promise<string> => {
+      const [at, from] = [version.slice(0, version.lastIndexOf("/")), version.slice(version.lastIndexOf("/") + 1)];
+      await expecting(201, api.call("POST", at, { body: { version: number, from } }));
+      const copying = async () =>
+        (await expecting(200, api.call<{ copying?: string }>("GET", `${at}/${number}`))).body.copying;
+      await until(async () => (await copying()) !== "running", { what: `the files of ${number} to be copied` });
+      expect(await copying()).toBeUndefined();
+      return `${at}/${number}`;
     },
     declare,
     /** Declares a small file and sends its bytes, unless they are there. */

@@ -1,6 +1,7 @@
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { makeToken } from "../../../shared/registration/token.ts";
 import { releaseOf } from "./cloud.ts";
+import { importOf } from "./node-imports.ts";
 
 /** Every declared operation with its id. */
 export const operations = Object.entries<Route>(routes) as [RouteName, Route][];
@@ -24,8 +25,10 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     createComponent: { name: `com.example.new.${suffix}` },
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
+    updateComponentVersion: { description },
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
     applyComponentManifest: { files: [{ path: `dist/${suffix}`, size: 1, sha256 }] },
+    createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
   };
   return bodies[name];

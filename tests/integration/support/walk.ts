@@ -8,6 +8,8 @@ import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { draftsOf } from "./drafts.ts";
+import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -101,12 +103,15 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
     api.call("POST", `${component}/versions`, { body: { version: "1.0.0", recipe: { run: "sh {artifact}" } } }),
   );
   const version = `${component}/versions/1.0.0`;
+  await describeAnew(api, version);
+  await expecting(200, api.call("GET", `${version}/findings`));
   for (const bytes of ["false", "true"]) {
     const declared = { path: "dist/run.sh", size: bytes.length, sha256: sha256(bytes) };
     const { body } = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
     await sendFile(body.upload, bytes);
   }
   await folders(cloud, api, component, version);
+  await draftsOf(api, workspace).clone(version, "1.2.0");
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
   await api.done("PATCH", deployment, { components: { "com.example.Walk": { version: "^1.0.0" } } });
@@ -163,6 +168,34 @@ const registrations = async (cloud: TestCloud, api: ApiClient, workspace: string
   await api.done("DELETE", `${node}/certificates/${third.certificateId}`);
   await device.enrol(await issue("re-register"));
   await api.done("DELETE", node);
+};
+
+/** Three imports: one without a file, one with faults, and one in which AWS refuses a node at first. */
+const manyDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const declared = importOf("name\nnever-sent\n");
+  const { body: empty } = await expecting(
+    201,
+    api.call<{ id: string }>("POST", `${workspace}/node-imports`, { body: declared }),
+  );
+  const { problem: missing } = await runImport(api, `${workspace}/node-imports/${empty.id}`);
+  if (missing?.code !== "artifact-missing") throw new Error(`without a file: ${JSON.stringify(missing)}`);
+  await api.done("DELETE", `${workspace}/node-imports/${empty.id}`);
+  const faulty = await anUploadedImport(api, workspace, "name\na b\n");
+  if ((await runImport(api, faulty)).status !== "failed") throw new Error("a file with faults was imported");
+  const faults = await fetch((await getImport(api, faulty)).faultFile?.url ?? "");
+  if (faults.status !== 200) throw new Error(`the file of faults: ${faults.status}, ${await faults.text()}`);
+  await api.done("DELETE", faulty);
+  const path = await anUploadedImport(api, workspace, "name,groups\nimported-1,one\nimported-2,\n");
+  const control = controlOf(cloud.endpoints);
+  await control.arm("iot:CreateThing", "InvalidRequestException", 400, 1);
+  if ((await runImport(api, path)).status !== "failed") throw new Error("nodes that AWS refuses were imported");
+  await control.disarm();
+  const { status, problem } = await runImport(api, path);
+  if (status !== "succeeded") throw new Error(`the import ${status}: ${JSON.stringify(problem)}`);
+  const names = (await resultsOf(api, path)).map(({ name }) => name);
+  if (names.join() !== "imported-1,imported-2") throw new Error(`the results are of ${names}`);
+  await expecting(200, api.call("GET", `${workspace}/node-imports`));
+  await api.done("DELETE", path);
 };
 
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
@@ -276,11 +309,12 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "1.1.0", "2.0.0", "3.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "2.0.0", "3.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
-  for (const name of ["n1", "stopped", "unheard"]) await api.done("DELETE", `${workspace}/nodes/${name}`);
+  for (const name of ["n1", "imported-1", "imported-2", "stopped", "unheard"])
+    await api.done("DELETE", `${workspace}/nodes/${name}`);
   for (const name of ["one", "two"]) await api.done("DELETE", `${workspace}/node-groups/${name}`);
   const { body } = await expecting(200, api.call<{ items: { id: string }[] }>("GET", `${workspace}/releases`));
   for (const { id } of body.items) await api.done("DELETE", `${workspace}/releases/${id}`);
@@ -294,6 +328,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   const workspace = "/v1/workspaces/walk";
   await managedDevices(cloud, api, workspace);
   await registrations(cloud, api, workspace);
+  await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);
   await takeDown(cloud, api, workspace);

@@ -9,6 +9,7 @@ import {
   ACME,
   DEVELOPER,
   type Device,
+  IMPORTS_BUCKET,
   OTA_BUCKET,
   OTHER,
   outcome,
@@ -29,6 +30,7 @@ beforeAll(async () => {
   keys = await world.credentialsOf(device);
   s3 = world.s3As(keys);
   await world.s3.putObject({ Bucket: OTA_BUCKET, Key: "file", Body: "ota" });
+  await world.s3.putObject({ Bucket: IMPORTS_BUCKET, Key: "file", Body: "tokens" });
   await world.s3.putObject({ Bucket: OTHER.bucket, Key: ACME.bucket, Body: "a key like the bucket" });
 });
 afterAll(() => world?.close());
@@ -49,6 +51,7 @@ describe("a device is refused, though nothing else's policies are looked at:", (
     ["GetObject of another workspace", () => s3.getObject(THEIRS)],
     ["GetObject of another workspace, a key like its bucket", () => s3.getObject({ ...THEIRS, Key: ACME.bucket })],
     ["HeadObject of another workspace", () => s3.headObject(THEIRS), "Unknown 403"],
+    ["GetObject of the bucket for imports", () => s3.getObject({ Bucket: IMPORTS_BUCKET, Key: "file" })],
     ["GetObject of OTA's bucket", () => s3.getObject({ Bucket: OTA_BUCKET, Key: "file" })],
     ["GetObject of a bucket that there is not", () => s3.getObject({ ...OWN, Bucket: "ws-abz-none-comp-artifacts" })],
     ["GetObject of what is not in its bucket", () => s3.getObject({ ...OWN, Key: "never-put" })],

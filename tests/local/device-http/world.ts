@@ -16,7 +16,7 @@ import type { Identities } from "../../../local/iam/identities.ts";
 import { stageIdentities } from "../../../local/iam/stage-identities.ts";
 import { type S3Server, startS3 } from "../../../local/s3/server.ts";
 import { deployStage } from "../../../local/stage.ts";
-import { awsNames } from "../../../shared/names.ts";
+import { awsNames, stageNames } from "../../../shared/names.ts";
 import { devicePolicy } from "../../../shared/node/device-policy.ts";
 import { EC, keysOf, privateKeyOf, requestWithKey } from "../../differential/iot/csr.ts";
 import { ACCOUNT, openIot, REGION } from "../iot-server.ts";
@@ -25,7 +25,7 @@ export { ACCOUNT, REGION };
 export const STAGE = "local";
 export const PLACE = { partition: "aws", region: REGION, accountId: ACCOUNT, stage: STAGE };
 export const ROLE_ALIAS = awsNames.roleAlias(STAGE);
-export const OTA_BUCKET = "slipway-local-ota";
+export const { otaBucket: OTA_BUCKET, importsBucket: IMPORTS_BUCKET } = stageNames(PLACE);
 /** How long devices do not see a change of a membership, by the world's clock. */
 export const LAG_MS = 60_000;
 type Port = keyof Pick<DeviceHttp, "dataPlane" | "credentials">;
@@ -167,11 +167,7 @@ export const startWorld = async () => {
       now: clock.now,
     }),
   );
-  await deployStage(
-    PLACE,
-    { iot, s3 },
-    { dir: join(dir, "iam"), otaBucket: OTA_BUCKET, origins: ["http://localhost"] },
-  );
+  await deployStage(PLACE, { iot, s3 }, { dir: join(dir, "iam"), origins: ["http://localhost"] });
 
   for (const { id, bucket } of [ACME, OTHER]) {
     await iot.createThingType({ thingTypeName: bucket });

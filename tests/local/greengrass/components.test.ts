@@ -71,7 +71,8 @@ test.each([
   ["aliases, which could make it larger than its text", "a: &a [x]\nb: [*a, *a]", /neither JSON nor YAML/],
   ["a version with a v", { ComponentVersion: "v1.0.0" }, /ComponentVersion/],
   ["an unknown key", { Extra: 1 }, /Extra/],
-  ["a key in lower case", { manifests: [] }, /manifests/],
+  ["no manifest", { Manifests: [] }, /Manifests/],
+  ["a version of seven digits", { ComponentVersion: "1000000.0.0" }, /ComponentVersion/],
   ["a platform that is no expression", { Manifests: [{ Platform: { os: "/(/" } }] }, /Platform/],
   ["one byte too much", JSON.stringify({}).padEnd(16_001), /at most 16000/],
 ])("a recipe with %s is refused", async (_note, more, message) => {
@@ -80,6 +81,27 @@ test.each([
   await expect(
     one.client.createComponentVersion({ inlineRecipe: new TextEncoder().encode(text) }),
   ).rejects.toMatchObject(refusal("ValidationException", 400, { message: expect.stringMatching(message) }));
+});
+
+test("a recipe's names are taken in any case, and answered as the service writes them; a lifecycle's stay", async () => {
+  const written = {
+    recipeformatversion: "2020-01-25",
+    COMPONENTNAME: "cased",
+    ComponentVersion: "1.0.0",
+    ComponentDependencies: { Other: { versionrequirement: "^1.0.0" } },
+    manifests: [{ lifecycle: { RUN: "true" }, Artifacts: [{ URI: "docker:image", permission: { read: "ALL" } }] }],
+  };
+  const { arn } = await one.client.createComponentVersion({
+    inlineRecipe: new TextEncoder().encode(JSON.stringify(written)),
+  });
+  const { recipe: answered } = await one.client.getComponent({ arn, recipeOutputFormat: "JSON" });
+  expect(JSON.parse(new TextDecoder().decode(answered))).toEqual({
+    RecipeFormatVersion: "2020-01-25",
+    ComponentName: "cased",
+    ComponentVersion: "1.0.0",
+    ComponentDependencies: { Other: { VersionRequirement: "^1.0.0" } },
+    Manifests: [{ Lifecycle: { RUN: "true" }, Artifacts: [{ Uri: "docker:image", Permission: { Read: "ALL" } }] }],
+  });
 });
 
 test("a Lambda function is not emulated", async () => {

@@ -120,6 +120,20 @@ test("a box gets a certificate for its own key, is registered, and connects as i
   expect(await node.publish("x", "y")).toBe(0);
 });
 
+test("what answers one box reaches no other, whatever that is subscribed to", async () => {
+  const policyName = await broker.policy(EVERYTHING);
+  const templateName = await template(
+    JSON.stringify({ ...serial, Resources: { certificate, policy: named(policyName), thing: bySerial() } }),
+  );
+  const [{ client }, { client: other }] = [await claimant(templateName), await claimant(templateName)];
+  for (const topic of [CREATE, registration(templateName)])
+    for (const verdict of ["accepted", "rejected"]) expect(await other.subscribe(`${topic}/${verdict}`)).toEqual([1]);
+  const made = await newCertificate(client);
+  expect(await register(client, templateName, made.certificateOwnershipToken, {})).toHaveProperty("rejected");
+  await register(client, templateName, made.certificateOwnershipToken, { Serial: broker.unique("node") });
+  expect((await other.settled()).filter(({ cmd }) => cmd === "publish")).toEqual([]);
+});
+
 test("AWS makes the key, too, where it is asked to", async () => {
   const { client } = await claimant(await template(JSON.stringify({ Resources: { certificate } })));
   const made = (await client.ask("$aws/certificates/create/json", "")) as Record<string, string>;

@@ -1,6 +1,7 @@
 import {
   CopyObjectCommand,
   CreateBucketCommand,
+  DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListBucketsCommand,
@@ -40,6 +41,7 @@ const identities = openIdentities({
       statement("s3:GetObject", "arn:aws:s3:::box/from/*"),
       statement("s3:PutObject", "arn:aws:s3:::box/to/*"),
     ),
+    role("remover", statement("s3:DeleteObject", "arn:aws:s3:::box/old/*")),
     role("own", { ...statement("s3:*", "*"), ...OWN }),
     role("denied", statement("s3:*", "*"), { ...statement("s3:GetObject", "*"), Effect: "Deny" }),
   ],
@@ -166,4 +168,17 @@ describe("an absent object", () => {
   test("is no secret to a developer", async () => {
     expect(await outcome(suite.connect({ url }).send(get("absent")))).toBe("NoSuchKey 404");
   });
+});
+
+test("of many keys at once, those are deleted that the policy allows, and the others refused one by one", async () => {
+  const developer = suite.connect({ url });
+  const keys = ["old/a", "old/b", "kept"];
+  for (const Key of keys) await developer.send(new PutObjectCommand({ Bucket: "box", Key, Body: "x" }));
+  const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
+  const { Errors } = await as("remover").send(new DeleteObjectsCommand({ Bucket: "box", Delete }));
+  expect(Errors).toMatchObject([
+    { Key: "kept", Code: "AccessDenied", Message: refusal("remover", "s3:DeleteObject", "arn:aws:s3:::box/kept") },
+  ]);
+  expect(await outcome(developer.send(head("old/a")))).toContain("404");
+  expect(await outcome(developer.send(head("kept")))).toBe("200");
 });

@@ -11,7 +11,12 @@ import {
 } from "@aws-sdk/client-sfn";
 import { Faults } from "../../../local/faults.ts";
 import type { Invoke } from "../../../local/invoke.ts";
-import { type Machine, type StatusChange, startStepFunctions } from "../../../local/step-functions.ts";
+import {
+  type Machine,
+  type StatusChange,
+  type StepFunctionsOptions,
+  startStepFunctions,
+} from "../../../local/step-functions.ts";
 import { ACCOUNT, machineArn, REGION } from "../machines.ts";
 import { until } from "../until.ts";
 
@@ -21,6 +26,7 @@ export const openEngine = async (options: {
   invoke: Invoke;
   dir?: string;
   s3?: S3Client;
+  mayMap?: StepFunctionsOptions["mayMap"];
   publish?: (event: StatusChange) => void;
   faults?: Faults;
   timeoutSeconds?: number;
@@ -43,6 +49,7 @@ export const openEngine = async (options: {
     retryScale: 0.01,
     log: (message, details) => console.error(message, details),
     ...(options.s3 === undefined ? {} : { s3: options.s3 }),
+    mayMap: options.mayMap,
   });
   const client = new SFNClient({
     endpoint: engine.url,

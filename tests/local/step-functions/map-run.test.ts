@@ -10,7 +10,7 @@ import {
   StopExecutionCommand,
   UpdateMapRunCommand,
 } from "@aws-sdk/client-sfn";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Faults } from "../../../local/faults.ts";
 import type { Invoke } from "../../../local/invoke.ts";
 import { type S3Server, startS3 } from "../../../local/s3/server.ts";
@@ -204,5 +204,41 @@ test("results that are too large to be the state's fail it", async () => {
   expect(await opened.run("large", Array(5).fill(text))).toMatchObject({
     status: "FAILED",
     error: "States.DataLimitExceeded",
+  });
+});
+
+describe("a Map Run is refused what its machine's role may not do", () => {
+  const { csv } = MACHINES;
+  test.each([
+    { action: "states:StartExecution", resource: /:stateMachine:csv$/, error: "States.Permissions" },
+    { action: "states:DescribeExecution", resource: /:execution:csv:/, error: "States.Permissions" },
+    { action: "s3:GetObject", resource: new RegExp(`:::${BUCKET}/rows.csv$`), error: "States.ItemReaderFailed" },
+    { action: "s3:PutObject", resource: new RegExp(`:::${BUCKET}/results`), error: "States.ResultWriterFailed" },
+  ])("$action: $error", async ({ action, resource, error }) => {
+    const asked: string[] = [];
+    const refusing = await openEngine({
+      machines: { csv },
+      invoke,
+      s3,
+      mayMap: (machine, requests) => {
+        asked.push(machine);
+        const found = requests.find((request) => request.action === action);
+        if (found === undefined) return;
+        expect(found.resource).toMatch(resource);
+        throw new Error(`${action} is not allowed`);
+      },
+    });
+    try {
+      const ended = await refusing.run("csv", { key: "rows.csv" });
+      expect(ended).toMatchObject({
+        status: "FAILED",
+        error,
+        cause: expect.stringContaining(`${action} is not allowed`),
+      });
+      expect(new Set(asked)).toEqual(new Set(["csv"]));
+      expect(ran.count).toBeUndefined();
+    } finally {
+      await refusing.close();
+    }
   });
 });

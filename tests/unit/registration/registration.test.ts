@@ -116,6 +116,7 @@ describe("a token", () => {
     expect(it.certificate(CERT)).toMatchObject({ status: "pending", keyFingerprint: KEY });
     expect(connect(it, CERT, later(30))).toBeUndefined();
     expect(it.certificate(CERT)).toMatchObject({ status: "active", activatedAt: later(30).toISOString() });
+    expect(it.certificate(CERT)).not.toHaveProperty("expiresAt");
     expect(it.token(TOKEN)).toBeUndefined();
     expect(it.node()).toMatchObject({ registeredAt: later(30).toISOString(), revision: 2 });
     expect(it.node()).not.toHaveProperty("token");
