@@ -55,3 +55,7 @@ export const issuesOf = (
         }))
       : [{ path: issue.path, rule: issue.code.replaceAll("_", "-"), detail: issue.message }],
   );
+
+/** A member of what may be an object, by its name whatever the letter case: so Greengrass reads recipes. */
+export const memberInAnyCase = (value: unknown, name: string): unknown =>
+  isObject(value) ? Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] : undefined;

@@ -1,3 +1,4 @@
+import { foldPath } from "./component/path.ts";
 import type { Key } from "./writes.ts";
 
 /**
@@ -37,7 +38,10 @@ export const keys = {
     pk: `name#${componentId}#version#${version}`,
     sk: "name",
   }),
-  file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: path }),
+  /** Paths that differ in letter case alone are one file: so no two can be. */
+  file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: foldPath(path) }),
+  /** The recipe of a published version, as AWS gives it back. */
+  publishedRecipe: (versionId: string): Key => ({ pk: versionId, sk: "published-recipe" }),
   deployment: (workspaceId: string, targetId: string): Key => ({
     pk: partitions.deployments(workspaceId),
     sk: targetId,

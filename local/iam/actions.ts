@@ -137,6 +137,7 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
           })),
         ];
       case "DescribeComponent":
+      case "GetComponent":
       case "DeleteComponent":
         return [{ action, resource: text(input, "arn") }];
       case "DeleteCoreDevice": {
@@ -221,6 +222,7 @@ const S3: Readonly<Record<string, { readonly object?: string; readonly bucket?: 
   UploadPartCopy: { object: "PutObject" },
   CompleteMultipartUpload: { object: "PutObject" },
   AbortMultipartUpload: { object: "AbortMultipartUpload" },
+  ListParts: { object: "ListMultipartUploadParts" },
   DeleteObject: { object: "DeleteObject" },
   // Each key of the list is asked for by itself, as DeleteObject, and refused by itself.
   DeleteObjects: {},

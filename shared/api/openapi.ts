@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type Route, routes } from "../declared/routes.ts";
+import { fillPath, parametersIn, type Route, routes } from "../declared/routes.ts";
 import { ProblemDocument } from "../intent/intent.ts";
 import { PROBLEMS, type ProblemCode } from "../problems.ts";
 
@@ -98,13 +98,13 @@ const problemResponses = (route: Route): Json => {
 };
 
 const parametersOf = (route: Route, components: Map<string, Json>): Json[] => {
-  const path = [...route.path.matchAll(/\{(\w+)\}/g)].map(
-    ([, name]): Json => ({
+  const path = parametersIn(route.path).map(
+    ({ name, greedy }): Json => ({
       name,
       in: "path",
       required: true,
-      schema: { type: "string", minLength: 1, maxLength: 256 },
-      description: "Id or name",
+      schema: { type: "string", minLength: 1, maxLength: greedy ? 512 : 256 },
+      description: greedy ? "Path, with its slashes as they are" : "Id or name",
     }),
   );
   const query = Object.entries(route.query?.shape ?? {}).map(([name, schema]): Json => {
@@ -191,12 +191,16 @@ const tagOf = (path: string): string =>
     .filter((part) => !NO_COLLECTIONS.includes(part) && !part.startsWith("{"))
     .at(-1) ?? "api";
 
+/** OpenAPI has no name for what takes slashes: its description says so. */
+export const documentedPath = (path: string): string => fillPath(path, (name) => `{${name}}`);
+
 const build = (): Json => {
   const components = new Map<string, Json>();
   referenced(ProblemDocument, "output", components);
   const paths: Record<string, Json> = {};
   for (const [name, route] of Object.entries<Route>(routes)) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route, components) };
+    const path = documentedPath(route.path);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(name, route, components) };
   }
   return {
     openapi: "3.1.0",

@@ -6,6 +6,7 @@ import {
   DeleteCoreDeviceCommand,
   DeleteDeploymentCommand,
   DescribeComponentCommand,
+  GetComponentCommand,
   GreengrassV2Client,
   ListDeploymentsCommand,
 } from "@aws-sdk/client-greengrassv2";
@@ -112,6 +113,13 @@ export const describeComponent = async (
     if (isAwsError(error, "ResourceNotFoundException")) return undefined;
     throw error;
   }
+};
+
+/** The recipe as Greengrass gives it back, byte for byte, with the digests of the artifacts. */
+export const getRecipe = async (arn: string): Promise<string> => {
+  const { recipe } = await client().send(new GetComponentCommand({ arn, recipeOutputFormat: "JSON" }));
+  if (recipe === undefined) throw new AppError("unavailable", "Greengrass gave no recipe");
+  return new TextDecoder().decode(recipe);
 };
 
 /** Idempotent. */

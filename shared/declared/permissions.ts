@@ -224,8 +224,12 @@ export const permissions = {
       ["s3:GetObject", "artifacts"],
       ["s3:ListBucket", "artifactBuckets"],
     ],
+    Get: [["s3:GetObject", "artifacts"]],
     Put: [["s3:PutObject", "artifacts"]],
     Delete: [["s3:DeleteObject", "artifacts"]],
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+    ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
+    AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
   }),
   ...prefixed("ota-object", {
     Find: [
@@ -327,6 +331,7 @@ export const permissions = {
       ["s3:GetObject", "artifacts"],
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
+    GetComponent: [["greengrass:GetComponent", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],

@@ -2,14 +2,14 @@ import * as z from "zod";
 import { Component, CreateComponent, EditComponent } from "../component/component.ts";
 import {
   ComponentFile,
-  ComponentVersion,
   CreatedFile,
   CreateFile,
-  CreateVersion,
-  EditVersion,
-  ListedVersion,
-  RecipeFindings,
-} from "../component/version.ts";
+  FoundFile,
+  Manifest,
+  ManifestAnswer,
+  UploadPart,
+} from "../component/file.ts";
+import { ComponentVersion, CreateVersion, EditVersion, ListedVersion, RecipeFindings } from "../component/version.ts";
 import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
@@ -28,18 +28,21 @@ import type { Permission } from "./permissions.ts";
 
 export interface Route {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** A name in braces takes what stands between slashes; the last one, with a `+` behind it, slashes too. */
   readonly path: string;
   readonly summary: string;
   readonly access: Access;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** The largest body that it takes, in bytes, where that is more than the usual. */
+  readonly maxBodyBytes?: number;
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
   /** The answer's media type, where it is not JSON: the answer is a text then. */
   readonly media?: "text/x-shellscript";
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
-  /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
+  /** A POST that takes no Idempotency-Key: to repeat it is safe, or its answer shows a secret once, or anyone may ask. */
   readonly repeatable?: true;
   /** The answer carries an ETag. */
   readonly tagged?: true;
@@ -80,6 +83,17 @@ const I = `${W}/node-imports/{nodeImport}` as const;
 const C = `${W}/components/{component}` as const;
 const V = `${C}/versions/{version}` as const;
 const R = `${W}/releases/{release}` as const;
+
+/** What the declaration of files asks of AWS: former bytes make room for others. */
+const DECLARE_FILES = [
+  "control:ConditionCheckItem",
+  "control:PutItem",
+  "artifact:Find",
+  "artifact:Put",
+  "artifact:Delete",
+  "artifact:ListParts",
+  "artifact:AbortUpload",
+] as const satisfies readonly Permission[];
 
 /**
  * Every operation of the HTTP API. The key is the operation's id; its handler is the file of the same name in kebab
@@ -504,7 +518,7 @@ export const routes = {
     answer: ComponentVersion,
     tagged: true,
     problems: ["invalid-recipe", "name-taken", "not-ready"],
-    permissions: ["control:ConditionCheckItem"],
+    permissions: ["control:ConditionCheckItem", "control:Query"],
   }),
   listComponentVersions: route({
     method: "GET",
@@ -552,13 +566,13 @@ export const routes = {
   createComponentFile: route({
     method: "POST",
     path: `${V}/files`,
-    summary: "Declare a file of a draft and get a URL to upload it to",
+    summary: "Declare a file of a draft, in place of one of the same path, and learn where to send its bytes",
     access: "maintainer",
     body: CreateFile,
     status: 201,
     answer: CreatedFile,
-    problems: ["version-immutable"],
-    permissions: ["control:ConditionCheckItem", "artifact:Find", "artifact:Put", "artifact:Delete"],
+    problems: ["version-immutable", "path-clash", "conflict", "busy"],
+    permissions: DECLARE_FILES,
   }),
   listComponentFiles: route({
     method: "GET",
@@ -570,6 +584,60 @@ export const routes = {
     answer: page(ComponentFile),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
+  }),
+  getComponentFile: route({
+    method: "GET",
+    path: `${V}/files/{path+}`,
+    summary: "Get a file of a version, with a URL to download it from",
+    access: "viewer",
+    status: 200,
+    answer: FoundFile,
+    problems: [],
+    permissions: ["artifact:Find"],
+  }),
+  deleteComponentFile: route({
+    method: "DELETE",
+    path: `${V}/files/{path+}`,
+    summary: "Delete a file of a draft, with what was uploaded of it",
+    access: "maintainer",
+    status: 204,
+    problems: ["version-immutable", "conflict", "busy"],
+    permissions: ["control:ConditionCheckItem", "control:DeleteItem", "artifact:Delete", "artifact:AbortUpload"],
+  }),
+  getComponentUpload: route({
+    method: "GET",
+    path: `${V}/uploads/{path+}`,
+    summary: "List the parts of a large file's upload: which have come, and where to send the others",
+    access: "maintainer",
+    query: Page,
+    status: 200,
+    answer: page(UploadPart),
+    problems: ["invalid-cursor"],
+    permissions: ["artifact:ListParts", "artifact:Put"],
+  }),
+  completeComponentUpload: route({
+    method: "POST",
+    path: `${V}/uploads/{path+}`,
+    summary: "Complete a large file's upload once all of its parts have come",
+    access: "maintainer",
+    repeatable: true,
+    status: 200,
+    answer: ComponentFile,
+    problems: ["version-immutable", "upload-incomplete", "conflict", "busy"],
+    permissions: ["control:ConditionCheckItem", "artifact:ListParts", "artifact:Find", "artifact:Put"],
+  }),
+  applyComponentManifest: route({
+    method: "POST",
+    path: `${V}/manifest`,
+    summary: "Say which files a draft is to have, and learn which of them to send: those that changed",
+    access: "maintainer",
+    body: Manifest,
+    maxBodyBytes: 4 * 1024 ** 2,
+    repeatable: true,
+    status: 200,
+    answer: ManifestAnswer,
+    problems: ["version-immutable", "path-clash", "conflict", "busy"],
+    permissions: [...DECLARE_FILES, "control:Query", "control:DeleteItem"],
   }),
   publishComponentVersion: route({
     method: "POST",
@@ -692,5 +760,17 @@ export const handlerName = (operation: string): string =>
 
 /** The names in braces of a path. */
 export type PathParameters<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? Name | PathParameters<Rest>
+  ? (Name extends `${infer Greedy}+` ? Greedy : Name) | PathParameters<Rest>
   : never;
+
+/** The names in braces of a path, and which of them takes slashes too. */
+export const parametersIn = (path: string): { readonly name: string; readonly greedy: boolean }[] =>
+  [...path.matchAll(/\{(\w+)(\+?)\}/g)].map(([, name = "", plus]) => ({ name, greedy: plus === "+" }));
+
+/** A path with each name in braces replaced. */
+export const fillPath = (path: string, fill: (name: string, greedy: boolean) => string): string =>
+  path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, plus: string) => fill(name, plus === "+"));
+
+/** What matches the paths that a route is for, with a group for each name. */
+export const patternOf = (path: string): RegExp =>
+  new RegExp(`^${fillPath(path.replaceAll(".", "\\."), (_, greedy) => (greedy ? "(.+)" : "([^/]+)"))}$`);

@@ -43,6 +43,15 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
         set: { status: "active" },
         when: { status: "revoking" },
       };
+    case "component-version.copy": // a draft that lacks files, and is made anew
+      return {
+        do: "update",
+        key: keys.version(parentId, subjectId),
+        set: { copying: "failed", updatedAt: now.toISOString() },
+        add: { revision: 1 },
+        when: { copying: "running" },
+        otherwise: { code: "not-ready", detail: "the files are not being copied" },
+      };
     case "component-version.publish":
     case "component-version.delete":
       return update(keys.version(parentId, subjectId));

@@ -16,6 +16,7 @@ export const INTENT_KINDS = [
   "node-import.run",
   "node-import.delete",
   "certificate.revoke",
+  "component-version.copy",
   "component-version.publish",
   "component-version.delete",
   "deployment.apply",

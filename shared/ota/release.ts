@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_SINGLE_PART_BYTES, Sha256, Upload } from "../component/version.ts";
+import { MAX_SINGLE_PART_BYTES, Sha256, Upload } from "../component/file.ts";
 import { ID_PREFIXES, type Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { otaKeys } from "../keys.ts";

@@ -82,7 +82,7 @@ describe("a workflow's steps when nothing goes wrong", () => {
 
   test("leave its loops when what they wait for is there", () => {
     expect(happyPath("component-version.publish", 0).tasks).not.toContain("fail-intent");
-    expect(happyPath("component-version.publish", 0).transitions).toBe(6);
+    expect(happyPath("component-version.publish", 0).transitions).toBe(10);
   });
 });
 

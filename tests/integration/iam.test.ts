@@ -57,9 +57,14 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     "what a failed publication left: components.test.ts",
   ],
   [
-    /^local-(compress-release|check-node-import|finish-node-import)$/,
-    /^(OtaObjects|ImportWork|ImportResults) s3:AbortMultipartUpload$/,
+    /^local-(compress-release|check-node-import|finish-node-import|package-sources)$/,
+    /^(OtaObjects|ImportWork|ImportResults|Artifacts) s3:AbortMultipartUpload$/,
     "what an upload that fails has sent so far",
+  ],
+  [
+    /^local-verify-artifacts$/,
+    /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,
+    "a package that was changed behind the API: publishing.test.ts",
   ],
 ];
 

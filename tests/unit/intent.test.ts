@@ -230,6 +230,7 @@ describe("what a failed intent leaves of its subject", () => {
     "node-import.run": { key: keys.nodeImport("ws_1", "sub_1") },
     "node-import.delete": { key: keys.nodeImport("ws_1", "sub_1") },
     "certificate.revoke": undefined,
+    "component-version.copy": undefined,
     "component-version.publish": { key: keys.version("par_1", "sub_1") },
     "component-version.delete": { key: keys.version("par_1", "sub_1") },
     "deployment.apply": undefined,
@@ -247,24 +248,32 @@ describe("what a failed intent leaves of its subject", () => {
     });
   });
 
-  test.each(INTENT_KINDS.filter((kind) => kind !== "certificate.revoke"))(
-    "is, after %s, a subject that failed",
-    (kind) => {
-      const found = afterFailure(input(kind), why, LATER);
-      const subject = SUBJECTS[kind];
-      if (subject === undefined) expect(found).toBeUndefined();
-      else {
-        expect(found).toEqual({
-          do: "update",
-          ...subject,
-          set: { status: "failed", updatedAt: LATER.toISOString() },
-          add: { revision: 1 },
-          when: { status: { in: ["creating", "publishing", "running", "deleting"] } },
-          otherwise: { code: "not-ready", detail: expect.any(String) },
-        });
-      }
-    },
-  );
+  test("is a draft that lacks files, and says so", () => {
+    expect(afterFailure(input("component-version.copy"), why, LATER)).toMatchObject({
+      do: "update",
+      key: keys.version("par_1", "sub_1"),
+      set: { copying: "failed" },
+      when: { copying: "running" },
+    });
+  });
+
+  const ELSEWHERE: readonly IntentKind[] = ["certificate.revoke", "component-version.copy"];
+
+  test.each(INTENT_KINDS.filter((kind) => !ELSEWHERE.includes(kind)))("is, after %s, a subject that failed", (kind) => {
+    const found = afterFailure(input(kind), why, LATER);
+    const subject = SUBJECTS[kind];
+    if (subject === undefined) expect(found).toBeUndefined();
+    else {
+      expect(found).toEqual({
+        do: "update",
+        ...subject,
+        set: { status: "failed", updatedAt: LATER.toISOString() },
+        add: { revision: 1 },
+        when: { status: { in: ["creating", "publishing", "running", "deleting"] } },
+        otherwise: { code: "not-ready", detail: expect.any(String) },
+      });
+    }
+  });
 
   const statusAfter = (kind: IntentKind, code: ProblemCode, status: string) => {
     const found = afterFailure(input(kind), problem(code, ""), LATER);

@@ -65,6 +65,7 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   version: making("version", keys.version, idOf("component"), idOf("component-version")),
   versionName: making("versionName", keys.versionName, idOf("component"), version),
   file: making("file", keys.file, idOf("component-version"), anything),
+  publishedRecipe: making("publishedRecipe", keys.publishedRecipe, idOf("component-version")),
   deployment: making("deployment", keys.deployment, workspace, target),
   deploymentRevision: making("deploymentRevision", keys.deploymentRevision, target, number),
   catalogue: making("catalogue", keys.catalogue),

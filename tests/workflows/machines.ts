@@ -75,6 +75,8 @@ export const WELL: Readonly<Record<string, Script>> = {
   "create-thing": answers({ key: "c1" }),
   "create-cell": answers({ delivers: false }),
   "deliver-cell": answers({ settled: true }),
+  "copy-component-files": answers({ more: false }),
+  "verify-artifacts": answers({ more: false }),
   "describe-component-version": answers({ deployable: true }),
   "delete-component-files": answers({ gone: true }),
 };

@@ -58,10 +58,14 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   "node-delete": ["leave-groups", "delete-core-device", "delete-thing", "forget-node"],
   "node-import-run": ["check-node-import", "create-cell", "deliver-cell", "import-nodes", "finish-node-import"],
   "node-import-delete": ["delete-node-import"],
+  "component-version-copy": ["copy-component-files", "finish-component-copy"],
   "component-version-publish": [
     "check-artifacts",
+    "package-sources",
+    "verify-artifacts",
     "create-component-version",
     "describe-component-version",
+    "record-component-version",
     "finish-component-version",
   ],
   "component-version-delete": [
@@ -74,6 +78,18 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
   "archive-create": ["hash-archive", "store-archive", "finish-archive"],
   "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
+};
+/** What runs when something has failed that Greengrass may hold already. */
+const UNDOING: Readonly<Record<string, { readonly task: string; readonly after: readonly string[] }>> = {
+  "component-version-publish": {
+    task: "withdraw-component-version",
+    after: [
+      "create-component-version",
+      "describe-component-version",
+      "record-component-version",
+      "finish-component-version",
+    ],
+  },
 };
 const PER_CELL = new Set(["create-cell", "deliver-cell", "delete-cell-deployments", "delete-cell"]);
 /** Tasks whose failure the workflow goes on after, and a later one tells of. */
@@ -94,7 +110,8 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
     }
   });
 
-  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent");
+  const undoing = UNDOING[name];
+  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent" && task !== undoing?.task);
 
   test.each(failing.filter((task) => !TOLERATED.has(task)))(
     "tells the intent why, and fails, when %s fails for good",
@@ -114,10 +131,19 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
       expect(tasks.filter((one) => one === task).length).toBeLessThanOrEqual(2);
       const before = ["start-intent", ...(IN_ORDER[name] ?? [])];
       for (const one of tasks.slice(failed)) {
-        expect([...before.slice(0, before.indexOf(task) + 1), "fail-intent"]).toContain(one);
+        expect([...before.slice(0, before.indexOf(task) + 1), undoing?.task, "fail-intent"]).toContain(one);
       }
+      const undone = tasks.filter((one) => one === undoing?.task);
+      expect(undone).toHaveLength(undoing?.after.includes(task) ? 1 : 0);
     },
   );
+
+  test.each(undoing?.after ?? [])("tells why %s failed also when what undoes it fails", async (task) => {
+    const script = { [task]: fails("NameTaken", "the name is taken"), [undoing?.task ?? ""]: fails("AwsRefused") };
+    const { calls, tasks } = await run(workflow, script);
+    expect(tasks.slice(-2)).toEqual([undoing?.task, "fail-intent"]);
+    expect(calls.at(-1)?.payload).toMatchObject({ error: { Error: "NameTaken" } });
+  });
 
   test.each(failing)("succeeds when %s is throttled three times and then works", async (task) => {
     const well = WELL[task] ?? answers(null);
@@ -174,6 +200,16 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
 });
 
 describe("a loop", () => {
+  test.each([
+    { name: "component-version-publish", task: "verify-artifacts" },
+    { name: "component-version-copy", task: "copy-component-files" },
+  ])("of $task goes round while there is more", async ({ name, task }) => {
+    const rounds = answersInTurn({ more: true }, { more: true }, { more: false });
+    const { outcome, tasks } = await run(workflowNamed(name), { [task]: rounds });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks.filter((one) => one === task)).toHaveLength(3);
+  });
+
   test.each([
     { name: "workspace-delete", task: "empty-bucket", answer: "empty", note: "until the bucket is empty" },
     {

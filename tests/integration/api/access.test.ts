@@ -5,6 +5,7 @@ import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTPayload, SignJ
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { AUDIENCE } from "../../../local/issuer.ts";
+import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { keys } from "../../../shared/keys.ts";
 import type { Role } from "../../../shared/workspace/access.ts";
 import { until } from "../../local/until.ts";
@@ -32,6 +33,9 @@ const furnished = async (name: string): Promise<Places> => {
     (await expecting(201, owner.call<{ id: string }>("POST", `${path}${at}`, { body }))).body.id;
   const component = await created("/components", { name: `com.example.${name}` });
   const version = await created(`/components/${component}/versions`, { version: "1.0.0", recipe: { run: "true" } });
+  // Large enough to be sent in parts: none have come.
+  const file = { path: "src/large", size: SINGLE_UPLOAD_BYTES + 1, sha256: "0".repeat(64) };
+  await expecting(201, owner.call("POST", `${path}/components/${component}/versions/${version}/files`, { body: file }));
   const release = await anUploadedRelease(owner, path, "scoreboard");
   const nodeImport = await created("/node-imports", importOf("name\ngateway-2\n"));
   const certificate = "0".repeat(64);
@@ -57,6 +61,7 @@ const furnished = async (name: string): Promise<Places> => {
     certificate,
     component,
     version,
+    path: file.path,
     release,
     nodeImport,
     intent: node.id,
@@ -250,9 +255,11 @@ describe.each(ROLES)("a member with the role %s", (role) => {
     for (const operation of deletionsLast) {
       const [name, route] = operation;
       const { status, body } = await call(operation);
-      // What was made above stands in the way of some deletions, and no device is registered: refused for that, not for
-      // the role.
-      const inTheWay = status === 409 && (route.method === "DELETE" || name === "reRegisterNode");
+      // What was made above stands in the way of some deletions, no device is registered, and no part has come: refused for
+      // that, not for the role.
+      const inTheWay =
+        status === 409 &&
+        (route.method === "DELETE" || name === "reRegisterNode" || name === "completeComponentUpload");
       const settled = inTheWay ? route.status : status;
       expect([name, settled, status === 409 ? body.code !== "forbidden" : true]).toEqual([name, route.status, true]);
     }

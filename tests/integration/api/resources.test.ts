@@ -225,7 +225,14 @@ describe("a workspace and everything in it", () => {
     await accepted("POST", `${component}/versions/1.0.0/publish`, "component-version.publish");
     const published = await api.call<{ arn: string }>("GET", `${component}/versions/${ids.version}`);
     const arn = expect.stringMatching(/:components:com\.example\.Hello:versions:1\.0\.0$/);
-    expect(published.body).toEqual({ ...body, ...at, status: "published", arn, catalogueNumber: 1 });
+    expect(published.body).toEqual({
+      ...body,
+      ...at,
+      status: "published",
+      arn,
+      artifactBytes: bytes.length,
+      catalogueNumber: 1,
+    });
     const { recipe } = await cloud.greengrass.send(new GetComponentCommand({ arn: published.body.arn }));
     const uri = `s3://${workspace.bucket}/components/com.example.Hello/1.0.0/dist/main.sh`;
     expect(Buffer.from(recipe ?? []).toString()).toContain(uri);

@@ -27,6 +27,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
     updateComponentVersion: { description },
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
+    applyComponentManifest: { files: [{ path: `dist/${suffix}`, size: 1, sha256 }] },
     createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
   };
@@ -39,8 +40,8 @@ export const headersFor = (route: Route): Record<string, string> =>
 
 /** A declared path with its names in braces replaced. @throws Error for a name without a value */
 export const pathOf = (path: string, values: Readonly<Record<string, string>>): string =>
-  path.replace(/\{(\w+)\}/g, (_, name: string) => {
+  path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, greedy: string) => {
     const value = values[name];
     if (value === undefined) throw new Error(`no value for ${name} of ${path}`);
-    return encodeURIComponent(value);
+    return greedy === "+" ? value.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(value);
   });

@@ -1,11 +1,14 @@
+import { randomBytes } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
+import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { registrationOf } from "./registration.ts";
@@ -30,7 +33,68 @@ const describeAnew = async (api: ApiClient, path: string): Promise<void> => {
   await expecting(200, api.call("PATCH", path, { body: { description: "seen" }, headers: ifMatch }));
 };
 
-const managedDevices = async (api: ApiClient, workspace: string): Promise<void> => {
+/** A version that is packaged from its sources: sent by a manifest, pruned by another, and a large file in parts. */
+const folders = async (cloud: TestCloud, api: ApiClient, component: string, version: string): Promise<void> => {
+  const packed = `${component}/versions/1.1.0`;
+  await expecting(
+    201,
+    api.call("POST", `${component}/versions`, { body: { version: "1.1.0", recipe: { run: "true" } } }),
+  );
+  const apply = async (at: string, files: object[], prune = false) =>
+    (
+      await expecting(
+        200,
+        api.call<{ items: { path: string; upload?: Upload }[] }>("POST", `${at}/manifest`, { body: { files, prune } }),
+      )
+    ).body.items;
+  const small = (path: string, bytes: string) => ({ path, size: bytes.length, sha256: sha256(bytes) });
+  const whole = randomBytes(SINGLE_UPLOAD_BYTES + 1); // a package of nothing but zeros would be taken for a bomb
+  const large = { path: "src/large", size: whole.length, sha256: sha256(whole) };
+  // Each is there for a step of the manifests: sent, replaced, given up half sent, and taken away.
+  const first = await apply(packed, [small("src/a", "old"), small("src/b", "b"), large]);
+  for (const { path, upload } of first)
+    if (upload !== undefined) await sendFile(upload, path === "src/b" ? "b" : "old");
+  const second = await apply(packed, [small("src/a", "new"), small("src/large", "small")], true);
+  for (const { path, upload } of second)
+    if (upload !== undefined) await sendFile(upload, path === "src/a" ? "new" : "small");
+  for (const other of [whole.length + 1, whole.length]) {
+    await expecting(201, api.call("POST", `${packed}/files`, { body: { ...large, size: other } }));
+  }
+  await expecting(201, api.call("POST", `${packed}/files`, { body: large })); // goes on
+  await apply(packed, [small("src/a", "new"), large]);
+  const uploads = `${packed}/uploads/src/large`;
+  const { items } = (await expecting(200, api.call<{ items: { size: number; upload: Upload }[] }>("GET", uploads)))
+    .body;
+  let at = 0;
+  for (const { size, upload } of items) {
+    await sendFile(upload, Buffer.from(whole.subarray(at, at + size)));
+    at += size;
+  }
+  await expecting(200, api.call("POST", uploads));
+  await expecting(200, api.call("POST", uploads));
+  await expecting(200, api.call("GET", `${packed}/files/src/large`));
+  await expecting(201, api.call("POST", `${packed}/files`, { body: { ...large, path: "src/given-up" } }));
+  await expecting(204, api.call("DELETE", `${packed}/files/src/given-up`));
+  await publishTwice(cloud, api, packed);
+  await expecting(200, api.call("GET", `${version}/files/dist/run.sh`));
+};
+
+/** A publication that fails once it has made all that it makes, with its package, and one of other sources. */
+const publishTwice = async (cloud: TestCloud, api: ApiClient, version: string): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  await control.arm("lambda:local-finish-component-version", "TypeError", 500);
+  const { body } = await expecting(202, api.call<IntentBody>("POST", `${version}/publish`));
+  const { status } = await api.ended(body.id);
+  if (status !== "failed") throw new Error(`a publication without its last step ${status}`);
+  await control.disarm();
+  const bytes = "added";
+  const declared = { path: "src/added", size: bytes.length, sha256: sha256(bytes) };
+  const added = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
+  await sendFile(added.body.upload, bytes);
+  await api.done("POST", `${version}/publish`);
+};
+
+const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
   await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
   await expecting(201, api.call("POST", `${workspace}/components`, { body: { name: "com.example.Walk" } }));
@@ -47,6 +111,8 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     const { body } = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
     await sendFile(body.upload, bytes);
   }
+  await folders(cloud, api, component, version);
+  await draftsOf(api, workspace).clone(version, "1.2.0");
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
   await api.done("PATCH", deployment, { components: { "com.example.Walk": { version: "^1.0.0" } } });
@@ -209,10 +275,17 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   await endsFailed(await accepted("POST", `${workspace}/releases/${await aRelease("os_missing")}/publish`));
   const versions = `${workspace}/components/com.example.Walk/versions`;
   const recipe = { run: "sh {artifact}" };
-  await expecting(201, api.call("POST", versions, { body: { version: "2.0.0", recipe } }));
-  const missing = { path: "dist/run.sh", size: 4, sha256: sha256("true") };
-  await expecting(201, api.call("POST", `${versions}/2.0.0/files`, { body: missing }));
-  await endsFailed(await accepted("POST", `${versions}/2.0.0/publish`));
+  for (const [version, path] of [
+    ["2.0.0", "dist/run.sh"],
+    ["3.0.0", "src/run.sh"],
+  ] as const) {
+    await expecting(201, api.call("POST", versions, { body: { version, recipe } }));
+    const missing = { path, size: 4, sha256: sha256("true") };
+    await expecting(201, api.call("POST", `${versions}/${version}/files`, { body: missing }));
+    await endsFailed(await accepted("POST", `${versions}/${version}/publish`));
+    await expecting(200, api.call("GET", `${versions}/${version}/files/${path}`));
+    await expecting(409, api.call("POST", `${versions}/${version}/uploads/${path}`));
+  }
 
   for (const task of ["create-thing", "hash-release"]) await control.arm(`lambda:local-${task}`, "Busy", 500);
   const heard = [
@@ -257,7 +330,7 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "2.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "2.0.0", "3.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
@@ -274,7 +347,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   const api = await cloud.client();
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
-  await managedDevices(api, workspace);
+  await managedDevices(cloud, api, workspace);
   await registrations(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
