@@ -35,9 +35,9 @@ export const createDeployment = async (
       deploymentName,
       clientToken: tokenOf(clientToken),
       components: Object.fromEntries(
-        Object.entries(components).map(([name, { componentVersion, configurationUpdate }]) => [
+        Object.entries(components).map(([name, { componentVersion, configurationUpdate, runWith }]) => [
           name,
-          { componentVersion, ...(configurationUpdate && { configurationUpdate }) },
+          { componentVersion, ...(configurationUpdate && { configurationUpdate }), ...(runWith && { runWith }) },
         ]),
       ),
     }),

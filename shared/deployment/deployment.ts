@@ -8,6 +8,7 @@ import { ComponentName } from "../names.ts";
 import { Timestamps } from "../resource.ts";
 import type { Accepted } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
+import { Policies, Rollout } from "./settings.ts";
 
 /** An exact version or an npm-style range, as Greengrass takes them in version requirements. */
 export const Requirement = z
@@ -30,10 +31,25 @@ export const WantedComponent = z
   .meta({ id: "WantedComponent" });
 export type WantedComponent = z.infer<typeof WantedComponent>;
 
+/** https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ComponentRunWith.html */
+export const RunWith = z
+  .strictObject({
+    posixUser: z.string().min(1).max(256).optional().meta({ description: "user or user:group, on Linux" }),
+    windowsUser: z.string().min(1).max(256).optional(),
+    systemResourceLimits: z
+      .strictObject({
+        memory: z.int().min(0).optional().meta({ description: "Kilobytes" }),
+        cpus: z.number().min(0).optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: "RunWith", description: "As whom, and within which limits, the component's processes run" });
+
 /** A component as a deployment keeps it. */
 const KeptComponent = z
   .object({
     ...WantedComponent.shape,
+    runWith: RunWith.optional(),
     catalogue: z.int().meta({
       description:
         "Resolution sees versions published up to this number: that of the edit which last named the component",
@@ -56,6 +72,15 @@ export type PatchDeployment = z.infer<typeof PatchDeployment>;
 
 const Target = z.object({ type: z.enum(["node-group", "node"]), id: z.string(), name: z.string() });
 
+/** How a revision came to be; who made it is kept beside it, and when is its `updatedAt`. */
+const Change = z
+  .object({
+    kind: z.enum(["patch", "replace", "refresh", "rollback", "auto-update"]),
+    reason: z.string().optional().meta({ description: "What the caller gave as the reason" }),
+    rolledBackTo: z.int().optional().meta({ description: "The revision that a rollback restored" }),
+  })
+  .meta({ id: "DeploymentChange" });
+
 export const Deployment = z
   .object({
     target: Target,
@@ -63,6 +88,10 @@ export const Deployment = z
     priority: z.int(),
     catalogue: z.int().meta({ description: "Number of the newest published version when this revision was made" }),
     components: z.record(z.string(), KeptComponent),
+    autoUpdate: z.boolean().optional().meta({ description: "Takes newly published versions as they come" }),
+    policies: Policies.optional(),
+    rollout: Rollout.optional(),
+    change: Change.optional(),
     ...Timestamps,
   })
   .meta({ id: "Deployment", description: "What a target wants; one per node group or node" });
@@ -109,9 +138,52 @@ export const keepRevision = (deployment: StoredDeployment, caller: string): Writ
     priority: deployment.priority,
     catalogue: deployment.catalogue,
     components: deployment.components,
+    ...settingsOf(deployment),
+    ...(deployment.change !== undefined && { change: deployment.change }),
     at: deployment.updatedAt,
   },
 });
+
+/** What a revision says beside its components and priority. */
+export const settingsOf = ({
+  autoUpdate,
+  policies,
+  rollout,
+}: Pick<StoredDeployment, "autoUpdate" | "policies" | "rollout">): Pick<
+  StoredDeployment,
+  "autoUpdate" | "policies" | "rollout"
+> => ({
+  ...(autoUpdate !== undefined && { autoUpdate }),
+  ...(policies !== undefined && { policies }),
+  ...(rollout !== undefined && { rollout }),
+});
+
+/** A revision as it is kept, for the differences between two and for a rollback. */
+export type KeptRevision = Pick<
+  StoredDeployment,
+  "revision" | "priority" | "catalogue" | "components" | "autoUpdate" | "policies" | "rollout" | "change"
+> & { readonly requestedBy: string; readonly at: string };
+
+type Components = Readonly<Record<string, KeptComponent>>;
+
+/** Components as a deployment keeps them: in the order of their names. */
+export const sortedComponents = (
+  components: Iterable<readonly [string, KeptComponent]>,
+): Record<string, KeptComponent> => Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Components with those changed that a patch names; null removes one. What is named sees versions up to `catalogue`. */
+export const patchedComponents = (
+  kept: Components,
+  patch: Readonly<Record<string, Omit<KeptComponent, "catalogue"> | null>> | undefined,
+  catalogue: number,
+): Record<string, KeptComponent> => {
+  const components = new Map(Object.entries(kept));
+  for (const [name, wanted] of Object.entries(patch ?? {})) {
+    if (wanted === null) components.delete(name);
+    else components.set(name, { ...wanted, catalogue });
+  }
+  return sortedComponents(components);
+};
 
 /**
  * The deployment with the patch applied: only what it names changes (RFC 7396 on the component level), and only what it
@@ -124,14 +196,10 @@ export const patched = (
   now: Date,
 ): StoredDeployment => {
   const sight = Math.max(deployment.catalogue, catalogue); // a concurrent edit may have seen more
-  const components = new Map(Object.entries(deployment.components));
-  for (const [name, wanted] of Object.entries(patch.components ?? {})) {
-    if (wanted === null) components.delete(name);
-    else components.set(name, { ...wanted, catalogue: sight });
-  }
+  const { change: _, ...kept } = deployment;
   return {
-    ...deployment,
-    components: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
+    ...kept,
+    components: patchedComponents(deployment.components, patch.components, sight),
     priority: patch.priority ?? deployment.priority,
     revision: deployment.revision + 1,
     catalogue: sight,
@@ -148,7 +216,7 @@ export const reviseDeployment = (next: StoredDeployment, caller: string, moment:
     type: "deployment",
     id: next.id,
     name: next.target.name,
-    href: `/v1/workspaces/${next.workspaceId}/node-groups/${next.id}/deployment`,
+    href: `/v1/workspaces/${next.workspaceId}/${next.target.type}s/${next.id}/deployment`,
   };
   return {
     intent: requestIntent(
@@ -163,12 +231,14 @@ export const reviseDeployment = (next: StoredDeployment, caller: string, moment:
         otherwise: { code: "conflict", detail: "the deployment was changed at the same time" },
       },
       keepRevision(next, caller),
-      {
-        do: "check",
-        key: keys.nodeGroup(next.workspaceId, next.id),
-        when: { status: "active" },
-        otherwise: { code: "not-ready", detail: `the node group ${next.target.name} is not active` },
-      },
+      targetIsActive(next),
     ],
   };
 };
+
+const targetIsActive = ({ workspaceId, target: { type, id, name } }: StoredDeployment): Write => ({
+  do: "check",
+  key: type === "node" ? keys.node(workspaceId, id) : keys.nodeGroup(workspaceId, id),
+  when: { status: "active" },
+  otherwise: { code: "not-ready", detail: `the ${type === "node" ? "node" : "node group"} ${name} is not active` },
+});

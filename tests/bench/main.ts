@@ -10,6 +10,7 @@ import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { type Row, table } from "./report.ts";
+import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
 import { benchStepFunctions } from "./step-functions.ts";
 import { benchStreams } from "./streams.ts";
@@ -45,6 +46,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 
