@@ -115,18 +115,41 @@ const settled = <C extends Chosen>(
       if (before !== after && !dirty.includes(name)) dirty.push(name);
     }
   }
-  const listed = [...needs]
-    .filter(([, dependents]) => dependents.size > 0)
-    .map(([name, dependents]) => [name, [...dependents.values()].sort(byDependent)] as const)
-    .sort(([a], [b]) => byText(a, b));
-  return {
-    chosen,
-    needs: new Map(listed),
-    unmet: listed
-      .filter(([name, list]) => !meets(choosing.index, name, chosen.get(name)?.facts, list))
-      .map(([name]) => name),
-  };
+  if (dirty.length > 0) return brokenOff(choosing, chosen, dirty);
+  const listed = inOrder(needs);
+  return { chosen, needs: listed, unmet: unmetOf(choosing, chosen, listed) };
 };
+
+/** What there is when it goes round and round: the needs of what is chosen by now, those of the circle unmet. */
+const brokenOff = <C extends Chosen>(
+  choosing: Choosing<C>,
+  chosen: Map<string, C>,
+  dirty: readonly string[],
+): Closure<C> => {
+  const needs = new Map<string, Map<string, Need>>();
+  for (const [dependent, { facts }] of chosen) {
+    for (const [name, dependency] of dependenciesOf(facts, choosing.runtime)) {
+      needs.set(name, (needs.get(name) ?? new Map()).set(dependent, { dependent, ...dependency }));
+    }
+  }
+  const listed = inOrder(needs);
+  return { chosen, needs: listed, unmet: [...new Set([...unmetOf(choosing, chosen, listed), ...dirty])].sort(byText) };
+};
+
+const inOrder = (needs: ReadonlyMap<string, ReadonlyMap<string, Need>>): Map<string, readonly Need[]> =>
+  new Map(
+    [...needs]
+      .filter(([, dependents]) => dependents.size > 0)
+      .map(([name, dependents]) => [name, [...dependents.values()].sort(byDependent)] as const)
+      .sort(([a], [b]) => byText(a, b)),
+  );
+
+const unmetOf = (
+  { index }: Choosing<Chosen>,
+  chosen: ReadonlyMap<string, Chosen>,
+  needs: ReadonlyMap<string, readonly Need[]>,
+): string[] =>
+  [...needs].filter(([name, list]) => !meets(index, name, chosen.get(name)?.facts, list)).map(([name]) => name);
 
 const byDependent = (a: Need, b: Need): number => byText(a.dependent, b.dependent);
 

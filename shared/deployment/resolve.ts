@@ -5,7 +5,13 @@ import { type Choice, choose } from "./choose.ts";
 import { type Configured, configured, type Wish } from "./configuration.ts";
 import { type Chosen, type Closure, closure } from "./dependencies.ts";
 import { byPrecedence, type Layer, layerOf } from "./layers.ts";
-import { type Published, type PublishedVersion, type VersionFacts, versionIndex } from "./versions.ts";
+import {
+  type Published,
+  type PublishedVersion,
+  type VersionFacts,
+  type VersionIndex,
+  versionIndex,
+} from "./versions.ts";
 
 export { type Layer, layerOf, type PublishedVersion };
 
@@ -36,6 +42,7 @@ export interface CellSet {
 export const isDeliverable = ({ unresolved, unmet }: CellSet): boolean => unresolved.length === 0 && unmet.length === 0;
 
 export interface Resolver {
+  readonly index: VersionIndex;
   /**
    * The set of a cell that these deployments reach. Pure and total: the order of layers does not matter.
    *
@@ -187,6 +194,7 @@ export const resolver = (published: Published): Resolver => {
   };
 
   return {
+    index,
     set: (layers, runtime) => {
       const [first, ...rest] = [...layers].sort(byPrecedence);
       if (first?.kind === "node" && rest.length > 0) return overlaid(baseOf(rest, runtime), first, runtime);

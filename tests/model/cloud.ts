@@ -102,7 +102,10 @@ export class Cloud {
     if (group.deployment === undefined) return;
     const { revision } = group.deployment;
     const before = this.jobs(thing).find((job) => job.group === name && job.revision === revision);
-    if (before === undefined) return this.queue(thing, group.deployment);
+    if (before === undefined) {
+      this.queue(thing, group.deployment);
+      return;
+    }
     delete before.removedFrom;
     // Only what was REMOVED comes again, and that not always.
     if (before.status === "REMOVED" && this.chance(2) === 0) this.set(before, "QUEUED");

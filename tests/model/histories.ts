@@ -58,34 +58,43 @@ const happen = (world: World, [kind, a, b, c]: History["events"][number]): void 
   const component = pick(COMPONENTS, b);
   switch (kind) {
     case 0:
-      return world.publish(component, pick(VERSIONS, c), dependencies(component, pick(VERSIONS, c)));
+      world.publish(component, pick(VERSIONS, c), dependencies(component, pick(VERSIONS, c)));
+      break;
     case 1:
     case 2:
     case 3: {
       const wish = { version: pick(REQUIREMENTS, c), ...pick(CONFIGURED, a + b + c) };
-      return world.edit(target, { edit: "patch", components: { [component]: wish } }, touchedBy(component));
+      world.edit(target, { edit: "patch", components: { [component]: wish } }, touchedBy(component));
+      break;
     }
     case 4:
-      return world.edit(target, { edit: "patch", components: { [component]: null } }, touchedBy(component));
+      world.edit(target, { edit: "patch", components: { [component]: null } }, touchedBy(component));
+      break;
     case 5:
-      return world.edit(target, { edit: "patch", priority: c % 3 }, ALL);
+      world.edit(target, { edit: "patch", priority: c % 3 }, ALL);
+      break;
     case 6:
-      return world.edit(target, { edit: "refresh", components: [component] }, touchedBy(component));
+      world.edit(target, { edit: "refresh", components: [component] }, touchedBy(component));
+      break;
     case 7:
     case 8:
-      return world.move(node, someGroups(b));
+      world.move(node, someGroups(b));
+      break;
     case 9:
-      return world.override(node, b % 2 === 0);
+      world.override(node, b % 2 === 0);
+      break;
     case 10: {
       const runtime: Runtime = b % 2 === 0 ? "nucleus" : "nucleus-lite";
       if (!world.nodes.has(node)) world.addNode(node, someGroups(c), runtime);
-      return;
+      break;
     }
     case 11:
-      return world.cloud.tick();
+      world.cloud.tick();
+      break;
     case 12:
     case 13:
-      return world.work(node, { twice: b % 3 === 0, lost: c % 4 === 0 });
+      world.work(node, { twice: b % 3 === 0, lost: c % 4 === 0 });
+      break;
     default: {
       const actors = world.actors();
       if (actors.length > 0) world.step(pick(actors, a * 12 + b), pick(CRASHES, c));
