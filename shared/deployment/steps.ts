@@ -100,6 +100,8 @@ export interface NodeObservation {
   readonly executions: readonly Execution[];
   /** What the given generation was last given to deliver; undefined while it is not created or has delivered nothing. */
   readonly delivered?: { readonly sequence: number; readonly at: number } | undefined;
+  /** Whether another delivery of that generation is under way: it cancels the job of the one before. */
+  readonly delivering: boolean;
   /** Whether what the device says it runs is what was delivered; undefined while it has not said. */
   readonly runsIt?: boolean | undefined;
 }
@@ -120,7 +122,7 @@ export type NodeAction =
   | { readonly do: "join"; readonly cell: CellRef }
   | {
       readonly do: "wait";
-      readonly for: "removal" | "execution" | "device";
+      readonly for: "removal" | "delivery" | "execution" | "device";
       /** When to look again at the latest, in milliseconds; absent when only the device can bring it on. */
       readonly until?: number;
     }
@@ -162,6 +164,7 @@ export const nextForNode = (
       ? { do: "wait", for: "removal", until: leftAt + limits.lagMs }
       : { do: "leave", cells: others };
   }
+  if (seen.delivering) return { do: "wait", for: "delivery", until: now + limits.lagMs };
   const justJoined = joinedAt !== undefined && now < joinedAt + limits.lagMs;
   const isIn = justJoined || seen.memberOf.some((one) => sameCell(one, cell));
   // A queued execution turns REMOVED by itself. Cancelled ones would not come again should the node come back.

@@ -95,10 +95,20 @@ const happen = (world: World, [kind, a, b, c]: History["events"][number]): void 
     case 13:
       world.work(node, { twice: b % 3 === 0, lost: c % 4 === 0 });
       break;
-    default: {
+    case 14:
+    case 15:
+    case 16: {
       const actors = world.actors();
       if (actors.length > 0) world.step(pick(actors, a * 12 + b), pick(CRASHES, c));
+      break;
     }
+    default:
+      // Slipway gets on for a while, with some of the devices or none of them.
+      for (let round = 0; round <= b; round += 1) {
+        for (const actor of world.actors()) world.step(actor, round === a ? pick(CRASHES, c) : "none");
+        for (const id of NODES.filter((_, at) => (c >> at) % 2 === 1)) world.work(id, { twice: round === a });
+        world.cloud.tick();
+      }
   }
 };
 

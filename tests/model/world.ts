@@ -271,6 +271,7 @@ export class World {
       memberOf: this.cloud.readGroups(id, "read").map(refOf),
       executions,
       delivered: cell?.delivered,
+      delivering: cell?.pending !== undefined,
       runsIt: cell?.delivered && device && runs(device, cell.delivered.content),
     };
     const action = nextForNode(progress, seen, LIMITS, this.cloud.now);

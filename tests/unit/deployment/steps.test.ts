@@ -88,6 +88,7 @@ const seen = (more: Partial<NodeObservation> = {}): NodeObservation => ({
   memberOf: [],
   executions: [],
   delivered: { sequence: 3, at: 0 },
+  delivering: false,
   ...more,
 });
 const execution = (status: Execution["status"], more: Partial<Execution> = {}): Execution => ({
@@ -154,6 +155,12 @@ describe("a node", () => {
       progress: progress({ leftAt: AT - 500 }),
       seen: seen({ executions: [execution("IN_PROGRESS", { cell: OLD })] }),
       next: { do: "join", cell: NEW },
+    },
+    {
+      note: "waits for a delivery that is under way, which cancels the job before it",
+      progress: inNew,
+      seen: seen({ memberOf: [NEW], delivering: true, executions: [execution("CANCELED")] }),
+      next: { do: "wait", for: "delivery", until: AT + 100 },
     },
     { note: "then joins", progress: progress(), seen: seen(), next: { do: "join", cell: NEW } },
     {
