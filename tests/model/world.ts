@@ -102,6 +102,8 @@ export class World {
   private readonly lastGeneration = new Map<string, number>();
   private readonly progress = new Map<string, NodeProgress>();
   private sets: ReadonlyMap<string, CellSet> = new Map();
+  /** Until a deployment or what is published changes. */
+  private readonly resolved = new Map<string, CellSet>();
   private readonly chance: Chance;
 
   /** @param deviceLag how old, in ticks, what a device is told of its groups may be at most */
@@ -139,6 +141,7 @@ export class World {
       ),
     };
     this.published = { ...this.published, [component]: [...(this.published[component] ?? []), facts] };
+    this.resolved.clear();
     this.changing("a publication", () => undefined, new Set());
   }
 
@@ -162,15 +165,14 @@ export class World {
   }
 
   /** Membership moves: the node itself may change in every way. */
-  move(id: string, groups: readonly string[]): void {
+  move(id: string, groups: readonly string[], ownDeployment?: boolean): void {
     const node = this.nodes.get(id);
     if (node === undefined) return;
+    const own = ownDeployment ?? node.ownDeployment;
     this.attempt(
-      `node ${id} moves to [${groups}]`,
+      `node ${id} moves to [${groups}]${own ? ", with its own deployment" : ""}`,
       undefined,
-      () => {
-        this.nodes.set(id, { ...node, groups: [...groups].sort() });
-      },
+      () => this.nodes.set(id, { ...node, groups: [...groups].sort(), ownDeployment: own }),
       id,
     );
   }
@@ -369,17 +371,23 @@ export class World {
 
   private keep(deployment: StoredDeployment): void {
     this.deployments.set(deployment.id, deployment);
+    this.resolved.clear();
     const { revision, priority, catalogue, components } = deployment;
     const kept = { revision, priority, catalogue, components, ...settingsOf(deployment), requestedBy: "ann", at: "" };
     this.revisions.set(deployment.id, [...(this.revisions.get(deployment.id) ?? []), kept]);
   }
 
   private setOf(targets: readonly string[], runtime: Runtime): CellSet {
+    const name = `${runtime} ${targets.join(" ")}`;
+    const known = this.resolved.get(name);
+    if (known !== undefined) return known;
     const layers = targets.flatMap((target) => {
       const deployment = this.deployments.get(target);
       return deployment === undefined ? [] : [layerOf(deployment)];
     });
-    return resolver(this.published).set(layers, runtime);
+    const set = resolver(this.published).set(layers, runtime);
+    this.resolved.set(name, set);
+    return set;
   }
 
   /** What each node must run now. */
@@ -392,7 +400,12 @@ export class World {
   }
 
   /** Does what is asked for, or takes it back where some node's set could not be delivered then, as the API would refuse it. */
-  private attempt(what: string, touched: ReadonlySet<string> | undefined, change: () => void, subject?: string): void {
+  private attempt(
+    what: string,
+    touched: ReadonlySet<string> | undefined,
+    change: () => unknown,
+    subject?: string,
+  ): void {
     const [nodes, deployments] = [new Map(this.nodes), new Map(this.deployments)];
     const revisions = new Map(this.revisions);
     change();
@@ -402,6 +415,7 @@ export class World {
     if (!groupsDeliver || ![...this.effectiveSets().values()].every(isDeliverable)) {
       restore(this.nodes, nodes);
       restore(this.deployments, deployments);
+      this.resolved.clear();
       restore(this.revisions, revisions);
       return;
     }
