@@ -99,6 +99,17 @@ const happen = (world: World, [kind, a, b, c]: History["events"][number]): void 
       if (actors.length > 0) world.step(pick(actors, a * 12 + b), pick(CRASHES, c));
       break;
     }
+    case 16: {
+      // There and back, before its device has heard of either.
+      const home = world.nodes.get(node)?.groups ?? [];
+      world.move(node, someGroups(b));
+      for (let round = 0; round <= c; round += 1) {
+        for (const actor of world.actors()) world.step(actor, "none");
+        world.cloud.tick();
+      }
+      world.move(node, home);
+      break;
+    }
     default:
       // Slipway gets on for a while, with some of the devices or none of them.
       for (let round = 0; round <= b; round += 1) {
