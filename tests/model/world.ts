@@ -220,8 +220,10 @@ export class World {
     const older = [...this.cells.values()].some(
       ({ ref, removing }) => ref.key === cell.ref.key && ref.generation < cell.ref.generation && removing === undefined,
     );
-    const isGroups = cell.ref.key === cellKey([cell.targets[0] ?? ""], DEFAULT_RUNTIME);
-    const kept = isGroups && !older && this.deployments.has(cell.targets[0] ?? "");
+    const [first = ""] = cell.targets;
+    const isGroups =
+      cell.ref.key === cellKey([first], DEFAULT_RUNTIME) && this.deployments.get(first)?.target.type === "node-group";
+    const kept = isGroups && !older;
     const facts: CellFacts = { ...cell, nodes, kept };
     const set = this.setOf(cell.targets, cell.runtime);
     const asked = wanted.length > 0 || kept;
