@@ -37,17 +37,27 @@ const PART_OF_LITE: ReadonlySet<string> = new Set(["aws.greengrass.Nucleus", "aw
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const NO_DEPENDENCIES: readonly (readonly [string, Dependency])[] = [];
+const NO_DEPENDENCIES: Dependencies = [];
+
+type Dependencies = readonly (readonly [string, Dependency])[];
+
+/** What was worked out before, of versions that are still there: for the nucleus and for lite. */
+const remembered = {
+  nucleus: new WeakMap<object, Dependencies>(),
+  "nucleus-lite": new WeakMap<object, Dependencies>(),
+};
 
 /** The dependencies of a version that a runtime looks at, by name. */
-export const dependenciesOf = (
-  { dependencies }: VersionFacts,
-  runtime: Runtime | undefined,
-): readonly (readonly [string, Dependency])[] => {
+const dependenciesOf = ({ dependencies }: VersionFacts, runtime: Runtime | undefined): Dependencies => {
   if (dependencies === undefined) return NO_DEPENDENCIES;
-  return Object.entries(dependencies)
+  const memory = remembered[runtime ?? "nucleus"];
+  const known = memory.get(dependencies);
+  if (known !== undefined) return known;
+  const found = Object.entries(dependencies)
     .filter(([name]) => runtime !== "nucleus-lite" || !PART_OF_LITE.has(name))
     .sort(([a], [b]) => byText(a, b));
+  memory.set(dependencies, found);
+  return found;
 };
 
 /**

@@ -52,10 +52,19 @@ interface Entry {
 
 const NONE: readonly VersionFacts[] = [];
 
+const below = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+};
+
 /** Sorted and parsed once; what was asked before is answered from memory, since fleets ask the same over and over. */
 export const versionIndex = (published: Published): VersionIndex => {
   const components = new Map<string, { entries: readonly Entry[]; all: readonly VersionFacts[] }>();
-  const answers = new Map<string, Map<string, readonly VersionFacts[]>>();
+  /** By component and requirement, and then by sight, for each runtime. */
+  const answers = new Map<string, Map<string, Record<string, Map<number, readonly VersionFacts[]>>>>();
   const ranges = new Map<string, semver.Range | undefined>();
 
   const of = (component: string) => {
@@ -80,13 +89,12 @@ export const versionIndex = (published: Published): VersionIndex => {
   return {
     all: (component) => of(component).all,
     acceptable: (component, requirement, sight, runtime) => {
-      const key = `${sight} ${runtime ?? ""} ${requirement}`;
-      let memory = answers.get(component);
-      if (memory === undefined) {
-        memory = new Map();
-        answers.set(component, memory);
-      }
-      const known = memory.get(key);
+      const byRequirement = below(answers, component, () => new Map());
+      const byRuntime = below(byRequirement, requirement, () => ({}));
+      const place = runtime ?? "any";
+      byRuntime[place] ??= new Map();
+      const memory = byRuntime[place];
+      const known = memory.get(sight);
       if (known !== undefined) return known;
       const range = rangeOf(requirement);
       const found =
@@ -100,7 +108,7 @@ export const versionIndex = (published: Published): VersionIndex => {
                   range.test(parsed),
               )
               .map(({ facts }) => facts);
-      memory.set(key, found);
+      memory.set(sight, found);
       return found;
     },
   };
