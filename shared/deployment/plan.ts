@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import semver from "semver";
+import gt from "semver/functions/gt.js";
 import { AppError } from "../problems.ts";
 import { cellKey, type Runtime, targetsOfNode } from "./cell.ts";
 import { emptyDeployment, type StoredDeployment } from "./deployment.ts";
@@ -196,7 +196,7 @@ const differences = (before: CellSet | undefined, after: CellSet | undefined): C
     if (other === undefined) return [{ component, change: "removed", before: one.facts.version }];
     const versions = { before: one.facts.version, after: other.facts.version };
     if (versions.before === versions.after) return [{ component, change: "reconfigured", ...versions }];
-    const up = semver.gt(versions.after, versions.before);
+    const up = gt(versions.after, versions.before);
     return [{ component, change: up ? "upgraded" : "downgraded", ...versions }];
   });
 };

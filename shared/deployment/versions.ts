@@ -1,4 +1,7 @@
-import semver from "semver";
+import Range from "semver/classes/range.js";
+import SemVer from "semver/classes/semver.js";
+import rcompare from "semver/functions/rcompare.js";
+import validRange from "semver/ranges/valid.js";
 import { ownMember } from "../json.ts";
 import type { Runtime } from "./cell.ts";
 
@@ -47,7 +50,7 @@ export interface VersionIndex {
 
 interface Entry {
   readonly facts: VersionFacts;
-  readonly parsed: semver.SemVer;
+  readonly parsed: SemVer;
 }
 
 const NONE: readonly VersionFacts[] = [];
@@ -65,23 +68,23 @@ export const versionIndex = (published: Published): VersionIndex => {
   const components = new Map<string, { entries: readonly Entry[]; all: readonly VersionFacts[] }>();
   /** By component and requirement, and then by sight, for each runtime. */
   const answers = new Map<string, Map<string, Record<string, Map<number, readonly VersionFacts[]>>>>();
-  const ranges = new Map<string, semver.Range | undefined>();
+  const ranges = new Map<string, Range | undefined>();
 
   const of = (component: string) => {
     const known = components.get(component);
     if (known !== undefined) return known;
     const entries = (ownMember(published, component) ?? [])
-      .map((facts): Entry => ({ facts, parsed: new semver.SemVer(facts.version) }))
-      .sort((a, b) => semver.rcompare(a.parsed, b.parsed));
+      .map((facts): Entry => ({ facts, parsed: new SemVer(facts.version) }))
+      .sort((a, b) => rcompare(a.parsed, b.parsed));
     const made = { entries, all: entries.map(({ facts }) => facts) };
     components.set(component, made);
     return made;
   };
 
-  const rangeOf = (requirement: string): semver.Range | undefined => {
+  const rangeOf = (requirement: string): Range | undefined => {
     if (!ranges.has(requirement)) {
-      const valid = semver.validRange(requirement) !== null;
-      ranges.set(requirement, valid ? new semver.Range(requirement) : undefined);
+      const valid = validRange(requirement) !== null;
+      ranges.set(requirement, valid ? new Range(requirement) : undefined);
     }
     return ranges.get(requirement);
   };
