@@ -119,6 +119,8 @@ export interface Planned {
   /** What becomes of a node, one that changes name or any other. */
   readonly transitionOf: (node: PlanNode) => Transition | undefined;
   readonly nameOf: (target: string) => string;
+  /** A cell that the changes reach, as it would be. */
+  readonly cellOf: (key: string) => CellCount | undefined;
 }
 
 interface State {
@@ -319,6 +321,7 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
     before: setBefore,
     after: setAfter,
     nameOf,
+    cellOf: (key) => after.cells.get(key),
     transitionOf: (node) => {
       const from = cellKey(targetsOfNode(node), node.runtime);
       const next = nodesAfter.get(node.id) ?? (nodesAfter.has(node.id) ? undefined : node);
@@ -460,9 +463,10 @@ const involved = (cells: readonly CellCount[], before: State, after: State): Sto
   return [...ids].sort().flatMap((id) => before.deployments.get(id) ?? []);
 };
 
-/** Why a change is made is no part of what it does. */
-const withoutReasons = ({ deployments = {}, ...changes }: Changes): unknown => ({
-  ...changes,
+/** Why a change is made is no part of what it does; to propose no change of a kind is to leave that out. */
+const withoutReasons = ({ deployments = {}, nodes = {}, newNodes = [] }: Changes): unknown => ({
+  nodes,
+  newNodes,
   deployments: Object.fromEntries(
     Object.entries(deployments).map(([target, edit]) => {
       const { reason: _, ...what } = edit ?? {};

@@ -32,7 +32,9 @@ export const NodeAttributes = z
   .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} attributes`)
   .meta({ description: "Attributes of its AWS IoT thing, by which fleets are indexed and searched" });
 
-const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
+export const RuntimeSchema = z
+  .enum(["nucleus", "nucleus-lite"])
+  .meta({ description: "The Greengrass runtime on the device" });
 
 /** What clients say of a node that is to be, one by one or in an import. */
 export const NodeWish = z.strictObject({
@@ -249,5 +251,8 @@ export const forgetNode = (node: StoredNode): Write[] => [
   { do: "delete", key: keys.nodeName(node.workspaceId, node.name) },
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
   ...withoutToken(node),
+  ...(node.ownDeployment === true
+    ? [{ do: "delete", key: keys.deployment(node.workspaceId, node.id) } satisfies Write]
+    : []),
   leaveCell(node.workspaceId, node.cell),
 ];
