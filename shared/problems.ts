@@ -29,6 +29,7 @@ export const PROBLEMS = {
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "deployment-too-large": { status: 422, title: "Together, the deployments of a node are more than a device takes" },
   unresolvable: { status: 422, title: "No published version satisfies the requirement" },
+  "unmet-dependency": { status: 422, title: "A dependency of a component cannot be met" },
   "artifact-missing": { status: 422, title: "An artifact was not uploaded" },
   "artifact-mismatch": { status: 422, title: "An artifact is not what was declared" },
   "artifact-clash": { status: 422, title: "Two artifacts have the same file name" },
