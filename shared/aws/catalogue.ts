@@ -1,7 +1,5 @@
 import type { StoredVersion } from "../component/version.ts";
-import type { StoredCell } from "../deployment/cell.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
-import { type EffectiveSet, layerOf, resolve } from "../deployment/resolve.ts";
 import type { VersionFacts } from "../deployment/versions.ts";
 import { keys, partitions } from "../keys.ts";
 import { AppError } from "../problems.ts";
@@ -98,15 +96,3 @@ export const deploymentsOf = (cell: {
   readonly targets: readonly string[];
 }): Promise<StoredDeployment[]> =>
   getItems<StoredDeployment>(cell.targets.map((target) => keys.deployment(cell.workspaceId, target)));
-
-/** What the nodes of a cell must run, from the deployments of its targets. */
-export const effectiveSetOf = async (
-  cell: StoredCell,
-  deployments: readonly StoredDeployment[],
-): Promise<EffectiveSet> => {
-  const names = [...new Set(deployments.flatMap(({ components }) => Object.keys(components)))];
-  // What a revision resolves to must not change with time: a version whose deletion was asked for, and which may come back
-  // because a deployment wants it, is waited for.
-  const published = await publishedVersions(cell.workspaceId, names, { settled: true });
-  return resolve(deployments.map(layerOf), published);
-};
