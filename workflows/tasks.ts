@@ -137,7 +137,13 @@ export const tasks = {
     "control:UpdateItem",
     ...REMOVE_CERTIFICATE,
   ),
-  "forget-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
+  "forget-node": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+  ),
 
   "check-node-import": patient(
     ["CONTROL_TABLE", "IMPORTS_BUCKET"],
@@ -268,8 +274,15 @@ export const tasks = {
   ),
   "forget-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
-  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:Query"),
-  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "finish-deployment": quick(
+    ["CONTROL_TABLE", "STAGE"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "iot:ListThingGroupsForThing",
+    "iot:RemoveThingFromThingGroup",
+    "iot:AddThingToThingGroup",
+  ),
 
   "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Find", "ota-object:Put"),

@@ -211,6 +211,12 @@ export const refuseErrors = (findings: readonly RecipeFinding[], at: string): vo
   });
 };
 
+/** A member of a recipe by its documented name, whatever its case. */
+export const memberOf = (document: unknown, name: string): unknown =>
+  isObject(document)
+    ? Object.entries(document).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
+    : undefined;
+
 /** The components that a recipe depends on, with the versions that it takes. */
 export const dependenciesOf = (kept: Pick<KeptRecipe, "recipe" | "document">): ReadonlyMap<string, string> => {
   const short = Object.entries(kept.recipe?.dependencies ?? {});

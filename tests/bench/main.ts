@@ -12,6 +12,7 @@ import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { benchOta } from "./ota.ts";
 import { type Row, table } from "./report.ts";
+import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
 import { benchStepFunctions } from "./step-functions.ts";
 import { benchStreams } from "./streams.ts";
@@ -49,6 +50,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 

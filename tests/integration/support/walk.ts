@@ -115,7 +115,7 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
   await draftsOf(api, workspace).clone(version, "1.2.0");
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
-  await api.done("PATCH", deployment, { components: { "com.example.Walk": { version: "^1.0.0" } } });
+  await editDeployments(api, workspace);
   for (const path of [
     "/v1/openapi.json",
     "/v1/workspaces",
@@ -136,6 +136,31 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
     await describeAnew(api, `${workspace}${path}`);
   }
   await expecting(404, api.call("GET", "/v1/nowhere"));
+};
+
+/** Deployments of a group and of a node, each edited in every way. */
+const editDeployments = async (api: ApiClient, workspace: string): Promise<void> => {
+  const walking = { "com.example.Walk": { version: "^1.0.0" } };
+  for (const [list, name] of [
+    ["nodeGroups", "one"],
+    ["nodes", "n1"],
+  ] as const) {
+    const path = `${workspace}/${list === "nodes" ? "nodes" : "node-groups"}/${name}/deployment`;
+    const replacement = { components: { "com.example.Walk": { version: "1.0.0" } }, priority: 2 };
+    await api.done("PATCH", path, { components: walking });
+    const asked = { [list]: { [name]: { deployment: { edit: "replace", ...replacement } } } };
+    const plan = await expecting(200, api.call<{ hash: string }>("POST", `${workspace}/plans`, { body: asked }));
+    await expecting(200, api.call("POST", `${workspace}/plans/nodes?group=one`, { body: asked }));
+    await api.done("PUT", path, { ...replacement, plan: plan.body.hash });
+    await api.done("POST", `${path}/refresh`, {});
+    await api.done("POST", `${path}/rollback`, { revision: 1 });
+    await api.done("PATCH", path, { components: walking });
+    for (const at of ["", "/revisions", "/revisions/2", "/revisions/2/diff"]) {
+      await expecting(200, api.call("GET", `${path}${at}`));
+    }
+  }
+  await api.done("DELETE", `${workspace}/nodes/n1/deployment`);
+  await api.done("PATCH", `${workspace}/nodes/n1/deployment`, { priority: 1 }); // goes with the node
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
