@@ -124,9 +124,9 @@ export const listIndex = async <T extends object>(
 };
 
 /** The items with these keys, in the keys' order; absent ones are left out. At most 100 keys. */
-export const getItems = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
+export const getItems = async <T extends object>(keys: readonly Key[], name?: TableName): Promise<T[]> => {
   if (keys.length === 0) return [];
-  const table = tableName();
+  const table = tableName(name);
   const found = new Map<string, T>();
   let wanted: Record<string, unknown>[] = keys.map(({ pk, sk }) => ({ pk, sk }));
   for (let attempt = 1; wanted.length > 0; attempt += 1) {

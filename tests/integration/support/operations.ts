@@ -29,6 +29,11 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
     createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
+    updateRelease: { rollout: 50 },
+    pauseRelease: {},
+    resumeRelease: {},
+    withdrawRelease: {},
+    promoteRelease: { environment: `e-${suffix}` },
   };
   return bodies[name];
 };
