@@ -117,6 +117,6 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     ],
     timeoutSeconds: 300,
     memoryMb: 512,
-    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
+    permissions: ["ota:GetItem", "ota:BatchGetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
   },
 };

@@ -69,10 +69,17 @@ export const otaKeys = {
     pk: otaPartitions.releases(workspaceId),
     sk: releaseId,
   }),
-  /** What devices get for an app in an environment; both compare without regard to case. */
-  current: (workspaceId: string, app: string, environment: string): Key => ({
+  /** A release that devices may get for an app in an environment; both compare without regard to case. */
+  current: (workspaceId: string, app: string, environment: string, releaseId: string): Key => ({
     pk: otaPartitions.current(workspaceId),
-    sk: `${environment.toLowerCase()}#${app.toLowerCase()}`,
+    sk: `${environment.toLowerCase()}#${app.toLowerCase()}#${releaseId}`,
+  }),
+  /** What a binary is, by its MD5 or SHA-256 (lower case), whatever became of its release. */
+  binary: (workspaceId: string, hash: string): Key => ({ pk: otaPartitions.binaries(workspaceId), sk: hash }),
+  /** What was done to a release. @param order texts that sort as the changes came */
+  releaseChange: (releaseId: string, order: string): Key => ({
+    pk: otaPartitions.releaseChanges(releaseId),
+    sk: order,
   }),
   archive: (workspaceId: string, archiveId: string): Key => ({
     pk: otaPartitions.archives(workspaceId),
@@ -102,6 +109,8 @@ export const partitions = {
 export const otaPartitions = {
   releases: (workspaceId: string) => `${workspaceId}#release`,
   current: (workspaceId: string) => `${workspaceId}#current`,
+  binaries: (workspaceId: string) => `${workspaceId}#binary`,
+  releaseChanges: (releaseId: string) => `${releaseId}#change`,
   archives: (workspaceId: string) => `${workspaceId}#archive`,
 } as const;
 

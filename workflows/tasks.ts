@@ -73,6 +73,7 @@ export const tasks = {
     "control:Query",
     "control:UpdateItem",
     "control:DeleteItem",
+    "ota:Query",
     "ota:DeleteItem",
   ),
 
@@ -298,13 +299,21 @@ export const tasks = {
     ["CONTROL_TABLE", "OTA_TABLE", "OTA_BUCKET"],
     "control:UpdateItem",
     "ota:GetItem",
+    "ota:Query",
     "ota:UpdateItem",
     "ota:PutItem",
+    "ota:DeleteItem",
     "ota-object:Delete",
   ),
   "withdraw-release": quick(["OTA_TABLE"], "ota:GetItem", "ota:DeleteItem"),
   "delete-release-objects": quick(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Delete"),
-  "forget-release": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:UpdateItem", "ota:GetItem", "ota:DeleteItem"),
+  "forget-release": quick(
+    ["CONTROL_TABLE", "OTA_TABLE"],
+    "control:UpdateItem",
+    "ota:GetItem",
+    "ota:Query",
+    "ota:DeleteItem",
+  ),
 
   "hash-archive": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-archive": patient(

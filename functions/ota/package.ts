@@ -1,15 +1,19 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { headObject } from "../../shared/aws/buckets.ts";
 import { count } from "../../shared/aws/rates.ts";
-import { allItems, getItem, transact } from "../../shared/aws/table.ts";
+import { allItems, getItem, getItems, transact } from "../../shared/aws/table.ts";
 import type { OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { env } from "../../shared/env.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
 import type { ArchiveSlice } from "../../shared/ota/archive-parts.ts";
+import { type DeviceFacts, unknownDevice } from "../../shared/ota/choose.ts";
+import { bucketOf, labelsOf } from "../../shared/ota/edge.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
+import { type Entry, installedOf } from "../../shared/ota/entry.ts";
 import { answerPackage, pathOf } from "../../shared/ota/package.ts";
 import {
   type Conditions,
@@ -19,7 +23,7 @@ import {
   respond,
   type StoredElsewhere,
 } from "../../shared/ota/respond.ts";
-import { type CurrentRelease, parseQuery, select } from "../../shared/ota/select.ts";
+import { parseQuery, select } from "../../shared/ota/select.ts";
 import {
   isIdle,
   MAX_STORED_BYTES,
@@ -32,7 +36,6 @@ import { type Log, loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
 import { bytesOf } from "./bytes.ts";
 
-type StoredCurrent = CurrentRelease & { readonly path: string };
 type Headers = APIGatewayProxyEventV2["headers"];
 
 interface Answer extends Omit<PackageResponse, "kind"> {
@@ -121,13 +124,19 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
     throw new AppError("method-not-allowed", `packages take GET and HEAD, not ${method}`);
   const query = parseQuery(event.rawQueryString);
   const workspaceId = await workspaceOf(event.rawPath);
-  const releases = await allItems<StoredCurrent>({ partition: otaPartitions.current(workspaceId), table: "ota" });
+  const have = parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", "));
+  const [entries, device] = await Promise.all([
+    allItems<Entry>({ partition: otaPartitions.current(workspaceId), table: "ota" }),
+    factsOf(workspaceId, headers, have.tags),
+  ]);
   const base = baseUrl(headers);
+  const selection = select(query, entries, device);
   const answer = answerPackage({
     payloadType: query.payloadType,
-    selection: select(query, releases),
-    have: parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", ")),
-    urlOf: (release) => `${base}/${pathOf((release as StoredCurrent).path)}`,
+    selection,
+    isSelectionPersonal: !isDeepStrictEqual(selection, select(query, entries, unknownDevice(device.now))),
+    have,
+    urlOf: (release) => `${base}/${pathOf((release as Entry).path)}`,
   });
   if (answer.kind === "not-found") throw new AppError("not-found", "no release matches this query");
   const conditions = conditionsOf(method, headers);
@@ -138,6 +147,22 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
   }
   await checkObjects(response.slices);
   return response;
+};
+
+/** Of more hashes than a device can have binaries, the rest is not looked up. The edge refuses more than 128. */
+const MOST_LOOKED_UP = 100;
+
+/** What the device says of itself, by the edge or, where nothing is between, in its own words. */
+const factsOf = async (workspaceId: string, headers: Headers, hashes: readonly string[]): Promise<DeviceFacts> => {
+  const bucket = headers["x-ota-bucket"];
+  const keys = hashes.slice(0, MOST_LOOKED_UP).map((hash) => otaKeys.binary(workspaceId, hash));
+  return {
+    now: new Date(),
+    bucket: bucket === undefined ? bucketOf(headers["x-device-id"] ?? "") : Number(bucket),
+    hardware: new Set(labelsOf(headers["x-ota-hardware"] ?? headers["x-device-hardware"] ?? "")),
+    hashes: new Set(hashes),
+    installed: installedOf(await getItems(keys, "ota")),
+  };
 };
 
 /**

@@ -147,15 +147,15 @@ export const listIndex = async <T extends object>(
 const BATCH = 100;
 
 /** The items with these keys, in the keys' order; absent ones are left out. */
-export const getItems = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
+export const getItems = async <T extends object>(keys: readonly Key[], name?: TableName): Promise<T[]> => {
   const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, at) =>
     keys.slice(at * BATCH, (at + 1) * BATCH),
   );
-  return (await Promise.all(batches.map((batch) => getBatch<T>(batch)))).flat();
+  return (await Promise.all(batches.map((batch) => getBatch<T>(batch, name)))).flat();
 };
 
-const getBatch = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
-  const table = tableName();
+const getBatch = async <T extends object>(keys: readonly Key[], name: TableName | undefined): Promise<T[]> => {
+  const table = tableName(name);
   const found = new Map<string, T>();
   let wanted: Record<string, unknown>[] = keys.map(({ pk, sk }) => ({ pk, sk }));
   for (let attempt = 1; wanted.length > 0; attempt += 1) {

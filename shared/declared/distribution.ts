@@ -51,7 +51,10 @@ export const behaviours: readonly BehaviourDeclaration[] = [
       pathPattern,
       origin: "packages",
       edge: "packages",
-      cacheKey: { queryStrings: "all", headers: ["x-ota-have", "x-ota-host", "x-ota-prefer"] },
+      cacheKey: {
+        queryStrings: "all",
+        headers: ["x-ota-bucket", "x-ota-hardware", "x-ota-have", "x-ota-host", "x-ota-prefer"],
+      },
       minTtl: 0,
       defaultTtl: 100,
       maxTtl: 100,

@@ -40,8 +40,11 @@ const MAX_QUERY = 4096;
 const MAX_PARAMETERS = 64;
 const MAX_PART = 128;
 const MAX_HASHES = 128;
+const MAX_LABELS = 16;
+/** Of a device's id, so many characters count. */
+const MAX_ID = 256;
 /** What an answer depends on beside the URL. */
-const VARY = "if-none-match, prefer";
+const VARY = "if-none-match, prefer, x-device-id, x-device-hardware";
 
 const problemOf = (
   status: number,
@@ -189,10 +192,37 @@ const prefersRedirect = (header: EdgeValue): boolean =>
     .some((preference) => /^\s*redirect\s*(?:;|$)/i.test(preference));
 
 /**
+ * 0–99, of the id that a device states in `X-Device-Id`; undefined without one. The same for the same id, in any case, for
+ * ever: FNV-1a of 32 bits, its bits mixed at the end as those of MurmurHash3 (both in the public domain).
+ */
+export const bucketOf = (ids: string): number | undefined => {
+  const id = ids.trim().toLowerCase().slice(0, MAX_ID);
+  if (id === "") return undefined;
+  let hash = 0x811c9dc5;
+  id.split("").forEach((character) => {
+    hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+  });
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) % 100;
+};
+
+/** The labels of `X-Device-Hardware`, a list: lower case, sorted, each once. What no release can name is left out. */
+export const labelsOf = (list: string): string[] =>
+  unique(
+    list
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .filter((label) => /^[a-z0-9][a-z0-9._-]{0,63}$/.test(label))
+      .sort(),
+  );
+
+/**
  * Viewer request of packages: one cache key for all spellings of one question. The query is lower-cased, sorted, freed of
  * repetitions and of defaults; the hashes in `If-None-Match` become `x-ota-have` (lower-case hex, sorted, unique, joined by
  * commas; `*` alone for `*`; absent when there are none), `Prefer: redirect` becomes `x-ota-prefer`, and the distribution's
- * name `x-ota-host`, which the origin cannot know otherwise. All belong to the cache key, and no client can set them.
+ * name `x-ota-host`, which the origin cannot know otherwise. Of `X-Device-Id` a bucket of 0–99 is left, in `x-ota-bucket`, and
+ * `X-Device-Hardware` becomes `x-ota-hardware` (lower case, sorted, unique, joined by commas). All belong to the cache key, and no client can set them.
  * `If-None-Match` itself stays, for plain revalidation of a cached answer. What makes no sense whatever releases there are
  * ends here, with the problem document that the origin would give.
  */
@@ -220,6 +250,17 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   const preference = headers.prefer;
   if (preference && prefersRedirect(preference) && asked.indexOf("payloadtype=metadataonly") < 0) {
     headers["x-ota-prefer"] = { value: "redirect" };
+  }
+  delete headers["x-ota-bucket"];
+  const id = headers["x-device-id"];
+  const bucket = id && bucketOf(valuesOf(id).join(","));
+  if (bucket !== undefined) headers["x-ota-bucket"] = { value: String(bucket) };
+  delete headers["x-ota-hardware"];
+  const hardware = headers["x-device-hardware"];
+  if (hardware) {
+    const labels = labelsOf(valuesOf(hardware).join(","));
+    if (labels.length > MAX_LABELS) return refuse("too-many-labels", `more than ${MAX_LABELS} labels of hardware`);
+    if (labels.length > 0) headers["x-ota-hardware"] = { value: labels.join(",") };
   }
   delete headers["x-ota-have"];
   const condition = headers["if-none-match"];

@@ -129,6 +129,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
         const { release } = createRelease(
           { id: "ws_1", name: "uploads" } as never,
           { app: "os_armv8", environment: "prod", version: "1", size: 1, sha256: "0".repeat(64) } as never,
+          "olga",
           { now: new Date(0), newId: () => "rel_1", randomText: () => "" },
         );
         const going = (key: string) =>

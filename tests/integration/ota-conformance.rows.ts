@@ -588,7 +588,7 @@ const caching: Row[] = [
     rule: "RFC 9110 §12.5.5: Vary tells what else the answer depends on",
     query: FOUR,
     status: 200,
-    has: { vary: "if-none-match, prefer" },
+    has: { vary: "if-none-match, prefer, x-device-id, x-device-hardware" },
   },
   {
     rule: "RFC 9111 §4.1: hashes of other binaries change nothing, and the answer is anyone's",

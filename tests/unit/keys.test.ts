@@ -86,7 +86,10 @@ const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
     workspace,
     fc.constantFrom("a", "b", "a-b"),
     fc.constantFrom("prod", "beta"),
+    idOf("release"),
   ),
+  binary: making("binary", otaKeys.binary, workspace, hash),
+  releaseChange: making("releaseChange", otaKeys.releaseChange, idOf("release"), hash),
 };
 
 describe.each([
@@ -161,8 +164,8 @@ describe("a list", () => {
     );
   });
 
-  test("of current releases has one place per app and environment, in whatever case", () => {
-    expect(otaKeys.current("ws_1", "App", "PROD")).toEqual(otaKeys.current("ws_1", "aPP", "prod"));
-    expect(otaKeys.current("ws_1", "a", "b")).not.toEqual(otaKeys.current("ws_1", "b", "a"));
+  test("of current releases has the same place for an app and environment in whatever case", () => {
+    expect(otaKeys.current("ws_1", "App", "PROD", "rel_1")).toEqual(otaKeys.current("ws_1", "aPP", "prod", "rel_1"));
+    expect(otaKeys.current("ws_1", "a", "b", "rel_1")).not.toEqual(otaKeys.current("ws_1", "b", "a", "rel_1"));
   });
 });

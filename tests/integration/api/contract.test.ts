@@ -198,6 +198,13 @@ const walk = async (): Promise<void> => {
   places.release = release.body.id;
   await sendFile(release.body.upload, "binary");
   await done("publishRelease");
+  await call("updateRelease", { body: { rollout: 50, reason: "slowly" } });
+  for (const name of ["pauseRelease", "resumeRelease", "withdrawRelease"] as const) {
+    await call(name, { body: { reason: "seen" } });
+  }
+  await done("publishRelease");
+  const promoted = await done("promoteRelease", { environment: "beta" });
+  await api.done("DELETE", pathOf(routes.deleteRelease.path, { ...places, release: promoted }));
   const readings = operations.filter(([, { method, access }]) => method === "GET" && access !== "anyone");
   places.intent =
     (await call<{ items: { id: string }[] }>("listIntents", { query: "?limit=1" })).body.items[0]?.id ?? "";

@@ -267,14 +267,18 @@ describe("a workspace and everything in it", () => {
     );
     const { upload, ...view } = answer.body;
     ids.release = view.id;
-    expect(view).toEqual({ ...input, id: idOf("rel"), status: "draft", ...at });
+    const terms = { cpuArch: [], hardware: [], rollout: 100, allowDowngrade: false };
+    expect(view).toEqual({ ...input, ...terms, id: idOf("rel"), status: "draft", ...at });
     const path = `${ws}/releases/${view.id}`;
     expect(answer.headers.get("location")).toBe(path);
     await sendFile(upload, bytes);
     await seen(`${ws}/releases`, [view.id], view);
     await accepted("POST", `${path}/publish`, "release.publish");
     const md5 = expect.stringMatching(/^[0-9a-f]{32}$/);
-    expect((await api.call("GET", path)).body).toEqual({ ...view, ...at, status: "published", md5 });
+    expect((await api.call("GET", path)).body).toEqual({
+      ...{ ...view, ...at, status: "published", md5 },
+      ...{ availability: "offered", publishedAt: at.updatedAt },
+    });
     const got = await fetch(`${cloud.endpoints.ota}/acme/package?cpuArch=armv8&payloadType=metadataOnly`);
     expect(await got.json()).toMatchObject({ os_armv8: { latestVersion: "1.0.0", size: bytes.length } });
   });

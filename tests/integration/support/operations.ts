@@ -39,6 +39,11 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     applyComponentManifest: { files: [{ path: `dist/${suffix}`, size: 1, sha256 }] },
     createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
+    updateRelease: { rollout: 50 },
+    pauseRelease: {},
+    resumeRelease: {},
+    withdrawRelease: {},
+    promoteRelease: { environment: `e-${suffix}` },
   };
   return bodies[name];
 };

@@ -17,17 +17,20 @@ export interface Binary {
   readonly environment?: string;
   readonly attributes?: readonly string[];
   readonly bytes: Uint8Array;
+  /** Members of the release's declaration beside these. */
+  readonly terms?: object;
 }
 
 /** Makes a release of these bytes and publishes it. @returns its id */
 export const publishBinary = async (api: ApiClient, workspace: string, binary: Binary): Promise<string> => {
-  const { app, version, environment = "prod", attributes = [], bytes } = binary;
+  const { app, version, environment = "prod", attributes = [], bytes, terms = {} } = binary;
   const declared = {
     ...releaseOf(app, "", environment),
     version,
     attributes,
     size: bytes.length,
     sha256: sha256(bytes),
+    ...terms,
   };
   const created = api.call<{ id: string; upload: Upload }>("POST", `${workspace}/releases`, { body: declared });
   const { id, upload } = (await expecting(201, created)).body;

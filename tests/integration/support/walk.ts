@@ -240,6 +240,32 @@ const storedArchive = async (cloud: TestCloud, host: string, expected: number, c
   return new URL(at || "none:").pathname.slice(1);
 };
 
+/** A release's terms and availability, and the same content in another environment: all as before at the end. */
+const changedReleases = async (api: ApiClient, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const ifMatch = { "if-match": headers.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", path, { body: { allowDowngrade: true }, headers: ifMatch }));
+  for (const step of ["pause", "resume", "withdraw"]) {
+    await expecting(200, api.call("POST", `${path}/${step}`, { body: { reason: "seen" } }));
+  }
+  await api.done("POST", `${path}/publish`);
+  const { subject } = await api.done("POST", `${path}/promote`, { environment: "beta" });
+  await expecting(200, api.call("GET", `${path}/history`));
+  await api.done("DELETE", path.replace(/[^/]+$/, subject.id));
+  // Each of four newer ones displaces nothing but the last, which displaces the first.
+  const releases = path.replace(/\/[^/]+$/, "");
+  const newer: string[] = [];
+  for (const version of ["1.0", "1.1", "1.2", "1.3"]) {
+    const bytes = `binary of ${version}`;
+    const body = { ...releaseOf("tool", bytes), version };
+    const created = await expecting(201, api.call<{ id: string; upload: Upload }>("POST", releases, { body }));
+    await sendFile(created.body.upload, bytes);
+    newer.push(created.body.id);
+    await api.done("POST", `${releases}/${created.body.id}/publish`);
+  }
+  for (const id of newer) await api.done("DELETE", `${releases}/${id}`);
+};
+
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
@@ -251,6 +277,7 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  await changedReleases(api, `${workspace}/releases/${release}`);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
   await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
