@@ -55,8 +55,13 @@ const strongTag = (kind: string, content: string): string =>
 
 const opaque = (etag: string): string => etag.slice(1, -1);
 
+/** A release's signature, with what it is over and the device may not know. */
+const signatureOf = ({ environment, cpuArch, signature, keyId }: CurrentRelease) =>
+  signature === undefined ? {} : { environment, ...(cpuArch !== undefined && { cpuArch }), signature, keyId };
+
 /**
- * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size } }`, in order of the selection.
+ * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size, … } }`, in order of the selection:
+ * with what a release's signature is over, and the signature.
  * The outer object is written by hand: an object of JavaScript would put apps with names like numbers first.
  */
 const detailsOf = (request: PackageRequest, isHeld: (release: CurrentRelease) => boolean): string => {
@@ -68,6 +73,7 @@ const detailsOf = (request: PackageRequest, isHeld: (release: CurrentRelease) =>
       sha256: release.sha256,
       md5: release.md5,
       size: release.size,
+      ...signatureOf(release),
     };
     return `  ${JSON.stringify(release.app)}: ${JSON.stringify(entry)}`;
   });

@@ -29,6 +29,10 @@ export interface CurrentRelease {
   /** Hex. */
   readonly md5: string;
   readonly segment: Segment;
+  /** Of {@link releaseStatement} in `statements.ts`; absent for what was published before releases were signed. */
+  readonly signature?: string;
+  /** Which key has signed. */
+  readonly keyId?: string;
 }
 
 export type PayloadType = "fullPayload" | "metadataOnly";
