@@ -89,12 +89,12 @@ field() { printf '%s\n' "$entry" | sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1
 entry=$(grep -F "  \"$app\": {" "$metadata" | head -n 1)
 version=$(field latestVersion) size=$(field size) hash=$(field sha256) arch=$(field cpuArch) of=$(field environment)
 [ "$(lower "$of")" = "$(lower "$environment")" ] || refuse "other-release: it is for $of"
-[ "$(lower "${arch:-$cpu_arch}")" = "$(lower "$cpu_arch")" ] || refuse "other-release: it is for $arch"
+case "$(lower "+$arch+")" in '+*+' | *"$(lower "+$cpu_arch+")"*) ;; *) refuse "other-release: it is for $arch" ;; esac
 [ "$(field keyId)" = "$signer" ] || refuse "unknown-key: the entry is signed by key $(field keyId)"
 printf 'slipway-release-v1\nworkspace %s\napp %s\nenvironment %s\ncpuArch %s\nversion %s\nsize %s\nsha256 %s\n' \
-  "$workspace" "$app" "$of" "${arch:-*}" "$version" "$size" "$hash" >"$run/statement"
+  "$workspace" "$app" "$of" "$arch" "$version" "$size" "$hash" >"$run/statement"
 signed "$(field signature)" || refuse "wrong-signature: of $app"
-grep -qxF "entry $of $app ${arch:-*} $version $size $hash" "$snapshot" || refuse "not-current: $app $version"
+grep -qxF "entry $of $app $arch $version $size $hash" "$snapshot" || refuse "not-current: $app $version"
 [ -z "$file" ] || [ "$(wc -c <"$file")" -eq "$size" ] || refuse "other-file: it has not $size bytes"
 [ -z "$file" ] || [ "$(sha256 <"$file")" = "$hash" ] || refuse 'other-file: it has another SHA-256'
 printf '%s %s\n' "$app" "$version"

@@ -9,9 +9,10 @@ import { task } from "./task.ts";
 /** The upload goes first: were it left to last, a crash would leave it lying. */
 export const handler = task("finish-release", async (input) => {
   const release = await desiredRelease(input);
-  const { md5, segment } = release;
-  if (md5 === undefined || segment === undefined) throw new AppError("conflict", "the release is not prepared");
+  const { md5, segment, signature, keyId } = release;
+  if (md5 === undefined || segment === undefined || signature === undefined || keyId === undefined)
+    throw new AppError("conflict", "the release is not prepared");
   await deleteObject(env("OTA_BUCKET"), release.uploadKey);
   const now = new Date();
-  await succeed(input, makeCurrent(release, { md5, segment }, now), now);
+  await succeed(input, makeCurrent(release, { md5, segment, signature, keyId }, now), now);
 });

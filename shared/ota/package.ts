@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type ArchiveContent, type ArchivePart, archiveParts, identityOf, lengthOf } from "./archive-parts.ts";
 import type { EntityTags } from "./entity-tags.ts";
 import type { CurrentRelease, PayloadType } from "./select.ts";
+import { architecturesOf } from "./statements.ts";
 
 /** What a device is answered. ETags are strong and quoted. */
 export type PackageAnswer =
@@ -56,8 +57,10 @@ const strongTag = (kind: string, content: string): string =>
 const opaque = (etag: string): string => etag.slice(1, -1);
 
 /** A release's signature, with what it is over and the device may not know. */
-const signatureOf = ({ environment, cpuArch, signature, keyId }: CurrentRelease) =>
-  signature === undefined ? {} : { environment, ...(cpuArch !== undefined && { cpuArch }), signature, keyId };
+const signatureOf = (release: CurrentRelease) => {
+  const { environment, signature, keyId } = release;
+  return signature === undefined ? {} : { environment, cpuArch: architecturesOf(release), signature, keyId };
+};
 
 /**
  * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size, … } }`, in order of the selection:

@@ -8,6 +8,7 @@ import type { Accepted, StoredWorkspace } from "../workspace/workspace.ts";
 import { workspaceIsActive } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
 import { type CurrentRelease, isAppName, type Segment } from "./select.ts";
+import type { Signature } from "./statements.ts";
 import { memberName } from "./tar.ts";
 
 const label = (what: string, length: number) =>
@@ -78,6 +79,9 @@ export type StoredRelease = z.infer<typeof Release> &
     readonly binaryKey: string;
     readonly segmentKey: string;
     readonly segment?: Segment;
+    /** Of `releaseStatement`, made when it was last published. */
+    readonly signature?: string;
+    readonly keyId?: string;
   };
 
 const subject = (release: StoredRelease): NewIntent["subject"] => ({
@@ -153,7 +157,11 @@ export const deleteRelease = (release: StoredRelease, caller: string, moment: Mo
 });
 
 /** Makes the release what devices get, in one write: none of them sees half of it. */
-export const makeCurrent = (release: StoredRelease, hashes: { md5: string; segment: Segment }, now: Date): Write[] => {
+export const makeCurrent = (
+  release: StoredRelease,
+  hashes: { md5: string; segment: Segment } & Signature,
+  now: Date,
+): Write[] => {
   const { app, environment, version, attributes, size, sha256 } = release;
   const current: CurrentRelease = { app, environment, version, attributes, size, sha256, ...hashes };
   return [

@@ -7,12 +7,12 @@ import { compareText } from "./select.ts";
  * statement, and no statement of one kind is one of another. A later form is another first line.
  */
 
-/** The current releases of a workspace, as a statement names them: in any case, and without a word on who is to get them. */
+/** What is signed of a release. Its names stand as whoever made it has written them. */
 export interface SignedRelease {
   readonly app: string;
   readonly environment: string;
-  /** Absent: for all. */
-  readonly cpuArch?: string;
+  /** For devices with one of these architectures; absent or none: for all. */
+  readonly cpuArch?: string | readonly string[];
   readonly version: string;
   /** Bytes. */
   readonly size: number;
@@ -62,15 +62,16 @@ const statement = (kind: string, fields: readonly (readonly [name: string, value
   return [kind, ...fields.map(([name, value]) => `${name} ${value}`)].map((line) => `${line}\n`).join("");
 };
 
-/** For all architectures. */
-const ANY = "*";
+/** In one word, whatever their order and case: `armv7+armv8`, or `*` for all. */
+export const architecturesOf = ({ cpuArch = [] }: Pick<SignedRelease, "cpuArch">): string =>
+  [...new Set([cpuArch].flat().map((name) => name.toLowerCase()))].sort(compareText).join("+") || "*";
 
 export const releaseStatement = (workspace: string, release: SignedRelease): string =>
   statement("slipway-release-v1", [
     ["workspace", workspace],
     ["app", release.app],
     ["environment", release.environment],
-    ["cpuArch", release.cpuArch ?? ANY],
+    ["cpuArch", architecturesOf(release)],
     ["version", release.version],
     ["size", release.size],
     ["sha256", release.sha256],
@@ -97,8 +98,9 @@ export const keyIdOf = (publicKey: string): string =>
   createHash("sha256").update(Buffer.from(publicKey, "base64")).digest("hex");
 
 /** A release as a line of a snapshot. */
-export const entryLine = ({ environment, app, cpuArch = ANY, version, size, sha256 }: SignedRelease): string => {
-  const words = [environment, app, cpuArch, version, String(size), sha256];
+export const entryLine = (release: SignedRelease): string => {
+  const { environment, app, version, size, sha256 } = release;
+  const words = [environment, app, architecturesOf(release), version, String(size), sha256];
   const wrong = words.find((word) => !VALUE.test(word));
   if (wrong !== undefined) throw new RangeError(`${JSON.stringify(wrong)} has no place in a snapshot`);
   return `entry ${words.join(" ")}\n`;

@@ -58,7 +58,8 @@ export interface VerifiedSnapshot {
   readonly entries: ReadonlySet<string>;
 }
 
-const isSigned = (statement: string, publicKey: string, signature: string): boolean => {
+/** Whether the key has signed the statement. @param publicKey SPKI in DER, base64 */
+export const isSigned = (statement: string, publicKey: string, signature: string): boolean => {
   const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" });
   return verify("sha256", Buffer.from(statement), key, Buffer.from(signature, "base64"));
 };
@@ -144,7 +145,8 @@ export const verifySnapshot = (workspace: string, document: string, trust: Trust
 export interface MetadataEntry extends Signature {
   readonly latestVersion: string;
   readonly environment: string;
-  readonly cpuArch?: string;
+  /** As in the statement: names with `+` between them, or `*` for all. */
+  readonly cpuArch: string;
   readonly size: number;
   readonly sha256: string;
 }
@@ -164,9 +166,16 @@ const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCas
  */
 export const verifyRelease = (snapshot: VerifiedSnapshot, wanted: Wanted, entry: MetadataEntry): SignedRelease => {
   const { latestVersion: version, environment, cpuArch, size, sha256 } = entry;
-  const release = { app: wanted.app, environment, version, size, sha256, ...(cpuArch !== undefined && { cpuArch }) };
-  if (!same(environment, wanted.environment) || !same(cpuArch ?? wanted.cpuArch, wanted.cpuArch))
-    refuse("other-release", `it is for ${environment} and ${cpuArch ?? "any architecture"}`);
+  const isForAll = cpuArch === "*";
+  const release = {
+    ...{ app: wanted.app, environment, version, size, sha256 },
+    ...(!isForAll && { cpuArch: cpuArch.split("+") }),
+  };
+  if (
+    !same(environment, wanted.environment) ||
+    !(isForAll || cpuArch.split("+").some((one) => same(one, wanted.cpuArch)))
+  )
+    refuse("other-release", `it is for ${environment} and ${cpuArch}`);
   const { publicKey } = snapshot.trust;
   if (entry.keyId !== keyIdOf(publicKey)) refuse("unknown-key", `the entry is signed by key ${entry.keyId}`);
   if (!isSigned(releaseStatement(snapshot.statement.workspace, release), publicKey, entry.signature))

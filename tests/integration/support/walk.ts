@@ -8,6 +8,7 @@ import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestClo
 import { controlOf } from "./control.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
+import { ageSnapshot, snapshotOfAll } from "./ota.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -149,6 +150,16 @@ const storedArchive = async (cloud: TestCloud, host: string, expected: number, c
   return new URL(at || "none:").pathname.slice(1);
 };
 
+/** A snapshot of what is current, and its renewal when it is old. */
+const snapshots = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  await snapshotOfAll(cloud, "walk", 1);
+  const { id } = (await expecting(200, api.call<{ id: string }>("GET", workspace))).body;
+  await ageSnapshot(cloud, { id, name: "walk" }, 40);
+  await controlOf(cloud.endpoints).invoke("renew-snapshots");
+  const { status, headers } = await fetch(`${cloud.endpoints.ota}/walk/snapshot`);
+  if (status !== 200) throw new Error(`the snapshot: ${status}, ${headers.get("content-type")}`);
+};
+
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
@@ -160,6 +171,7 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  await snapshots(cloud, api, workspace);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
   await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
