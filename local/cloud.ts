@@ -53,6 +53,7 @@ import {
 import type { Invoke, Log } from "./invoke.ts";
 import { startIot } from "./iot/server.ts";
 import { AUDIENCE, startIssuer } from "./issuer.ts";
+import { startKms } from "./kms/server.ts";
 import { startLambda } from "./lambda.ts";
 import { startMqtt } from "./mqtt/server.ts";
 import { newRoutes } from "./mqtt/topics.ts";
@@ -190,6 +191,10 @@ const start = async (
   const nameOf = (name: string) => `${STAGE}-${name}`;
   const stateMachines = `arn:aws:states:${REGION}:${ACCOUNT_ID}:stateMachine:`;
   const certificate = await serverCertificate(state("tls"), options.tlsNames);
+  // One key more rotates, as on AWS.
+  const signingKeys = Array.from({ length: Number(process.env.SLIPWAY_OTA_SIGNING_KEYS ?? 1) }, (_, index) =>
+    stageNames(stage).signingKey(index + 1),
+  );
   const variables: Record<EnvironmentName, string> = {
     STAGE,
     CONTROL_TABLE: nameOf("control"),
@@ -201,6 +206,8 @@ const start = async (
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     OTA_STREAMED_BYTES: process.env.SLIPWAY_OTA_STREAMED_BYTES ?? "200000000",
     OTA_ARCHIVES_PER_HOUR: "1000", // all devices of a test are of few workspaces
+    OTA_SIGNING_KEYS: signingKeys.join(","),
+    OTA_SNAPSHOT_HOURS: "72",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
     ACCOUNT_ID,
@@ -231,6 +238,7 @@ const start = async (
     AWS_ENDPOINT_URL_GREENGRASSV2: url("greengrass"),
     AWS_ENDPOINT_URL_SFN: url("stepfunctions"),
     AWS_ENDPOINT_URL_EVENTBRIDGE: url("events"),
+    AWS_ENDPOINT_URL_KMS: url("kms"),
     POWERTOOLS_LOG_LEVEL: "INFO",
   };
   const lambda = later(
@@ -295,6 +303,17 @@ const start = async (
       identities,
       faults,
       publish: events.publish,
+    }),
+  );
+  later(
+    await startKms({
+      ...place,
+      dir: state("kms"),
+      port: port("kms"),
+      aliases: signingKeys,
+      faults,
+      gate: (accessOf) => rpcGate("kms", accessOf),
+      log,
     }),
   );
   later(faults); // before what waits for calls under way, after Step Functions, which would store them as failed
@@ -473,6 +492,7 @@ const start = async (
     mqtt: url("mqtt", "mqtts"),
     dataPlane: url("dataPlane", "https"),
     credentials: url("credentials", "https"),
+    kms: url("kms"),
     ...(options.testMode && { control: url("control") }),
     ...place,
     caFile: certificate.caFile,

@@ -19,6 +19,10 @@ export const ENVIRONMENT = {
   OTA_STREAMED_BYTES: z.string().regex(/^\d+$/),
   /** How many archives a workspace's devices may have stored in an hour. */
   OTA_ARCHIVES_PER_HOUR: z.string().regex(/^\d+$/),
+  /** The aliases of the keys that sign, the eldest first, comma separated. */
+  OTA_SIGNING_KEYS: z.string().regex(/^alias\/[\w/-]+(,alias\/[\w/-]+)*$/),
+  /** How long devices believe a snapshot. */
+  OTA_SNAPSHOT_HOURS: z.string().regex(/^[1-9]\d*$/),
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
   /** Where the Greengrass data plane is, as host and port. */
   GREENGRASS_ENDPOINT: z.string().regex(/^[^:/]+:\d+$/),

@@ -85,6 +85,9 @@ export const otaKeys = {
     pk: otaPartitions.archives(workspaceId),
     sk: archiveId,
   }),
+  /** That a workspace has a snapshot, for the schedule to find. */
+  snapshot: (workspaceId: string): Key => ({ pk: otaPartitions.snapshots(), sk: workspaceId }),
+  signingKeys: (): Key => ({ pk: "signing-keys", sk: "signing-keys" }),
   /** How often something was tried in a stretch of time. */
   rate: (what: string, window: number): Key => ({ pk: `rate#${what}`, sk: String(window) }),
 } as const;
@@ -112,7 +115,11 @@ export const otaPartitions = {
   binaries: (workspaceId: string) => `${workspaceId}#binary`,
   releaseChanges: (releaseId: string) => `${releaseId}#change`,
   archives: (workspaceId: string) => `${workspaceId}#archive`,
+  snapshots: () => "snapshots",
 } as const;
+
+/** The workspace of a key of {@link otaKeys.current}; undefined for any other key. */
+export const workspaceOfCurrent = (pk: string): string | undefined => /^(.+)#current$/.exec(pk)?.[1];
 
 /** The secondary indexes of the `control` table: intents of a workspace, and intents that have not ended. */
 export const indexes = {

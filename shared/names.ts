@@ -84,6 +84,8 @@ export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountI
     /** The queue for what a trigger could not get its function to take. */
     deadLetters: (trigger: string) => named(`${trigger}-dead-letters`),
     eventBus: named("slipway"),
+    /** Keys that sign releases and snapshots are numbered from 1; each signs its successor. */
+    signingKey: (number: number) => `alias/${stage}-slipway-signing-${number}`,
     /** Bucket names are the whole world's. */
     otaBucket: `slipway-${stage}-ota-${accountId}`,
     importsBucket: `slipway-${stage}-imports-${accountId}`,

@@ -158,6 +158,16 @@ export const schemaOf = (kind: StageKind, region: string) => {
         archivesPerHour: whole(0, 100_000)
           .default(of(20, 20, 100))
           .describe("New archives that a workspace's devices may have stored in an hour; each is kept for 30 days"),
+        signingKeys: whole(1, 20)
+          .default(1)
+          .describe(
+            "How many keys for signatures the stage has had. One more rotates: the last one signs, and each has signed its successor, so that devices follow. Never lower it",
+          ),
+        snapshotHours: whole(1, 720)
+          .default(72)
+          .describe(
+            "How long devices believe a snapshot, and so how long somebody in between can keep a release from them. Renewed when a third is over",
+          ),
         reservedConcurrency: whole(1, 100_000)
           .optional()
           .describe("At most so many packages are made at once, out of the account's concurrency. None: no bound"),

@@ -31,6 +31,14 @@ const REMOVE_CERTIFICATE: readonly Permission[] = [
   "iot:DeleteCertificate",
 ];
 
+const SIGNING: readonly Permission[] = [
+  "ota:GetItem",
+  "ota:PutItem",
+  "ota:UpdateItem",
+  "signing:Sign",
+  "signing:GetPublicKey",
+];
+
 /** Every step of a workflow: its handler is the file of the same name below `functions/tasks`. */
 export const tasks = {
   "start-intent": quick(["CONTROL_TABLE"], "control:UpdateItem"),
@@ -295,6 +303,7 @@ export const tasks = {
     "ota-object:Put",
     "ota-object:AbortUpload",
   ),
+  "sign-release": quick(["OTA_TABLE", "OTA_SIGNING_KEYS"], ...SIGNING),
   "finish-release": quick(
     ["CONTROL_TABLE", "OTA_TABLE", "OTA_BUCKET"],
     "control:UpdateItem",

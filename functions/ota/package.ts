@@ -24,6 +24,7 @@ import {
   type StoredElsewhere,
 } from "../../shared/ota/respond.ts";
 import { parseQuery, select } from "../../shared/ota/select.ts";
+import type { NamedWorkspace } from "../../shared/ota/snapshot.ts";
 import {
   isIdle,
   MAX_STORED_BYTES,
@@ -35,6 +36,7 @@ import { AppError, problem } from "../../shared/problems.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
 import { bytesOf } from "./bytes.ts";
+import { answerSnapshot, withSnapshot } from "./snapshot.ts";
 
 type Headers = APIGatewayProxyEventV2["headers"];
 
@@ -44,7 +46,8 @@ interface Answer extends Omit<PackageResponse, "kind"> {
 }
 
 /**
- * `GET /{workspace}/package`: says what an anonymous device should run and gives it what it lacks. Reached through
+ * `GET /{workspace}/package`: says what an anonymous device should run and gives it what it lacks; `/{workspace}/snapshot`:
+ * what is current, signed. Reached through
  * CloudFront, which normalises query and `If-None-Match` (see `shared/ota/edge.ts`); bytes come from S3 piece by piece.
  */
 export const handler = awslambda.streamifyResponse(async (event: APIGatewayProxyEventV2, stream, context) => {
@@ -122,8 +125,13 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
   const { method } = event.requestContext.http;
   if (method !== "GET" && method !== "HEAD")
     throw new AppError("method-not-allowed", `packages take GET and HEAD, not ${method}`);
+  if (event.rawPath.endsWith("/snapshot")) {
+    const answer = answerSnapshot((await workspaceOf(event.rawPath)).snapshot, method, headers["if-none-match"]);
+    await checkObjects(answer.slices);
+    return { ...answer, kind: "snapshot" };
+  }
   const query = parseQuery(event.rawQueryString);
-  const workspaceId = await workspaceOf(event.rawPath);
+  const { id: workspaceId, snapshot } = await workspaceOf(event.rawPath);
   const have = parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", "));
   const [entries, device] = await Promise.all([
     allItems<Entry>({ partition: otaPartitions.current(workspaceId), table: "ota" }),
@@ -143,10 +151,10 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
   const response = respond(answer, conditions);
   if (response.kind === "stored") {
     const key = await storedKey(workspaceId, response, new Date());
-    return redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions);
+    return withSnapshot(redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions), snapshot, entries);
   }
   await checkObjects(response.slices);
-  return response;
+  return withSnapshot(response, snapshot, entries);
 };
 
 /** Of more hashes than a device can have binaries, the rest is not looked up. The edge refuses more than 128. */
@@ -175,13 +183,13 @@ const baseUrl = (headers: Headers): string => {
   return `${headers["x-forwarded-proto"] ?? "https"}://${host}`;
 };
 
-/** The id of the workspace that the path names. @throws AppError `not-found` */
-const workspaceOf = async (path: string): Promise<string> => {
-  const [isPackage, named = env("OTA_DEFAULT_WORKSPACE")] = /^\/(?:([^/]+)\/)?package$/.exec(path) ?? [];
-  const name = isPackage === undefined ? "" : named;
-  const workspace = name === "" ? undefined : await getItem<{ id: string }>(otaKeys.workspaceName(name), "ota");
+/** The workspace that the path names. @throws AppError `not-found` */
+const workspaceOf = async (path: string): Promise<NamedWorkspace> => {
+  const [isOurs, named = env("OTA_DEFAULT_WORKSPACE")] = /^\/(?:([^/]+)\/)?(?:package|snapshot)$/.exec(path) ?? [];
+  const name = isOurs === undefined ? "" : named;
+  const workspace = name === "" ? undefined : await getItem<NamedWorkspace>(otaKeys.workspaceName(name), "ota");
   if (workspace === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
-  return workspace.id;
+  return workspace;
 };
 
 /** An object that is missing is an error before the first byte, not an archive that breaks off. */

@@ -1,5 +1,6 @@
 import { eachItem, transact } from "../../shared/aws/table.ts";
 import { keys, otaKeys, otaPartitions, partitions } from "../../shared/keys.ts";
+import { forgetSnapshot } from "../../shared/ota/snapshot.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
 import type { Key, Write } from "../../shared/writes.ts";
 import { succeed } from "./activate.ts";
@@ -32,5 +33,6 @@ export const handler = task("forget-workspace", async (input) => {
     { do: "delete", key: keys.workspace(workspace.id), when: { status: "deleting" } },
     { do: "delete", key: keys.workspaceName(workspace.name) },
     { do: "delete", table: "ota", key: otaKeys.workspaceName(workspace.name) },
+    forgetSnapshot(workspace.id),
   ]);
 });

@@ -338,18 +338,19 @@ export const readBytes = async (
 
 /**
  * Puts a small object.
- * @param once never replaces one that is there
+ * @param options.once never replaces one that is there
+ * @param options.headers S3's names, such as `ContentType`
  * @returns whether it was put
  */
 export const putObject = async (
   bucket: string,
   key: string,
   body: string | Uint8Array,
-  { once: isOnce = false }: { readonly once?: boolean } = {},
+  { once: isOnce = false, headers = {} }: { readonly once?: boolean; readonly headers?: object } = {},
 ): Promise<boolean> => {
   try {
     await s3Client().send(
-      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...(isOnce && { IfNoneMatch: "*" }) }),
+      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...headers, ...(isOnce && { IfNoneMatch: "*" }) }),
     );
     return true;
   } catch (error) {

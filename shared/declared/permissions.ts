@@ -1,5 +1,6 @@
 import { indexes } from "../keys.ts";
 import { awsNames, type Place, stageNames } from "../names.ts";
+import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
 import type { TableName } from "../writes.ts";
 
@@ -53,6 +54,16 @@ export const targets = {
   otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
   otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
   otaArchives: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${ARCHIVES}*`] },
+
+  otaSnapshots: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${SNAPSHOTS}*`] },
+  signingKeys: {
+    arns: (place) => [aws(place, "kms", "key/*")],
+    condition: ({ stage, accountId }) => ({
+      StringLike: { "kms:RequestAlias": stageNames({ stage, accountId }).signingKey(0).replace(/0$/, "*") },
+    }),
+    unscoped:
+      "KMS gives keys random ids; the alias by which a key is asked for must be one of the stage's signing keys",
+  },
 
   importsBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}`] },
   importUploads: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/uploads/*`] },
@@ -239,9 +250,15 @@ export const permissions = {
     Get: [["s3:GetObject", "otaObjects"]],
     Put: [["s3:PutObject", "otaObjects"]],
     PutArchive: [["s3:PutObject", "otaArchives"]],
+    PutSnapshot: [["s3:PutObject", "otaSnapshots"]],
     AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
     AbortArchive: [["s3:AbortMultipartUpload", "otaArchives"]],
     Delete: [["s3:DeleteObject", "otaObjects"]],
+  }),
+
+  ...prefixed("signing", {
+    Sign: [["kms:Sign", "signingKeys"]],
+    GetPublicKey: [["kms:GetPublicKey", "signingKeys"]],
   }),
 
   ...prefixed("import-bucket", { List: [["s3:ListBucket", "importsBucket"]] }),

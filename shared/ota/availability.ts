@@ -6,11 +6,12 @@ import { type Entry, publishedName } from "./entry.ts";
 import { type ReleaseChange, recordChange } from "./history.ts";
 import type { Availability, EditRelease, StoredRelease } from "./release.ts";
 import type { Segment } from "./select.ts";
+import type { Signature } from "./statements.ts";
 import { compareVersions } from "./versions.ts";
 
 const entryOf = (release: StoredRelease, md5: string, segment: Segment): Entry => {
   const { app, environment, version, attributes, size, sha256, cpuArch, hardware, rollout, allowDowngrade } = release;
-  const { minimumVersion, notBefore, publishedAt, availability } = release;
+  const { minimumVersion, notBefore, publishedAt, availability, signature, keyId } = release;
   return {
     releaseId: release.id,
     path: release.binaryKey,
@@ -19,6 +20,7 @@ const entryOf = (release: StoredRelease, md5: string, segment: Segment): Entry =
     ...(minimumVersion !== undefined && { minimumVersion }),
     ...(notBefore !== undefined && { notBefore }),
     ...(publishedAt !== undefined && { publishedAt }),
+    ...(signature !== undefined && { signature, keyId }),
   };
 };
 
@@ -190,16 +192,16 @@ const MOST_DISPLACED = 30;
  */
 export const makeCurrent = (
   release: StoredRelease,
-  { md5, segment }: { readonly md5: string; readonly segment: Segment },
+  prepared: { readonly md5: string; readonly segment: Segment } & Signature,
   entries: readonly Entry[],
   moment: Moment,
 ): Write[] => {
   const at = moment.now.toISOString();
   const by = release.publishedBy ?? "";
-  const next: StoredRelease = { ...release, md5, segment, availability: "offered", publishedAt: at };
+  const next: StoredRelease = { ...release, ...prepared, availability: "offered", publishedAt: at };
   const others = entries.filter(({ releaseId }) => releaseId !== release.id);
   const isAgain = release.publishedAt !== undefined;
-  const displaced = displacedBy(entryOf(next, md5, segment), isAgain, others, moment.now);
+  const displaced = displacedBy(entryOf(next, prepared.md5, prepared.segment), isAgain, others, moment.now);
   if (displaced.filter((one) => one.availability === "withdrawn").length > MOST_DISPLACED) {
     throw new AppError("not-ready", `more than ${MOST_DISPLACED} newer releases are offered: withdraw some first`);
   }
@@ -208,12 +210,12 @@ export const makeCurrent = (
       do: "update",
       table: "ota",
       key: otaKeys.release(release.workspaceId, release.id),
-      set: { status: "published", md5, segment, availability: "offered", publishedAt: at, updatedAt: at },
+      set: { status: "published", ...prepared, availability: "offered", publishedAt: at, updatedAt: at },
       add: { revision: 1 },
       when: { status: { in: ["publishing", "published"] } },
     },
     ...entryWrites(next),
-    ...knownBinary(release, md5),
+    ...knownBinary(release, prepared.md5),
     recordChange(release.id, { action: "published", by }, moment),
     ...displaced.slice(0, MOST_DISPLACED).flatMap(({ entry, availability }): Write[] => [
       {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type ArchiveContent, type ArchivePart, archiveParts, identityOf, lengthOf } from "./archive-parts.ts";
 import type { EntityTags } from "./entity-tags.ts";
 import type { CurrentRelease, PayloadType, Selected } from "./select.ts";
+import { architecturesOf } from "./statements.ts";
 
 /** What a device is answered. ETags are strong and quoted. */
 export type PackageAnswer =
@@ -57,8 +58,15 @@ const strongTag = (kind: string, content: string): string =>
 
 const opaque = (etag: string): string => etag.slice(1, -1);
 
+/** A release's signature, with what it is over and the device may not know. */
+const signatureOf = (release: CurrentRelease) => {
+  const { environment, signature, keyId } = release;
+  return signature === undefined ? {} : { environment, cpuArch: architecturesOf(release), signature, keyId };
+};
+
 /**
- * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size } }`, in order of the selection.
+ * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size, … } }`, in order of the selection:
+ * with what a release's signature is over, and the signature.
  * The outer object is written by hand: an object of JavaScript would put apps with names like numbers first.
  */
 const detailsOf = (request: PackageRequest, isHeld: (release: Selected) => boolean): string => {
@@ -70,6 +78,7 @@ const detailsOf = (request: PackageRequest, isHeld: (release: Selected) => boole
       sha256: release.sha256,
       md5: release.md5,
       size: release.size,
+      ...signatureOf(release),
     };
     return `  ${JSON.stringify(release.app)}: ${JSON.stringify(entry)}`;
   });

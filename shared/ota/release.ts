@@ -45,7 +45,7 @@ const Version = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$/, "1 to 64 of letters, digits, '.', '+', '_' and '-'");
 
-/** What decides which devices get a release, and when. All of it can be changed at any time. */
+/** What decides which devices get a release, and when. All but `cpuArch`, which is signed, can be changed at any time. */
 const Terms = {
   attributes: z
     .array(label("A device attribute", 64))
@@ -94,7 +94,6 @@ const Reason = z.string().min(1).max(512).meta({ description: "Why, for whoever 
 export const EditRelease = z
   .strictObject({
     attributes: Terms.attributes.optional(),
-    cpuArch: Terms.cpuArch.optional(),
     hardware: Terms.hardware.optional(),
     minimumVersion: Terms.minimumVersion.nullable().optional(),
     rollout: Terms.rollout.optional(),
@@ -158,6 +157,9 @@ export type StoredRelease = z.infer<typeof Release> &
     readonly publishedBy?: string;
     /** Objects whose content it has, where it was not uploaded. */
     readonly copyOf?: { readonly binaryKey: string; readonly segment: Segment };
+    /** Of `releaseStatement`, made when it was last published. */
+    readonly signature?: string;
+    readonly keyId?: string;
   };
 
 const subject = (release: StoredRelease): NewIntent["subject"] => ({

@@ -45,6 +45,10 @@ export interface CurrentRelease {
   /** Hex. */
   readonly md5: string;
   readonly segment: Segment;
+  /** Of {@link releaseStatement} in `statements.ts`; absent for what was published before releases were signed. */
+  readonly signature?: string;
+  /** Which key has signed. */
+  readonly keyId?: string;
 }
 
 /** What a device is to have. `isKept`: it has a newer one, and need not fetch this. */

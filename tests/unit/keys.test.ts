@@ -79,6 +79,8 @@ const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
   workspaceName: making("workspaceName", otaKeys.workspaceName, workspaceName),
   rate: making("rate", otaKeys.rate, anything, number),
   release: making("release", otaKeys.release, workspace, idOf("release")),
+  snapshot: making("snapshot", otaKeys.snapshot, workspace),
+  signingKeys: making("signingKeys", otaKeys.signingKeys),
   archive: making("archive", otaKeys.archive, workspace, hash),
   current: making(
     "current",

@@ -11,6 +11,7 @@ import { controlOf } from "./control.ts";
 import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
+import { ageSnapshot, snapshotOfAll } from "./ota.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -266,6 +267,16 @@ const changedReleases = async (api: ApiClient, path: string): Promise<void> => {
   for (const id of newer) await api.done("DELETE", `${releases}/${id}`);
 };
 
+/** A snapshot of what is current, and its renewal when it is old. */
+const snapshots = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  await snapshotOfAll(cloud, "walk", 1);
+  const { id } = (await expecting(200, api.call<{ id: string }>("GET", workspace))).body;
+  await ageSnapshot(cloud, { id, name: "walk" }, 40);
+  await controlOf(cloud.endpoints).invoke("renew-snapshots");
+  const { status, headers } = await fetch(`${cloud.endpoints.ota}/walk/snapshot`);
+  if (status !== 200) throw new Error(`the snapshot: ${status}, ${headers.get("content-type")}`);
+};
+
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
@@ -277,6 +288,7 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  await snapshots(cloud, api, workspace);
   await changedReleases(api, `${workspace}/releases/${release}`);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);

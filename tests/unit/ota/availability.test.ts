@@ -128,6 +128,7 @@ describe("what devices see of a release", () => {
 });
 
 describe("a publication", () => {
+  const prepared = { md5: "b".repeat(32), segment, signature: "c2ln", keyId: "c".repeat(64) };
   const entry = (id: number, version: string, more: Partial<Entry> = {}): Entry => ({
     ...makeRelease("app", "prod", version, [], { rollout: 100, publishedAt: `2029-01-0${id}`, ...more }),
     releaseId: `rel_${id}`,
@@ -135,7 +136,7 @@ describe("a publication", () => {
   });
 
   test("tells what its binary is, in that environment, by both hashes", () => {
-    const writes = makeCurrent(stored(), { md5: "b".repeat(32), segment }, [], moment);
+    const writes = makeCurrent(stored(), prepared, [], moment);
     const known = writes.flatMap((write) => (write.do === "update" && write.key.pk === "ws_1#binary" ? [write] : []));
     expect(known.map(({ key }) => key.sk)).toEqual(["a".repeat(64), "b".repeat(32)]);
     for (const { set = {} } of known) {
@@ -151,7 +152,7 @@ describe("a publication", () => {
       ["rel_2", "withdrawn"],
     ]);
     const again = stored({ publishedAt: "2029-01-01", publishedBy: "olga" });
-    const writes = makeCurrent(again, { md5: "b".repeat(32), segment }, others, moment);
+    const writes = makeCurrent(again, prepared, others, moment);
     expect(writes.filter((write) => write.do === "delete").map((write) => write.key.sk)).toEqual(["prod#app#rel_2"]);
   });
 
@@ -165,7 +166,7 @@ describe("a publication", () => {
   test("is refused where it would withdraw more than one transaction takes", () => {
     const others = Array.from({ length: 31 }, (_, index) => entry(index + 10, `2.${index}`));
     const again = stored({ publishedAt: "2029-01-01" });
-    expect(codeOf(() => makeCurrent(again, { md5: "b".repeat(32), segment }, others, moment))).toBe("not-ready");
+    expect(codeOf(() => makeCurrent(again, prepared, others, moment))).toBe("not-ready");
   });
 
   test("never takes away what some device would get", () => {
