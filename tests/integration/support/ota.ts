@@ -54,7 +54,7 @@ export const ageSnapshot = async (
   const issued = ((Item as NamedWorkspace | undefined)?.snapshot?.issued ?? Number.NaN) - hours * 3_600;
   const values = { ExpressionAttributeValues: { ":issued": issued } };
   const where = [
-    { Key, UpdateExpression: "SET snapshot.issued = :issued" },
+    { Key, UpdateExpression: "SET #of.issued = :issued", ExpressionAttributeNames: { "#of": "snapshot" } },
     { Key: otaKeys.snapshot(workspace.id), UpdateExpression: "SET issued = :issued" },
   ];
   for (const at of where) await documents.send(new UpdateCommand({ TableName: tables.ota, ...at, ...values }));
