@@ -8,7 +8,6 @@ import {
   type Signature,
   type SignedRelease,
   type SnapshotStatement,
-  snapshotStatement,
   successorStatement,
 } from "./statements.ts";
 
@@ -66,13 +65,11 @@ export const isSigned = (statement: string, publicKey: string, signature: string
 
 const LINE = /^(?:[!-~]+ )*[!-~]+\n$/;
 const HEAD = ["workspace", "sequence", "issued", "expires", "entries", "signature"];
-const whole = (text: string | undefined): number => {
-  if (!/^\d{1,15}$/.test(text ?? "")) refuse("malformed", `${text} is no whole number`);
-  return Number(text);
-};
 
 interface Parsed extends Signature {
   readonly statement: SnapshotStatement;
+  /** The statement as it came. */
+  readonly text: string;
   readonly entries: readonly string[];
   readonly links: readonly KeyLink[];
 }
@@ -89,14 +86,15 @@ const parse = (document: string): Parsed => {
   const [workspace = "", sequence, issued, expires, entries = ""] = head.map(([, value]) => value);
   const [, keyId = "", signature = ""] = head[5] ?? [];
   return {
-    statement: { workspace, entries, sequence: whole(sequence), issued: whole(issued), expires: whole(expires) },
+    statement: { workspace, entries, sequence: Number(sequence), issued: Number(issued), expires: Number(expires) },
+    text: lines.slice(0, HEAD.length).join(""),
     keyId,
     signature,
     entries: lines.filter((line) => line.startsWith("entry ")),
     links: words
       .filter(([kind]) => kind === "key")
       .map(([, elder = "", publicKey = "", notBefore, notAfter, link = ""]) => ({
-        ...{ keyId: elder, publicKey, signature: link, notBefore: whole(notBefore), notAfter: whole(notAfter) },
+        ...{ keyId: elder, publicKey, signature: link, notBefore: Number(notBefore), notAfter: Number(notAfter) },
       })),
   };
 };
@@ -125,10 +123,10 @@ const followKeys = (publicKey: string, links: readonly KeyLink[], wanted: string
  * @throws Refused
  */
 export const verifySnapshot = (workspace: string, document: string, trust: Trust, now: number): VerifiedSnapshot => {
-  const { statement, keyId, signature, entries, links } = parse(document);
+  const { statement, text, keyId, signature, entries, links } = parse(document);
   const time = Math.max(now, trust.issued ?? 0);
   const publicKey = followKeys(trust.publicKey, links, keyId, time);
-  if (!isSigned(snapshotStatement(statement), publicKey, signature)) refuse("wrong-signature", "of the snapshot");
+  if (!isSigned(text, publicKey, signature)) refuse("wrong-signature", "of the snapshot");
   const { sequence, issued } = statement;
   if (statement.workspace !== workspace) refuse("other-workspace", `the snapshot is of ${statement.workspace}`);
   if (sequence < (trust.sequence ?? 0)) refuse("rollback", `snapshot ${sequence} is older than ${trust.sequence}`);

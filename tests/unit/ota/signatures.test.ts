@@ -213,6 +213,11 @@ const REFUSED: [attack: string, reason: string, given: Case][] = [
   ["altered: the sequence", "wrong-signature", honest({ document: changed(doc, "sequence 7", "sequence 9") })],
   ["altered: the expiry", "wrong-signature", honest({ document: changed(doc, /expires \d+/, `expires ${NOW * 2}`) })],
   [
+    "altered: a number into none",
+    "wrong-signature",
+    honest({ document: changed(doc, /expires \d+/, "expires never") }),
+  ],
+  [
     "altered: the hash of the releases",
     "wrong-signature",
     honest({ document: changed(doc, /entries ./, "entries 0") }),
