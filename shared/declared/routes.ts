@@ -55,7 +55,7 @@ export interface Route {
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
   /** The answer's media type, where it is not JSON: the answer is a text then. */
-  readonly media?: "text/x-shellscript";
+  readonly media?: "text/x-shellscript" | "text/html";
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: to repeat it is safe, or its answer shows a secret once, or anyone may ask. */
@@ -1015,6 +1015,16 @@ export const routes = {
     access: "anyone",
     status: 200,
     answer: JsonObject,
+    problems: [],
+  }),
+  getDocs: route({
+    method: "GET",
+    path: "/v1/docs",
+    summary: "Read this document as a page",
+    access: "anyone",
+    status: 200,
+    answer: z.string(),
+    media: "text/html",
     problems: [],
   }),
 } as const satisfies Record<string, Route>;

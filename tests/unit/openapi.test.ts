@@ -186,6 +186,7 @@ describe.each(operations)("$name", ({ name, route }) => {
     const answer = operation.responses[String(route.status)];
     expect(answer?.description).toMatch(/\w/);
     expect(Object.keys(answer?.headers ?? {}).sort()).toEqual([
+      ...(route.media === "text/html" ? ["Content-Security-Policy"] : []),
       ...(route.tagged ? ["ETag"] : []),
       ...(route.method === "POST" && !route.repeatable ? ["Idempotent-Replayed"] : []),
       ...(route.status === 202 || route.located ? ["Location"] : []),

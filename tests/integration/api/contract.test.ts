@@ -70,10 +70,12 @@ const OF_THE_TRANSPORT = new Set([
   "apigw-requestid",
   "cache-control",
   "connection",
+  "content-encoding",
   "content-length",
   "content-type",
   "date",
   "keep-alive",
+  "vary",
 ]);
 
 /** What in an answer is not as the document says. */
@@ -158,6 +160,7 @@ const walk = async (): Promise<void> => {
   const description = "changed";
   await call("getOpenapi");
   await call("getInstaller");
+  await call("getDocs");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
