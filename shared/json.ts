@@ -59,3 +59,7 @@ export const issuesOf = (
 /** A member of what may be an object, by its name whatever the letter case: so Greengrass reads recipes. */
 export const memberInAnyCase = (value: unknown, name: string): unknown =>
   isObject(value) ? Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] : undefined;
+
+/** A member's place by that of what it is in: a JSON pointer, RFC 6901. */
+export const pointerTo = (parent: string, key: string | number): string =>
+  `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;

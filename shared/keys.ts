@@ -1,3 +1,4 @@
+import { versionOrder } from "./component/order.ts";
 import { foldPath } from "./component/path.ts";
 import type { Key } from "./writes.ts";
 
@@ -34,6 +35,11 @@ export const keys = {
   /** Component names are claimed once per account: recipes refer to them without a workspace. */
   componentName: (name: string): Key => ({ pk: `name#component#${name}`, sk: "name" }),
   version: (componentId: string, versionId: string): Key => ({ pk: partitions.versions(componentId), sk: versionId }),
+  /** A version by its place among those of its component, as semver orders them. */
+  versionOrder: (componentId: string, version: string): Key => ({
+    pk: partitions.versionOrders(componentId),
+    sk: versionOrder(version),
+  }),
   versionName: (componentId: string, version: string): Key => ({
     pk: `name#${componentId}#version#${version}`,
     sk: "name",
@@ -104,6 +110,7 @@ export const partitions = {
   cells: (workspaceId: string) => `${workspaceId}#cell`,
   components: (workspaceId: string) => `${workspaceId}#component`,
   versions: (componentId: string) => `${componentId}#version`,
+  versionOrders: (componentId: string) => `${componentId}#version-order`,
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,

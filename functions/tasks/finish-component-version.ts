@@ -51,6 +51,12 @@ const publish = async (input: TaskInput): Promise<void> => {
         add: { revision: 1 },
         when: { status: "publishing" },
       },
+      {
+        do: "update",
+        key: keys.versionOrder(version.componentId, version.version),
+        set: { published: number },
+        when: { id: version.id },
+      },
     ],
     now,
   );

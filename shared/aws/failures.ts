@@ -11,14 +11,15 @@ const code = (error: unknown) => (error instanceof AppError ? error.code : undef
  */
 export const recordFailure = async (input: WorkflowInput, problem: Problem, now: Date): Promise<void> => {
   const intent = failIntent(input.intentId, input.attempt, now, problem);
-  const subject = afterFailure(input, problem, now);
-  try {
-    await transact(subject === undefined ? [intent] : [intent, subject]);
-  } catch (error) {
-    if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
-    if (code(error) !== "not-ready") throw error;
-    await recordFailureAlone(intent); // the subject is gone, or has moved on by other means
+  for (const subject of afterFailure(input, problem, now)) {
+    try {
+      return await transact([intent, subject]);
+    } catch (error) {
+      if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
+      if (code(error) !== "not-ready") throw error;
+    }
   }
+  await recordFailureAlone(intent); // the subject stays, is gone, or has moved on by other means
 };
 
 const recordFailureAlone = async (intent: ReturnType<typeof failIntent>): Promise<void> => {

@@ -1,5 +1,5 @@
+import { pointerTo } from "../json.ts";
 import { artifactKey } from "./recipe.ts";
-import { pointerTo } from "./recipe-document.ts";
 import type { ShortArtifact, ShortRecipe, Step } from "./short-form.ts";
 
 export interface RecipeSource {

@@ -180,6 +180,37 @@ export const cloneRecipe = (source: GivenRecipe & About, version: string): Given
   return { recipeText: withValues(recipeText, values) };
 };
 
+/** A version's recipe as it is, but that its own artifacts are told by their placeholders: what two versions can share. */
+export const portableRecipe = (document: unknown, about: About): unknown => {
+  const folder = folderOf(about);
+  const portable = (value: unknown): unknown => {
+    if (typeof value === "string") return value.startsWith(folder) ? FOLDER + value.slice(folder.length) : value;
+    if (Array.isArray(value)) return value.map(portable);
+    if (!isObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, portable(inner)]));
+  };
+  return portable(document);
+};
+
+/**
+ * The recipe for the Greengrass Development Kit, with the placeholders that it fills in. Artifacts are told by their file
+ * names alone, since it uploads them so; a text of one's own stays as it is otherwise.
+ */
+export const portableText = (given: GivenRecipe, about: About, known: Known): RecipeText => {
+  const { document, text } = readRecipe(given, about, known);
+  const own: RecipeText = given.recipeText ?? { format: "json", text: `${JSON.stringify(document, null, 2)}\n` };
+  if (text === undefined) return own;
+  const parsed = parseRecipe(own);
+  const folder = folderOf(about);
+  const values = replacements(parsed.document, parsed.places, (pointer, value) => {
+    if (pointer.toLowerCase() === "/componentname") return "{COMPONENT_NAME}";
+    if (pointer.toLowerCase() === "/componentversion") return "{COMPONENT_VERSION}";
+    const isOwn = isUri(pointer) && (value.startsWith(folder) || value.startsWith(FOLDER));
+    return isOwn ? FOLDER + value.slice(value.lastIndexOf("/") + 1) : undefined;
+  });
+  return withValues(own, values);
+};
+
 /** What a version keeps of a recipe. */
 export interface KeptRecipe extends GivenRecipe {
   /** A text of one's own as it was read, placeholders and all. */

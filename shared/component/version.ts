@@ -9,7 +9,7 @@ import { keys } from "../keys.ts";
 import { AppError } from "../problems.ts";
 import { born, Description, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
-import type { Refusal, Write } from "../writes.ts";
+import type { Key, Refusal, Write } from "../writes.ts";
 import type { StoredComponent } from "./component.ts";
 import { bytesOf, RecipeText } from "./recipe.ts";
 import { RecipeFinding } from "./recipe-findings.ts";
@@ -97,6 +97,10 @@ export const ComponentVersion = z
     document: JsonObject.optional().meta({ description: "The recipe of one's own as it was read" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
     artifactBytes: z.int().optional().meta({ description: "Bytes of all files below dist/, once published" }),
+    deprecated: z
+      .object({ reason: z.string(), at: z.iso.datetime(), by: z.string() })
+      .optional()
+      .meta({ id: "Deprecation", description: "That it is to be used no more, why, and who said so" }),
     catalogueNumber: z.int().optional().meta({ description: "Place in the order of publication" }),
     ...Timestamps,
   })
@@ -107,6 +111,21 @@ export const ListedVersion = ComponentVersion.omit({ recipeText: true, document:
   id: "ListedComponentVersion",
   description: "A version without its recipe, where that is one's own",
 });
+
+const OrderedVersion = z.object({ id: z.string(), version: z.string() });
+
+export const ListedVersions = z
+  .object({
+    items: z.array(ListedVersion),
+    nextCursor: z.string().optional().meta({ description: "Absent on the last page" }),
+    newest: OrderedVersion.optional().meta({ description: "The version that was published last" }),
+    highest: OrderedVersion.optional().meta({ description: "The highest of the published versions" }),
+  })
+  .meta({ id: "ListedComponentVersions" });
+
+export const Deprecate = z
+  .strictObject({ reason: z.string().min(1).max(1_024).meta({ description: "For those who would use it" }) })
+  .meta({ id: "DeprecateComponentVersion" });
 
 export const RecipeFindings = z
   .object({
@@ -183,6 +202,7 @@ export const createVersion = (
         otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
       },
       { do: "create", item: { ...version } },
+      { do: "create", item: { ...keys.versionOrder(component.id, input.version), ...versionOrderItem(version) } },
       ...(copies ? [create(ask("component-version.copy", version, caller, moment))] : []),
     ],
   };
@@ -224,6 +244,34 @@ export const editVersion = (
       when: { revision: version.revision },
       otherwise: { code: "precondition-failed", detail: "it was changed at the same time: read it again" },
     },
+  };
+};
+
+/** Where a version stands among those of its component: small enough that all of them are read at once. */
+export interface StoredVersionOrder extends Key {
+  readonly type: "version-order";
+  readonly id: string;
+  readonly version: string;
+  /** Its number in the catalogue, while it is published. */
+  readonly published?: number;
+}
+
+const versionOrderItem = ({ id, version }: StoredVersion): Omit<StoredVersionOrder, keyof Key> => ({
+  type: "version-order",
+  id,
+  version,
+});
+
+/** The highest of the published versions, and the one that was published last. */
+export const bestOf = (
+  orders: readonly StoredVersionOrder[],
+): { readonly highest?: StoredVersionOrder; readonly newest?: StoredVersionOrder } => {
+  const published = orders.filter((order) => order.published !== undefined);
+  const [first, ...others] = published;
+  if (first === undefined) return {};
+  return {
+    highest: others.reduce((best, order) => (order.sk > best.sk ? order : best), first),
+    newest: others.reduce((best, order) => ((order.published ?? 0) > (best.published ?? 0) ? order : best), first),
   };
 };
 
@@ -276,6 +324,33 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
   ],
 });
 
+/** A published version that is to be used no more, or again: it stays what it is, and deployments keep it. */
+export const markVersion = (
+  version: StoredVersion,
+  deprecated: StoredVersion["deprecated"],
+  now: Date,
+): { next: StoredVersion; write: Write } => {
+  const set = { revision: version.revision + 1, updatedAt: now.toISOString(), ...(deprecated && { deprecated }) };
+  const { deprecated: _former, ...rest } = version;
+  return {
+    next: { ...rest, ...set },
+    write: {
+      do: "update",
+      key: keys.version(version.componentId, version.id),
+      set,
+      ...(deprecated === undefined && { remove: ["deprecated"] }),
+      when: { status: "published", revision: version.revision },
+      otherwise:
+        version.status === "published"
+          ? { code: "conflict", detail: "it was changed at the same time: try again" }
+          : {
+              code: "not-ready",
+              detail: `${version.component} ${version.version} is ${version.status}, not published`,
+            },
+    },
+  };
+};
+
 /** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
 export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: ask("component-version.delete", version, caller, moment),
@@ -295,6 +370,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
 export const forgetVersion = (version: StoredVersion): Write[] => [
   { do: "delete", key: keys.version(version.componentId, version.id), when: { status: "deleting" } },
   { do: "delete", key: keys.versionName(version.componentId, version.version) },
+  { do: "delete", key: keys.versionOrder(version.componentId, version.version) },
   { do: "delete", key: keys.publishedRecipe(version.id) },
   {
     do: "update",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { Component, CreateComponent, EditComponent } from "../component/component.ts";
+import { VersionDiff } from "../component/diff.ts";
 import {
   ComponentFile,
   CreatedFile,
@@ -9,7 +10,15 @@ import {
   ManifestAnswer,
   UploadPart,
 } from "../component/file.ts";
-import { ComponentVersion, CreateVersion, EditVersion, ListedVersion, RecipeFindings } from "../component/version.ts";
+import { FolderFile } from "../component/gdk.ts";
+import {
+  ComponentVersion,
+  CreateVersion,
+  Deprecate,
+  EditVersion,
+  ListedVersions,
+  RecipeFindings,
+} from "../component/version.ts";
 import { Deployment, DeploymentRevision, ListedRevision } from "../deployment/deployment.ts";
 import {
   DeploymentPatch,
@@ -658,9 +667,18 @@ export const routes = {
   listComponents: route({
     method: "GET",
     path: `${W}/components`,
-    summary: "List components in the order of their creation",
+    summary: "List components in the order of their creation, all or those that are sought",
     access: "viewer",
-    query: Page,
+    query: Page.extend({
+      prefix: z.string().min(1).max(128).optional().meta({ description: "Only those whose name begins so" }),
+      search: z
+        .string()
+        .min(1)
+        .max(128)
+        .optional()
+        .meta({ description: "Only those whose name has this in it, in any letter case" }),
+      publisher: z.string().min(1).max(256).optional().meta({ description: "Only those of this publisher" }),
+    }),
     status: 200,
     answer: page(Component),
     problems: ["invalid-cursor"],
@@ -714,11 +732,11 @@ export const routes = {
   listComponentVersions: route({
     method: "GET",
     path: `${C}/versions`,
-    summary: "List a component's versions in the order of their creation",
+    summary: "List a component's versions, the highest first",
     access: "viewer",
     query: Page,
     status: 200,
-    answer: page(ListedVersion),
+    answer: ListedVersions,
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
@@ -753,6 +771,71 @@ export const routes = {
     answer: RecipeFindings,
     problems: [],
     permissions: ["control:Query"],
+  }),
+  getComponentVersionDiff: route({
+    method: "GET",
+    path: `${V}/diff/{from}`,
+    summary: "Get what a version has otherwise than another one of its component",
+    access: "viewer",
+    status: 200,
+    answer: VersionDiff,
+    problems: [],
+    permissions: ["control:Query"],
+  }),
+  listComponentVersionUsage: route({
+    method: "GET",
+    path: `${V}/usage`,
+    summary: "List the deployments that a version satisfies, or the nodes that are to run it",
+    access: "viewer",
+    query: Page.extend({
+      of: z.enum(["deployments", "nodes"]).default("deployments").meta({ description: "What to list" }),
+    }),
+    status: 200,
+    answer: page(
+      z
+        .object({
+          type: z.enum(["node-group", "node"]),
+          id: z.string(),
+          name: z.string(),
+          requirement: z.string().optional().meta({ description: "What the deployment to it wants" }),
+        })
+        .meta({ id: "UserOfVersion" }),
+    ),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deprecateComponentVersion: route({
+    method: "POST",
+    path: `${V}/deprecation`,
+    summary: "Mark a published version as to be used no more, with the reason; deployments keep it",
+    access: "maintainer",
+    body: Deprecate,
+    repeatable: true,
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["not-ready", "conflict"],
+  }),
+  restoreComponentVersion: route({
+    method: "DELETE",
+    path: `${V}/deprecation`,
+    summary: "Take the mark off a version that was to be used no more",
+    access: "maintainer",
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["not-ready", "conflict"],
+  }),
+  exportComponentVersion: route({
+    method: "GET",
+    path: `${V}/export`,
+    summary: "List the files of the folder from which the Greengrass Development Kit builds a version",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(FolderFile),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query", "artifact:Get"],
   }),
   createComponentFile: route({
     method: "POST",

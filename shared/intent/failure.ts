@@ -7,11 +7,28 @@ import type { WorkflowInput } from "./intent.ts";
 const UNTOUCHED: Partial<Record<ProblemCode, string>> = {
   "workspace-not-empty": "active",
   "node-group-not-empty": "active",
-  "version-in-use": "published",
 };
 
-/** What a failed intent leaves of its subject: `failed`, from where it may be deleted, or published again. */
-export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date): Write | undefined => {
+/**
+ * What a failed intent leaves of its subject: `failed`, from where it may be deleted, or published again.
+ * @returns the writes that may be it, the first whose condition holds; none where the subject stays as it is
+ */
+export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date): Write[] => {
+  const write = onlyWay(input, problem, now);
+  if (input.kind !== "component-version.delete" || write === undefined) return write === undefined ? [] : [write];
+  // One that Greengrass was not yet asked to forget is as published as before: nothing of it may be changed.
+  const stays: Write = {
+    do: "update",
+    key: keys.version(input.parentId, input.subjectId),
+    set: { status: "published", updatedAt: now.toISOString() },
+    add: { revision: 1 },
+    when: { status: "deleting", catalogueNumber: { exists: true } },
+    otherwise: { code: "not-ready", detail: "the version was not published, or is so no more" },
+  };
+  return [stays, write];
+};
+
+const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | undefined => {
   const status = UNTOUCHED[problem.code] ?? "failed";
   const update = (key: Key, table?: "ota"): Write => ({
     do: "update",

@@ -62,6 +62,7 @@ const furnished = async (name: string): Promise<Places> => {
     certificate,
     component,
     version,
+    from: version,
     path: file.path,
     release,
     nodeImport,
@@ -219,7 +220,7 @@ describe("a workspace that the caller is no member of", () => {
 });
 
 const NEEDS_MORE = new Set<string>([
-  ...["reRegisterNode", "completeComponentUpload"],
+  ...["reRegisterNode", "completeComponentUpload", "deprecateComponentVersion"],
   ...["pauseRelease", "resumeRelease", "withdrawRelease", "promoteRelease"],
 ]);
 

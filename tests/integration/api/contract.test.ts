@@ -195,7 +195,14 @@ const walk = async (): Promise<void> => {
   const refused = { version: "1.2.0", recipeText: { format: "yaml", text: "a: *b" } };
   await call("createComponentVersion", { body: refused }); // with findings
   await call("updateComponentVersion", { at: { version: clone }, body: { recipe: { dependencies: { a: "latest" } } } });
+  places.from = clone;
   await done("publishComponentVersion");
+  await call("deprecateComponentVersion", { body: { reason: "old" } });
+  await call("restoreComponentVersion");
+  await call("deprecateComponentVersion", { at: { version: clone }, body: { reason: "a draft" } });
+  await call("restoreComponentVersion", { at: { version: clone } });
+  await call("listComponentVersionUsage", { query: "?of=nodes" });
+  await call("listComponents", { query: "?search=EXAMPLE&prefix=com&publisher=p" });
   await deployments();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;

@@ -35,6 +35,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
     updateComponentVersion: { description },
+    deprecateComponentVersion: { reason: "old" },
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
     applyComponentManifest: { files: [{ path: `dist/${suffix}`, size: 1, sha256 }] },
     createNodeImport: importOf(`name\nn-${suffix}\n`),

@@ -22,17 +22,20 @@ export interface Binary {
   readonly environment?: string;
   readonly attributes?: readonly string[];
   readonly bytes: Uint8Array;
+  /** Members of the release's declaration beside these. */
+  readonly terms?: object;
 }
 
 /** Makes a release of these bytes and publishes it. @returns its id */
 export const publishBinary = async (api: ApiClient, workspace: string, binary: Binary): Promise<string> => {
-  const { app, version, environment = "prod", attributes = [], bytes } = binary;
+  const { app, version, environment = "prod", attributes = [], bytes, terms = {} } = binary;
   const declared = {
     ...releaseOf(app, "", environment),
     version,
     attributes,
     size: bytes.length,
     sha256: sha256(bytes),
+    ...terms,
   };
   const created = api.call<{ id: string; upload: Upload }>("POST", `${workspace}/releases`, { body: declared });
   const { id, upload } = (await expecting(201, created)).body;
@@ -54,7 +57,7 @@ export const ageSnapshot = async (
   const issued = ((Item as NamedWorkspace | undefined)?.snapshot?.issued ?? Number.NaN) - hours * 3_600;
   const values = { ExpressionAttributeValues: { ":issued": issued } };
   const where = [
-    { Key, UpdateExpression: "SET #of.issued = :issued", ExpressionAttributeNames: { "#of": "snapshot" } },
+    { Key, UpdateExpression: "SET #snapshot.issued = :issued", ExpressionAttributeNames: { "#snapshot": "snapshot" } },
     { Key: otaKeys.snapshot(workspace.id), UpdateExpression: "SET issued = :issued" },
   ];
   for (const at of where) await documents.send(new UpdateCommand({ TableName: tables.ota, ...at, ...values }));

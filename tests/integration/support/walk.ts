@@ -95,6 +95,11 @@ const publishTwice = async (cloud: TestCloud, api: ApiClient, version: string): 
   await api.done("POST", `${version}/publish`);
 };
 
+const download200 = async (url: string): Promise<void> => {
+  const { status } = await fetch(url);
+  if (status !== 200) throw new Error(`the download answers ${status}`);
+};
+
 const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
   await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
@@ -117,6 +122,8 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
   await editDeployments(api, workspace);
+  await expecting(200, api.call("POST", `${version}/deprecation`, { body: { reason: "seen" } }));
+  await expecting(200, api.call("DELETE", `${version}/deprecation`));
   for (const path of [
     "/v1/openapi.json",
     "/v1/workspaces",
@@ -127,12 +134,21 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
     `${component}/versions`,
     version,
     `${version}/files`,
+    `${version}/diff/1.1.0`,
+    `${version}/usage`,
+    `${version}/usage?of=nodes`,
+    `${workspace}/components?search=walk`,
     `${workspace}/deployments`,
     deployment,
     `${workspace}/intents`,
   ]) {
     await expecting(200, api.call("GET", path));
   }
+  const folder = await expecting(
+    200,
+    api.call<{ items: { download?: { url: string } }[] }>("GET", `${version}/export`),
+  );
+  for (const { download } of folder.body.items) if (download !== undefined) await download200(download.url);
   for (const path of ["", "/node-groups/one", "/nodes/n1", "/components/com.example.Walk"]) {
     await describeAnew(api, `${workspace}${path}`);
   }
