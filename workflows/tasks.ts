@@ -214,6 +214,18 @@ export const tasks = {
     "greengrass:DeleteComponent",
   ),
   "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
+  "update-deployments": {
+    ...quick(
+      ["CONTROL_TABLE"],
+      "control:GetItem",
+      "control:BatchGetItem",
+      "control:Query",
+      "control:PutItem",
+      "control:ConditionCheckItem",
+    ),
+    timeoutSeconds: 300,
+    memoryMb: 512,
+  },
   "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
   "delete-component-version": quick(
     ["CONTROL_TABLE"],
