@@ -7,6 +7,7 @@ import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
+import { SHARED_RATES } from "../shared/aws/turns.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
@@ -66,6 +67,9 @@ const ACCOUNT_ID = "123456789012";
 /** Enough for a fleet that polls a few packages, and little beside the rest of the process. */
 const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
+/** Of the quotas that are there with `--throttling`: all that deployments may take. */
+const THROTTLED_RATES =
+  "CreateDeployment=10,CreateThingGroup=25,DeleteThingGroup=15,AddThingToThingGroup=50,RemoveThingFromThingGroup=50";
 const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
 
 export interface Cloud {
@@ -79,7 +83,7 @@ export interface Cloud {
 export class DataUnusable extends Error {}
 
 /** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "4";
+const DATA_VERSION = "5";
 
 const checkVersion = (dir: string): void => {
   const file = join(dir, "version");
@@ -198,6 +202,10 @@ const start = async (
     IMPORTS_BUCKET: stageNames(stage).importsBucket,
     // AWS's quotas bound an import where they are there.
     IMPORT_CALLS_PER_SECOND: options.throttling ? "50" : "1000000",
+    AWS_RATES: options.throttling ? THROTTLED_RATES : SHARED_RATES.map((operation) => `${operation}=1000000`).join(),
+    // Here memberships show at once.
+    MEMBERSHIP_LAG_SECONDS: "1",
+    JOB_WITHIN_SECONDS: "10",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),

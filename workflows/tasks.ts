@@ -88,9 +88,14 @@ export const tasks = {
     "control:DeleteItem",
   ),
 
-  "create-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:UpdateItem", "iot:CreateThingGroup"),
+  "create-cell": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "iot:CreateThingGroup",
+  ),
   "deliver-cell": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "AWS_RATES"],
     "control:GetItem",
     "control:Query",
     "control:UpdateItem",
@@ -105,19 +110,36 @@ export const tasks = {
     "greengrass:CancelDeployment",
     "greengrass:DeleteDeployment",
   ),
-  "delete-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:DeleteItem", "iot:DeleteThingGroup"),
+  "delete-cell": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "control:DeleteItem",
+    "iot:DeleteThingGroup",
+  ),
 
   "create-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThing"),
-  "join-groups": quick(
-    ["CONTROL_TABLE", "STAGE"],
+  "place-node": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES", "MEMBERSHIP_LAG_SECONDS", "JOB_WITHIN_SECONDS"],
     "control:GetItem",
+    "control:Query",
     "control:BatchGetItem",
+    "control:PutItem",
+    "control:UpdateItem",
+    "iot:ListThingGroupsForThing",
+    "iot:ListJobExecutionsForThing",
     "iot:AddThingToThingGroup",
+    "iot:RemoveThingFromThingGroup",
+    "greengrass:ReadCoreDevice",
   ),
+  "finish-node-move": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "finish-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "leave-groups": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "AWS_RATES"],
     "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:UpdateItem",
     "iot:ListThingGroupsForThing",
     "iot:RemoveThingFromThingGroup",
   ),
@@ -148,6 +170,8 @@ export const tasks = {
   "check-node-import": patient(
     ["CONTROL_TABLE", "IMPORTS_BUCKET"],
     "control:GetItem",
+    "control:Query",
+    "control:PutItem",
     "control:UpdateItem",
     "import-upload:Find",
     "import-work:Put",
@@ -158,8 +182,9 @@ export const tasks = {
   ),
   "import-nodes": {
     ...patient(
-      ["CONTROL_TABLE", "STAGE", "IMPORTS_BUCKET", "IMPORT_CALLS_PER_SECOND"],
+      ["CONTROL_TABLE", "STAGE", "IMPORTS_BUCKET", "IMPORT_CALLS_PER_SECOND", "AWS_RATES"],
       "control:GetItem",
+      "control:Query",
       "control:BatchGetItem",
       "control:PutItem",
       "control:UpdateItem",
@@ -244,14 +269,7 @@ export const tasks = {
   "forget-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
   "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
-  "finish-deployment": quick(
-    ["CONTROL_TABLE", "STAGE"],
-    "control:GetItem",
-    "control:UpdateItem",
-    "iot:ListThingGroupsForThing",
-    "iot:RemoveThingFromThingGroup",
-    "iot:AddThingToThingGroup",
-  ),
+  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:UpdateItem"),
 
   "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Find", "ota-object:Put"),

@@ -1,7 +1,6 @@
 import { getItem } from "../../shared/aws/table.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
 import { keys, otaKeys } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
@@ -37,6 +36,3 @@ export const desiredComponent = async ({ workspaceId, parentId }: TaskInput): Pr
 
 export const desiredRelease = async ({ workspaceId, subjectId }: TaskInput): Promise<StoredRelease> =>
   present(await getItem<StoredRelease>(otaKeys.release(workspaceId, subjectId), "ota"), "release", subjectId);
-
-export const desiredCell = async ({ workspaceId, cell }: { workspaceId: string; cell: string }): Promise<StoredCell> =>
-  present(await getItem<StoredCell>(keys.cell(workspaceId, cell)), "cell", cell);

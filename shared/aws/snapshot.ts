@@ -1,13 +1,13 @@
-import { cellKey, type StoredCell, targetsOfNode } from "../deployment/cell.ts";
+import { cellKey, isGroupsOwn, type StoredCell, targetsOfNode } from "../deployment/cell.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
-import type { Changes, PlanNode, Snapshot } from "../deployment/plan.ts";
+import type { Changes, PlanCell, PlanNode, Snapshot } from "../deployment/plan.ts";
 import { isId } from "../ids.ts";
 import { keys, partitions } from "../keys.ts";
 import type { StoredNode } from "../node/node.ts";
 import { catalogueNumber, publishedVersions } from "./catalogue.ts";
 import { allItems, getItems } from "./table.ts";
 
-const CELL = ["key", "targets", "runtime", "nodes", "generation", "delivered"] as const;
+const CELL = ["key", "targets", "runtime", "nodes", "lastGeneration"] as const;
 type SeenCell = Pick<StoredCell, (typeof CELL)[number]>;
 
 /** DynamoDB takes at most so many operators in one filter; where more targets change, all cells are read. */
@@ -43,10 +43,7 @@ export const snapshotFor = async (workspaceId: string, changes: Changes): Promis
     catalogue,
     deployments,
     published: await publishedVersions(workspaceId, [...componentsOf(deployments, changes)]),
-    cells: cells.map(({ key, targets: of, runtime, nodes: count }) => ({ key, targets: of, runtime, nodes: count })),
-    delivered: cells.flatMap(({ key, generation, nodes: count, delivered }) =>
-      delivered === undefined ? [] : [{ key, generation, nodes: count, hash: delivered.hash }],
-    ),
+    cells: cells.map(planCell),
     nodes: nodes.map(planNode),
   };
 };
@@ -59,6 +56,15 @@ export const planNode = ({ id, name, groups, runtime, ownDeployment, revision }:
   runtime,
   ...(ownDeployment !== undefined && { ownDeployment }),
   revision,
+});
+
+/** A cell keeps its highest generation's number for ever; its thing groups go with its last node, but for a group's own. */
+const planCell = ({ key, targets, runtime, nodes, lastGeneration }: SeenCell): PlanCell => ({
+  key,
+  targets,
+  runtime,
+  nodes,
+  delivers: lastGeneration !== undefined && (nodes > 0 || isGroupsOwn({ targets, runtime })),
 });
 
 const cellsOfTargets = async (workspaceId: string, targets: readonly string[]): Promise<SeenCell[]> => {

@@ -274,6 +274,7 @@ export const permissions = {
       ["iot:RemoveThingFromThingGroup", "thingGroups"],
     ],
     ListThingGroupsForThing: [["iot:ListThingGroupsForThing", "things"]],
+    ListJobExecutionsForThing: [["iot:ListJobExecutionsForThing", "things"]],
     CreateThingType: [["iot:CreateThingType", "thingTypes"]],
     DescribeThingType: [["iot:DescribeThingType", "thingTypes"]],
     DeprecateThingType: [["iot:DeprecateThingType", "thingTypes"]],
@@ -316,6 +317,11 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
+    ReadCoreDevice: [
+      ["greengrass:GetCoreDevice", "coreDevices"],
+      ["greengrass:ListInstalledComponents", "coreDevices"],
+      ["greengrass:ListEffectiveDeployments", "coreDevices"],
+    ],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
       ["iot:DescribeJobExecution", "things"],

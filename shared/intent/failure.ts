@@ -50,6 +50,7 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
     case "release.delete":
       return update(otaKeys.release(workspaceId, subjectId), "ota");
     case "deployment.apply":
+    case "node.move":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }
 };
