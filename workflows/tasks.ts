@@ -241,7 +241,7 @@ export const tasks = {
     "greengrass:DeleteComponent",
   ),
   "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
-  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:BatchGetItem"),
   "delete-component-version": quick(
     ["CONTROL_TABLE"],
     "control:GetItem",

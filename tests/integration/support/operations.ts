@@ -19,6 +19,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     updateNodeGroupDeployment: { priority: 1 },
     createNode: { name: `n-${suffix}` },
     updateNode: { description },
+    updateNodeMemberships: { add: ["gateways"] },
     createRegistrationToken: {},
     reRegisterNode: {},
     register: { token: makeToken(new Uint8Array(20)) },
