@@ -9,7 +9,7 @@ export const deploymentApply: Workflow = {
       functionArn,
       {
         comment: "Delivers what a target wants now to every cell that it reaches; a node moves to its own, or back",
-        timeoutSeconds: 7_200,
+        timeoutSeconds: 3_600,
         first: "List the cells",
       },
       {

@@ -28,7 +28,7 @@ export const nodeMove: Workflow = {
       functionArn,
       {
         comment: "Takes a node from cell to cell, never into two; cells that it leaves without nodes go",
-        timeoutSeconds: 7_200,
+        timeoutSeconds: 3_600,
         first: "Place the node",
       },
       {

@@ -60,14 +60,17 @@ export const bookTurn = async (
       await transact([{ do: "update", key, set: { type: "turn", until: afresh }, when }]);
       return Math.max(0, afresh - now);
     });
-  const booked = await unlessRefused(() =>
-    updated({ do: "update", key, add: { until: took }, when: { until: { below: now + LONGEST_MS } } }),
-  );
+  const book = () =>
+    unlessRefused(() =>
+      updated({ do: "update", key, add: { until: took }, when: { until: { below: now + LONGEST_MS } } }),
+    );
+  let booked = await book();
   if (booked === undefined) {
     const first = await start({ until: { exists: false } });
     if (first !== undefined) return first;
-    throw new AppError("throttled", `too many wait for a turn with ${operation}`);
+    booked = await book(); // it may have been made in between
   }
+  if (booked === undefined) throw new AppError("throttled", `too many wait for a turn with ${operation}`);
   const until = Number(booked.until);
   // What was not used for long is no more than a burst. Of two who find that, one starts afresh.
   if (until < afresh) return (await start({ until })) ?? 0;

@@ -317,11 +317,9 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
-    ReadCoreDevice: [
-      ["greengrass:GetCoreDevice", "coreDevices"],
-      ["greengrass:ListInstalledComponents", "coreDevices"],
-      ["greengrass:ListEffectiveDeployments", "coreDevices"],
-    ],
+    GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
+    ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],
+    ListEffectiveDeployments: [["greengrass:ListEffectiveDeployments", "coreDevices"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
       ["iot:DescribeJobExecution", "things"],
