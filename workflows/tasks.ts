@@ -240,7 +240,7 @@ export const tasks = {
     "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),
-  "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
+  "finish-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "update-deployments": {
     ...quick(
       ["CONTROL_TABLE"],

@@ -4,7 +4,7 @@ import type { Changes, PlanCell, PlanNode, Snapshot } from "../deployment/plan.t
 import { isId } from "../ids.ts";
 import { keys, partitions } from "../keys.ts";
 import type { StoredNode } from "../node/node.ts";
-import { catalogueNumber, publishedVersions } from "./catalogue.ts";
+import { currentCatalogue, publishedVersions } from "./catalogue.ts";
 import { allItems, getItems } from "./table.ts";
 
 const CELL = ["key", "targets", "runtime", "nodes", "lastGeneration"] as const;
@@ -15,15 +15,15 @@ const MAX_FILTERS = 100;
 
 /**
  * All that a plan of these changes looks at, and little more: the cells that they reach, the deployments of those cells'
- * targets, and the versions of the components of those. It is read anew each time, consistently item by item; numbers are
- * read before the versions that they lead to.
+ * targets, and the versions of the components of those. It is read anew each time, consistently item by item, but for versions,
+ * which are remembered while the catalogue stays the same; that is read before them.
  */
 export const snapshotFor = async (workspaceId: string, changes: Changes): Promise<Snapshot> => {
   const edited = Object.keys(changes.deployments ?? {});
   const [groups, ownOnes] = [edited.filter((id) => isId(id, "node-group")), edited.filter((id) => isId(id, "node"))];
   const named = [...new Set([...ownOnes, ...Object.keys(changes.nodes ?? {})])];
   const [catalogue, nodes, reached] = await Promise.all([
-    catalogueNumber(),
+    currentCatalogue(),
     getItems<StoredNode>(named.map((id) => keys.node(workspaceId, id))),
     cellsOfTargets(workspaceId, groups),
   ]);
@@ -40,9 +40,9 @@ export const snapshotFor = async (workspaceId: string, changes: Changes): Promis
   const deployments = await getItems<StoredDeployment>(targets.map((id) => keys.deployment(workspaceId, id)));
   return {
     workspaceId,
-    catalogue,
+    catalogue: catalogue.number,
     deployments,
-    published: await publishedVersions(workspaceId, [...componentsOf(deployments, changes)]),
+    published: await publishedVersions(workspaceId, [...componentsOf(deployments, changes)], { asOf: catalogue }),
     cells: cells.map(planCell),
     nodes: nodes.map(planNode),
   };

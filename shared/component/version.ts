@@ -320,6 +320,14 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
   ],
 });
 
+/** Whatever remembers published versions reads them again. */
+export const takenBack = (): Write => ({
+  do: "update",
+  key: keys.catalogue(),
+  setIfAbsent: { type: "catalogue" },
+  add: { edition: 1 },
+});
+
 /** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
 export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: ask("component-version.delete", version, caller, moment),
@@ -332,6 +340,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
       when: { status: { in: ["draft", "failed", "published"] } },
       otherwise: { code: "not-ready", detail: "the version is being published or deleted" },
     },
+    takenBack(),
   ],
 });
 
