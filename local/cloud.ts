@@ -7,6 +7,7 @@ import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
+import { SHARED_RATES } from "../shared/aws/turns.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
@@ -67,6 +68,9 @@ const ACCOUNT_ID = "123456789012";
 /** Enough for a fleet that polls a few packages, and little beside the rest of the process. */
 const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
+/** Of the quotas that are there with `--throttling`: all that deployments may take. */
+const THROTTLED_RATES =
+  "CreateDeployment=10,CreateThingGroup=25,DeleteThingGroup=15,AddThingToThingGroup=50,RemoveThingFromThingGroup=50";
 const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
 
 export interface Cloud {
@@ -203,6 +207,10 @@ const start = async (
     IMPORTS_BUCKET: stageNames(stage).importsBucket,
     // AWS's quotas bound an import where they are there.
     IMPORT_CALLS_PER_SECOND: options.throttling ? "50" : "1000000",
+    AWS_RATES: options.throttling ? THROTTLED_RATES : SHARED_RATES.map((operation) => `${operation}=1000000`).join(),
+    // Here memberships show at once.
+    MEMBERSHIP_LAG_SECONDS: "1",
+    JOB_WITHIN_SECONDS: "10",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     OTA_STREAMED_BYTES: process.env.SLIPWAY_OTA_STREAMED_BYTES ?? "200000000",
     OTA_ARCHIVES_PER_HOUR: "1000", // all devices of a test are of few workspaces

@@ -28,6 +28,17 @@ export const keys = {
   }),
   nodeOfGroup: (groupId: string, nodeId: string): Key => ({ pk: partitions.nodesOfGroup(groupId), sk: nodeId }),
   cell: (workspaceId: string, cellKey: string): Key => ({ pk: partitions.cells(workspaceId), sk: cellKey }),
+  /** In the order of their numbers, below the cell's key. */
+  cellGeneration: (workspaceId: string, cellKey: string, generation: number): Key => ({
+    pk: partitions.cellGenerations(workspaceId),
+    sk: `${cellKey}#${String(generation).padStart(10, "0")}`,
+  }),
+  nodeProgress: (workspaceId: string, nodeId: string): Key => ({
+    pk: partitions.nodeProgress(workspaceId),
+    sk: nodeId,
+  }),
+  /** When the next call of an operation of AWS may be made. */
+  turn: (operation: string): Key => ({ pk: `turn#${operation}`, sk: "turn" }),
   component: (workspaceId: string, componentId: string): Key => ({
     pk: partitions.components(workspaceId),
     sk: componentId,
@@ -108,6 +119,8 @@ export const partitions = {
   certificates: (nodeId: string) => `${nodeId}#certificate`,
   nodesOfGroup: (groupId: string) => `${groupId}#node`,
   cells: (workspaceId: string) => `${workspaceId}#cell`,
+  cellGenerations: (workspaceId: string) => `${workspaceId}#cell-generation`,
+  nodeProgress: (workspaceId: string) => `${workspaceId}#node-progress`,
   components: (workspaceId: string) => `${workspaceId}#component`,
   versions: (componentId: string) => `${componentId}#version`,
   versionOrders: (componentId: string) => `${componentId}#version-order`,

@@ -38,6 +38,11 @@ const variablesOf = ({ place, names, settings, arn }: Stage): Record<Environment
   OTA_BUCKET: names.otaBucket,
   IMPORTS_BUCKET: names.importsBucket,
   IMPORT_CALLS_PER_SECOND: String(settings.imports.callsPerSecond),
+  AWS_RATES: Object.entries(settings.deployments.callsPerSecond)
+    .map(([operation, rate]) => `${operation}=${rate}`)
+    .join(),
+  MEMBERSHIP_LAG_SECONDS: String(settings.deployments.membershipLagSeconds),
+  JOB_WITHIN_SECONDS: String(settings.deployments.jobWithinSeconds),
   OTA_DEFAULT_WORKSPACE: settings.ota.defaultWorkspace,
   OTA_STREAMED_BYTES: String(settings.ota.streamedMegabytes * 1_000_000),
   OTA_ARCHIVES_PER_HOUR: String(settings.ota.archivesPerHour),

@@ -104,6 +104,32 @@ export const schemaOf = (kind: StageKind, region: string) => {
           ),
       })
       .prefault({}),
+    deployments: z
+      .strictObject({
+        callsPerSecond: z
+          .strictObject({
+            CreateDeployment: whole(1, 100).default(1),
+            CreateThingGroup: whole(1, 1_000).default(25),
+            DeleteThingGroup: whole(1, 1_000).default(15),
+            AddThingToThingGroup: whole(1, 10_000).default(100),
+            RemoveThingFromThingGroup: whole(1, 10_000).default(100),
+          })
+          .prefault({})
+          .describe(
+            "How often a second all functions together call these: the account's quotas, less what else it does",
+          ),
+        membershipLagSeconds: whole(1, 600)
+          .default(30)
+          .describe(
+            "How long AWS IoT may take to show that a node has left a thing group; a node that moves joins its next cell only then",
+          ),
+        jobWithinSeconds: whole(10, 3_600)
+          .default(300)
+          .describe(
+            "How long after a node has joined its cell AWS IoT may take to make its job; then it gets another cell",
+          ),
+      })
+      .prefault({}),
     data: z
       .strictObject({
         recoveryDays: whole(1, 35)

@@ -43,7 +43,7 @@ export const componentVersionPublish: Workflow = {
       functionArn,
       {
         comment:
-          "Packages and checks a draft's files, makes it a Greengrass component version, waits until that is deployable",
+          "Packages and checks a draft, makes it a Greengrass component version; deployments that follow move on",
         timeoutSeconds: 2_700, // each look is nine events of the 25,000 that an execution may have
         first: "Check the artifacts",
       },
@@ -76,7 +76,9 @@ export const componentVersionPublish: Workflow = {
         },
         "Wait for Greengrass": { Type: "Wait", Seconds: 1, Next: "Describe the component version" },
         "Record the component version": made("record-component-version", { Next: "Finish" }),
-        Finish: made("finish-component-version", { End: true }, { retry: RETRY_TAKING_TURNS }),
+        Finish: made("finish-component-version", { Next: "Update the deployments" }, { retry: RETRY_TAKING_TURNS }),
+        // The version is published, and the intent has ended: what fails here is seen as a failed execution.
+        "Update the deployments": task("update-deployments", { End: true }),
         // Whatever comes of it, the intent is told what failed first.
         "Withdraw the component version": {
           ...task<typeof FAILED>("withdraw-component-version", { Next: FAILED }),

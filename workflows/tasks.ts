@@ -97,9 +97,14 @@ export const tasks = {
     "control:DeleteItem",
   ),
 
-  "create-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:UpdateItem", "iot:CreateThingGroup"),
+  "create-cell": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "iot:CreateThingGroup",
+  ),
   "deliver-cell": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "AWS_RATES"],
     "control:GetItem",
     "control:Query",
     "control:UpdateItem",
@@ -114,19 +119,38 @@ export const tasks = {
     "greengrass:CancelDeployment",
     "greengrass:DeleteDeployment",
   ),
-  "delete-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:DeleteItem", "iot:DeleteThingGroup"),
+  "delete-cell": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "control:DeleteItem",
+    "iot:DeleteThingGroup",
+  ),
 
   "create-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThing"),
-  "join-groups": quick(
-    ["CONTROL_TABLE", "STAGE"],
+  "place-node": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES", "MEMBERSHIP_LAG_SECONDS", "JOB_WITHIN_SECONDS"],
     "control:GetItem",
+    "control:Query",
     "control:BatchGetItem",
+    "control:PutItem",
+    "control:UpdateItem",
+    "iot:ListThingGroupsForThing",
+    "iot:ListJobExecutionsForThing",
     "iot:AddThingToThingGroup",
+    "iot:RemoveThingFromThingGroup",
+    "greengrass:GetCoreDevice",
+    "greengrass:ListInstalledComponents",
+    "greengrass:ListEffectiveDeployments",
   ),
+  "finish-node-move": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "finish-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "leave-groups": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "AWS_RATES"],
     "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:UpdateItem",
     "iot:ListThingGroupsForThing",
     "iot:RemoveThingFromThingGroup",
   ),
@@ -157,6 +181,8 @@ export const tasks = {
   "check-node-import": patient(
     ["CONTROL_TABLE", "IMPORTS_BUCKET"],
     "control:GetItem",
+    "control:Query",
+    "control:PutItem",
     "control:UpdateItem",
     "import-upload:Find",
     "import-work:Put",
@@ -167,8 +193,9 @@ export const tasks = {
   ),
   "import-nodes": {
     ...patient(
-      ["CONTROL_TABLE", "STAGE", "IMPORTS_BUCKET", "IMPORT_CALLS_PER_SECOND"],
+      ["CONTROL_TABLE", "STAGE", "IMPORTS_BUCKET", "IMPORT_CALLS_PER_SECOND", "AWS_RATES"],
       "control:GetItem",
+      "control:Query",
       "control:BatchGetItem",
       "control:PutItem",
       "control:UpdateItem",
@@ -264,8 +291,20 @@ export const tasks = {
     "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),
-  "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
-  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "finish-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "update-deployments": {
+    ...quick(
+      ["CONTROL_TABLE"],
+      "control:GetItem",
+      "control:BatchGetItem",
+      "control:Query",
+      "control:PutItem",
+      "control:ConditionCheckItem",
+    ),
+    timeoutSeconds: 300,
+    memoryMb: 512,
+  },
+  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:BatchGetItem"),
   "delete-component-version": quick(
     ["CONTROL_TABLE", "ACCOUNT_ID"],
     "control:GetItem",
@@ -284,14 +323,7 @@ export const tasks = {
   "forget-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
   "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
-  "finish-deployment": quick(
-    ["CONTROL_TABLE", "STAGE"],
-    "control:GetItem",
-    "control:UpdateItem",
-    "iot:ListThingGroupsForThing",
-    "iot:RemoveThingFromThingGroup",
-    "iot:AddThingToThingGroup",
-  ),
+  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:UpdateItem"),
 
   "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Find", "ota-object:Put"),

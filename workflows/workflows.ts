@@ -4,7 +4,7 @@ import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
 import { componentVersionCopy, componentVersionDelete, componentVersionPublish } from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
-import { nodeCreate, nodeDelete } from "./node.ts";
+import { nodeCreate, nodeDelete, nodeMove } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
 import { nodeImportDelete, nodeImportRun } from "./node-import.ts";
 import { releaseDelete, releasePublish } from "./release.ts";
@@ -17,6 +17,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-group.create": nodeGroupCreate,
   "node-group.delete": nodeGroupDelete,
   "node.create": nodeCreate,
+  "node.move": nodeMove,
   "node.delete": nodeDelete,
   "node-import.run": nodeImportRun,
   "node-import.delete": nodeImportDelete,

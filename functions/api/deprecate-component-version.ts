@@ -8,7 +8,7 @@ export const handler = endpoint(
   async ({ workspace, params, body, caller, moment, commit }) => {
     const version = await findVersion(workspace, params.component, params.version);
     const mark = { reason: body.reason, at: moment.now.toISOString(), by: caller };
-    const { next, write } = markVersion(version, mark, moment.now);
-    return commit([write], tagged(next, view(ComponentVersion, next)));
+    const { next, writes } = markVersion(version, mark, moment.now);
+    return commit(writes, tagged(next, view(ComponentVersion, next)));
   },
 );

@@ -1,8 +1,8 @@
 import { publishedVersions } from "../../shared/aws/catalogue.ts";
 import { allItems } from "../../shared/aws/table.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
+import type { StoredCell, StoredGeneration } from "../../shared/deployment/cell.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
-import { layerOf, resolve } from "../../shared/deployment/resolve.ts";
+import { layerOf, resolver } from "../../shared/deployment/resolve.ts";
 import { deploymentsWith } from "../../shared/deployment/users.ts";
 import { ownMember } from "../../shared/json.ts";
 import { keys, partitions } from "../../shared/keys.ts";
@@ -14,30 +14,33 @@ import { findVersion } from "../http/resources.ts";
 export const handler = endpoint("listComponentVersionUsage", async ({ workspace, params, query }) => {
   const version = await findVersion(workspace, params.component, params.version);
   const deployments = await allItems<StoredDeployment>(partitions.deployments(workspace.id));
+  const named = new Set(deployments.flatMap(({ components }) => Object.keys(components)));
+  const published = await publishedVersions(workspace.id, [...named]);
   if (query.of === "deployments") {
-    const users = new Map(deploymentsWith(version, deployments).map((user) => [user.deployment.id, user]));
+    const generations = await allItems<StoredGeneration>(partitions.cellGenerations(workspace.id));
+    const users = new Set(deploymentsWith(version, deployments, published, generations).map(({ id }) => id));
     return filteredPage(
       partitions.deployments(workspace.id),
       `${version.id} deployments`,
       query,
       ({ id }: StoredDeployment) => users.has(id),
-      ({ id, target }) => {
-        const requirement = users.get(id)?.requirement;
+      ({ target, components }) => {
+        const requirement = ownMember(components, version.component)?.version;
         return { ...target, ...(requirement !== undefined && { requirement }) };
       },
     );
   }
-  const published = await publishedVersions(workspace.id, [version.component]);
   const layers = new Map(deployments.map((deployment) => [deployment.id, layerOf(deployment)]));
+  const { set } = resolver(published);
   const cells = await allItems<StoredCell>(partitions.cells(workspace.id));
   const running = new Set(
     cells
-      .filter(({ targets }) => {
-        const { components } = resolve(
+      .filter(({ targets, runtime }) => {
+        const { components } = set(
           targets.flatMap((target) => layers.get(target) ?? []),
-          published,
+          runtime,
         );
-        return ownMember(components, version.component)?.version === version.version;
+        return components.get(version.component)?.facts.version === version.version;
       })
       .map(({ sk }) => sk),
   );

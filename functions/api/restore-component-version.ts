@@ -5,6 +5,6 @@ import { findVersion, tagged } from "../http/resources.ts";
 
 export const handler = endpoint("restoreComponentVersion", async ({ workspace, params, moment, commit }) => {
   const version = await findVersion(workspace, params.component, params.version);
-  const { next, write } = markVersion(version, undefined, moment.now);
-  return commit([write], tagged(next, view(ComponentVersion, next)));
+  const { next, writes } = markVersion(version, undefined, moment.now);
+  return commit(writes, tagged(next, view(ComponentVersion, next)));
 });

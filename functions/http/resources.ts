@@ -36,11 +36,14 @@ export const findNodeGroup = async ({ id }: StoredWorkspace, reference: string):
 
 /**
  * Node groups by names or ids, each once.
+ *
+ * @param at where the body names them
  * @throws AppError `invalid-request` that points to the group that does not exist or is named twice
  */
 export const findNodeGroups = async (
   { id }: StoredWorkspace,
   references: readonly string[],
+  at = "/groups",
 ): Promise<StoredNodeGroup[]> => {
   const ids = await Promise.all(
     references.map(async (reference) =>
@@ -53,7 +56,7 @@ export const findNodeGroups = async (
     [...new Set(ids)].flatMap((groupId) => (groupId === undefined ? [] : [keys.nodeGroup(id, groupId)])),
   );
   return ids.map((groupId, index) => {
-    const pointer = `/groups/${index}`;
+    const pointer = `${at}/${index}`;
     const group = groups.find((candidate) => candidate.id === groupId);
     const refuse = (rule: string, detail: string) =>
       new AppError("invalid-request", `the body is not valid: ${pointer}: ${detail}`, {

@@ -1,4 +1,5 @@
 import { eachItem, transact } from "../../shared/aws/table.ts";
+import type { StoredCell } from "../../shared/deployment/cell.ts";
 import { keys, otaKeys, otaPartitions, partitions } from "../../shared/keys.ts";
 import { forgetSnapshot } from "../../shared/ota/snapshot.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
@@ -20,6 +21,9 @@ export const handler = task("forget-workspace", async (input) => {
     { do: "delete", key: keys.membership(subject, workspace.id) },
     { do: "delete", key: keys.member(workspace.id, subject) },
   ];
+  for await (const { key } of eachItem<StoredCell>(partitions.cells(workspace.id))) {
+    await transact([{ do: "delete", key: keys.cell(workspace.id, key) }]);
+  }
   const owners: string[] = [];
   for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {
     if (role === "owner" && owners.length < MOST_OWNERS_AT_ONCE) owners.push(subject);

@@ -274,21 +274,27 @@ const sendSingle = async (write: Write): Promise<void> => {
   }
 };
 
+/** An update by itself. @returns the attributes that it touched, as they are now @throws AppError as {@link transact} */
+export const updated = async (write: Extract<Write, { do: "update" }>): Promise<Attributes> => {
+  const { Update } = transactItem(write);
+  const command = new UpdateCommand({
+    ...(Update as NonNullable<typeof Update> & { Key: object }),
+    ReturnValues: "UPDATED_NEW",
+  });
+  try {
+    return (await client().send(command)).Attributes ?? {};
+  } catch (error) {
+    throw error instanceof ConditionalCheckFailedException ? refusal(write, error) : error;
+  }
+};
+
 /** Adds one to a number of an item, making it where there is none. @returns what it is now */
 export const increment = async (
   key: Key,
   table: TableName,
   attribute: string,
   set: Readonly<Record<string, number>>,
-): Promise<number> => {
-  const { Update } = transactItem({ do: "update", table, key, set, add: { [attribute]: 1 } });
-  const command = new UpdateCommand({
-    ...(Update as NonNullable<typeof Update> & { Key: object }),
-    ReturnValues: "UPDATED_NEW",
-  });
-  const { Attributes } = await client().send(command);
-  return Number(Attributes?.[attribute]);
-};
+): Promise<number> => Number((await updated({ do: "update", table, key, set, add: { [attribute]: 1 } }))[attribute]);
 
 /** How often a transaction that met another one on the same items is tried. */
 const MAX_CONFLICTS = 12;

@@ -329,27 +329,38 @@ export const markVersion = (
   version: StoredVersion,
   deprecated: StoredVersion["deprecated"],
   now: Date,
-): { next: StoredVersion; write: Write } => {
+): { next: StoredVersion; writes: Write[] } => {
   const set = { revision: version.revision + 1, updatedAt: now.toISOString(), ...(deprecated && { deprecated }) };
   const { deprecated: _former, ...rest } = version;
   return {
     next: { ...rest, ...set },
-    write: {
-      do: "update",
-      key: keys.version(version.componentId, version.id),
-      set,
-      ...(deprecated === undefined && { remove: ["deprecated"] }),
-      when: { status: "published", revision: version.revision },
-      otherwise:
-        version.status === "published"
-          ? { code: "conflict", detail: "it was changed at the same time: try again" }
-          : {
-              code: "not-ready",
-              detail: `${version.component} ${version.version} is ${version.status}, not published`,
-            },
-    },
+    writes: [
+      {
+        do: "update",
+        key: keys.version(version.componentId, version.id),
+        set,
+        ...(deprecated === undefined && { remove: ["deprecated"] }),
+        when: { status: "published", revision: version.revision },
+        otherwise:
+          version.status === "published"
+            ? { code: "conflict", detail: "it was changed at the same time: try again" }
+            : {
+                code: "not-ready",
+                detail: `${version.component} ${version.version} is ${version.status}, not published`,
+              },
+      },
+      takenBack(),
+    ],
   };
 };
+
+/** Whatever remembers published versions reads them again. */
+export const takenBack = (): Write => ({
+  do: "update",
+  key: keys.catalogue(),
+  setIfAbsent: { type: "catalogue" },
+  add: { edition: 1 },
+});
 
 /** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
 export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
@@ -363,6 +374,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
       when: { status: { in: ["draft", "failed", "published"] } },
       otherwise: { code: "not-ready", detail: "the version is being published or deleted" },
     },
+    takenBack(),
   ],
 });
 

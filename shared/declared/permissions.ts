@@ -307,6 +307,7 @@ export const permissions = {
       ["iot:RemoveThingFromThingGroup", "thingGroups"],
     ],
     ListThingGroupsForThing: [["iot:ListThingGroupsForThing", "things"]],
+    ListJobExecutionsForThing: [["iot:ListJobExecutionsForThing", "things"]],
     CreateThingType: [["iot:CreateThingType", "thingTypes"]],
     DescribeThingType: [["iot:DescribeThingType", "thingTypes"]],
     DeprecateThingType: [["iot:DeprecateThingType", "thingTypes"]],
@@ -350,6 +351,9 @@ export const permissions = {
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     GetComponent: [["greengrass:GetComponent", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
+    GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
+    ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],
+    ListEffectiveDeployments: [["greengrass:ListEffectiveDeployments", "coreDevices"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
       ["iot:DescribeJobExecution", "things"],

@@ -31,6 +31,7 @@ import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
+import { EditMemberships } from "../node/membership.ts";
 import { CreatedNode, CreateNode, Node } from "../node/node.ts";
 import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
 import { CreatedNodeImport, CreateNodeImport, NodeImport } from "../node-import/node-import.ts";
@@ -502,6 +503,18 @@ export const routes = {
     answer: Node,
     tagged: true,
     problems: [],
+  }),
+  updateNodeMemberships: route({
+    method: "PATCH",
+    path: `${N}/groups`,
+    summary: "Put a node into node groups and take it out of others: their deployments reach it, or no more",
+    access: "operator",
+    body: EditMemberships,
+    ifMatch: "optional",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready", "conflict", "too-many-groups"],
+    permissions: ["control:BatchGetItem", "control:ConditionCheckItem", "control:DeleteItem"],
   }),
   deleteNode: route({
     method: "DELETE",

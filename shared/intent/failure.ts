@@ -78,6 +78,7 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
     case "archive.create":
       return update(otaKeys.archive(workspaceId, subjectId), "ota");
     case "deployment.apply":
+    case "node.move":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }
 };

@@ -12,6 +12,7 @@ export const INTENT_KINDS = [
   "node-group.create",
   "node-group.delete",
   "node.create",
+  "node.move",
   "node.delete",
   "node-import.run",
   "node-import.delete",

@@ -11,6 +11,7 @@ import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { benchOta } from "./ota.ts";
+import { benchPlans } from "./plans.ts";
 import { type Row, table } from "./report.ts";
 import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
@@ -50,6 +51,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  plans: (quick) => benchPlans(quick ? 1_000 : 10_000, quick ? 5 : 50),
   resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };

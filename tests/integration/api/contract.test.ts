@@ -167,6 +167,7 @@ const walk = async (): Promise<void> => {
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
+  await call("updateNodeMemberships", { body: { remove: ["gateways"] } });
   await imports();
   await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;

@@ -28,6 +28,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     planNodes: {},
     createNode: { name: `n-${suffix}` },
     updateNode: { description },
+    updateNodeMemberships: { add: ["gateways"] },
     createRegistrationToken: {},
     reRegisterNode: {},
     register: { token: makeToken(new Uint8Array(20)) },

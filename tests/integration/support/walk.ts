@@ -178,6 +178,20 @@ const editDeployments = async (api: ApiClient, workspace: string): Promise<void>
   }
   await api.done("DELETE", `${workspace}/nodes/n1/deployment`);
   await api.done("PATCH", `${workspace}/nodes/n1/deployment`, { priority: 1 }); // goes with the node
+  await followPublications(api, workspace);
+};
+
+/** A deployment moves on by itself when a version is published. */
+const followPublications = async (api: ApiClient, workspace: string): Promise<void> => {
+  const path = `${workspace}/node-groups/one/deployment`;
+  await api.done("PATCH", path, { autoUpdate: true });
+  const revision = async () => (await expecting(200, api.call<{ revision: number }>("GET", path))).body.revision;
+  const before = await revision();
+  const versions = `${workspace}/components/com.example.Walk/versions`;
+  const recipe = { run: "true" };
+  await expecting(201, api.call("POST", versions, { body: { version: "1.1.0", recipe } }));
+  await api.done("POST", `${versions}/1.1.0/publish`);
+  await until(async () => (await revision()) > before, { what: "the deployment to move on" });
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
