@@ -240,7 +240,19 @@ export const tasks = {
     "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),
-  "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
+  "finish-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "update-deployments": {
+    ...quick(
+      ["CONTROL_TABLE"],
+      "control:GetItem",
+      "control:BatchGetItem",
+      "control:Query",
+      "control:PutItem",
+      "control:ConditionCheckItem",
+    ),
+    timeoutSeconds: 300,
+    memoryMb: 512,
+  },
   "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:BatchGetItem"),
   "delete-component-version": quick(
     ["CONTROL_TABLE"],

@@ -149,7 +149,7 @@ const currentReleases = async (path: string): Promise<StoredCurrent[]> => {
   const name = /^\/(?:([^/]+)\/)?package$/.exec(path)?.[1] ?? env("OTA_DEFAULT_WORKSPACE");
   const workspace = name === "" ? undefined : await getItem<{ id: string }>(otaKeys.workspaceName(name), "ota");
   if (workspace === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
-  return allItems<StoredCurrent>(otaPartitions.current(workspace.id), "ota");
+  return allItems<StoredCurrent>({ partition: otaPartitions.current(workspace.id), table: "ota" });
 };
 
 /** An object that is missing is an error before the first byte, not an archive that breaks off. */

@@ -1,4 +1,5 @@
 import { getItem } from "../../shared/aws/table.ts";
+import { factsOf } from "../../shared/component/facts.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { succeed } from "./activate.ts";
@@ -24,22 +25,30 @@ export const handler = task("finish-component-version", async (input) => {
 
 const publish = async (input: TaskInput): Promise<void> => {
   const version = await desiredVersion(input);
-  const catalogue = await getItem<{ number: number }>(keys.catalogue());
+  const catalogue = await getItem<{ number?: number }>(keys.catalogue());
   const number = (catalogue?.number ?? 0) + 1;
   const now = new Date();
+  const { dependencies, runtimes } = factsOf(version, number);
   await succeed(
     input,
     [
       {
-        do: "put",
-        item: { ...keys.catalogue(), type: "catalogue", number },
-        when: catalogue === undefined ? { number: { exists: false } } : { number: catalogue.number },
+        do: "update",
+        key: keys.catalogue(),
+        set: { type: "catalogue", number },
+        when: catalogue?.number === undefined ? { number: { exists: false } } : { number: catalogue.number },
         otherwise: { code: "busy", detail: "another version was published at the same time" },
       },
       {
         do: "update",
         key: keys.version(version.componentId, version.id),
-        set: { status: "published", catalogueNumber: number, updatedAt: now.toISOString() },
+        set: {
+          status: "published",
+          catalogueNumber: number,
+          ...(dependencies !== undefined && { dependencies }),
+          ...(runtimes !== undefined && { runtimes }),
+          updatedAt: now.toISOString(),
+        },
         add: { revision: 1 },
         when: { status: "publishing" },
       },

@@ -1,73 +1,139 @@
-import { factsOf } from "../component/facts.ts";
 import type { StoredVersion } from "../component/version.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
-import type { Published, VersionFacts } from "../deployment/versions.ts";
+import type { VersionFacts } from "../deployment/versions.ts";
 import { keys, partitions } from "../keys.ts";
 import { AppError } from "../problems.ts";
-import type { Key } from "../writes.ts";
-import { allItems, getItems } from "./table.ts";
+import { once } from "./settings.ts";
+import { allItems, getItem, getItems } from "./table.ts";
+
+/** The account's catalogue: how many versions were published, and how often what was published was taken back. */
+export interface Catalogue {
+  readonly number: number;
+  readonly edition: number;
+}
+
+export const currentCatalogue = async (): Promise<Catalogue> => {
+  const item = await getItem<Partial<Catalogue>>(keys.catalogue());
+  return { number: item?.number ?? 0, edition: item?.edition ?? 0 };
+};
+
+/** The number of the newest published version of the account; 0 before the first. */
+export const catalogueNumber = async (): Promise<number> => (await currentCatalogue()).number;
 
 /** How many components' versions are read at a time: each may hold a connection. */
-const AT_A_TIME = 8;
+const AT_A_TIME = 32;
 
-/** What is looked through at most: a deployment that leads to more has gone astray. */
-const MAX_COMPONENTS = 2_000;
-
-/** A dependency on what AWS publishes is the device's to resolve while the catalogue has no versions of it. */
-const isAwsOwn = (name: string): boolean => name.startsWith("aws.greengrass.");
+/** Whose components AWS's public ones are. */
+const AWS = "aws";
 
 /**
- * The published versions of these components of a workspace, and of all that any of those versions depends on; an unknown
- * component has none.
+ * The published versions of each of these components, and of all that those may depend on: a workspace's own and AWS's
+ * public ones. An unknown component has none.
+ *
+ * What versions depend on of AWS's that the catalogue does not know is left out: Greengrass itself adds that on the device,
+ * and nothing could be pinned.
+ *
+ * @param options `settled` to wait for versions whose deletion may still be called off; `asOf`, a catalogue that was just
+ * read, to take what is remembered of it
  * @throws AppError `busy`, if `settled` is asked for, while a version's deletion may still be called off
  */
 export const publishedVersions = async (
   workspaceId: string,
   components: readonly string[],
-  options: { readonly settled: boolean } = { settled: false },
-): Promise<Published> => {
+  options: { readonly settled?: true; readonly asOf?: Catalogue } = {},
+): Promise<Record<string, VersionFacts[]>> => {
+  const versionsOf = options.asOf === undefined ? readVersions(options.settled) : remembering(options.asOf);
   const published = new Map<string, VersionFacts[]>();
   let names = [...new Set(components)];
-  while (names.length > 0 && published.size < MAX_COMPONENTS) {
-    const batch = names.splice(0, AT_A_TIME);
-    const claims = await getItems<Key & { id: string; workspaceId: string }>(batch.map(keys.componentName));
-    await Promise.all(
-      batch.map(async (name) => {
-        const claim = claims.find(({ pk }) => pk === keys.componentName(name).pk);
-        const own = claim !== undefined && claim.workspaceId === workspaceId;
-        published.set(name, own ? await versionsOf(claim.id, options.settled) : []);
-      }),
+  while (names.length > 0) {
+    const claims = await getItems<{ id: string; workspaceId: string; pk: string }>(names.map(keys.componentName));
+    const ids = new Map(
+      claims.filter((claim) => [workspaceId, AWS].includes(claim.workspaceId)).map(({ pk, id }) => [pk, id]),
     );
-    const needed = batch.flatMap((name) =>
-      (published.get(name) ?? []).flatMap(({ dependencies = {} }) => Object.keys(dependencies)),
-    );
-    names = [...new Set([...names, ...needed])].filter((name) => !published.has(name));
+    const found = await inTurns(names, async (name): Promise<VersionFacts[]> => {
+      const id = ids.get(keys.componentName(name).pk);
+      return id === undefined ? [] : versionsOf(id);
+    });
+    for (const [at, name] of names.entries()) published.set(name, found[at] ?? []);
+    const needed = found.flat().flatMap(({ dependencies = {} }) => Object.keys(dependencies));
+    names = [...new Set(needed)].filter((name) => !published.has(name));
   }
-  return Object.fromEntries([...published].map(([name, versions]) => [name, versions.map(withoutUnknown(published))]));
+  const isUnknown = (name: string) => /^aws\.greengrass\./.test(name) && published.get(name)?.length === 0;
+  return Object.fromEntries(
+    [...published].map(([name, versions]) => [name, versions.map((facts) => withoutDependencies(facts, isUnknown))]),
+  );
 };
 
-const withoutUnknown =
-  (published: ReadonlyMap<string, readonly VersionFacts[]>) =>
-  (facts: VersionFacts): VersionFacts => {
-    if (facts.dependencies === undefined) return facts;
-    const { dependencies, ...rest } = facts;
-    const known = Object.entries(dependencies).filter(
-      ([name]) => !isAwsOwn(name) || (published.get(name) ?? []).length > 0,
-    );
-    return known.length === 0 ? rest : { ...rest, dependencies: Object.fromEntries(known) };
+const withoutDependencies = (facts: VersionFacts, isUnknown: (name: string) => boolean): VersionFacts => {
+  const { dependencies, ...rest } = facts;
+  if (dependencies === undefined) return facts;
+  const known = Object.entries(dependencies).filter(([name]) => !isUnknown(name));
+  return { ...rest, ...(known.length > 0 && { dependencies: Object.fromEntries(known) }) };
+};
+
+const inTurns = async <In, Out>(items: readonly In[], work: (item: In) => Promise<Out>): Promise<Out[]> => {
+  const results: Out[] = [];
+  const waiting = items.entries();
+  const worker = async (): Promise<void> => {
+    for (const [at, item] of waiting) results[at] = await work(item);
   };
-
-const versionsOf = async (componentId: string, settled: boolean): Promise<VersionFacts[]> => {
-  const versions = await allItems<StoredVersion>(partitions.versions(componentId));
-  return versions.flatMap((stored) => {
-    const { component, version, status, catalogueNumber } = stored;
-    if (catalogueNumber === undefined) return [];
-    if (settled && status === "deleting") {
-      throw new AppError("busy", `whether ${component} ${version} is deleted is not settled yet`);
-    }
-    return status === "published" ? [factsOf(stored, catalogueNumber)] : [];
-  });
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, items.length) }, worker));
+  return results;
 };
+
+/** A deprecation changes no catalogue, and may be told so much later. */
+const REMEMBERED_MS = 30_000;
+
+const memory = once(() => ({
+  of: "",
+  until: 0,
+  versions: new Map<string, VersionFacts[]>(),
+}));
+
+/**
+ * Versions as they are read, and kept while the catalogue stays as it is: it was read before them, and whatever is published or
+ * taken back since makes it another one. Plans look at the same hundreds of components over and over.
+ */
+const remembering = ({ number, edition }: Catalogue) => {
+  const kept = memory();
+  const of = `${number} ${edition}`;
+  if (kept.of !== of || kept.until < Date.now()) {
+    Object.assign(kept, { of, until: Date.now() + REMEMBERED_MS, versions: new Map() });
+  }
+  const { versions } = kept;
+  return async (componentId: string): Promise<VersionFacts[]> => {
+    const known = versions.get(componentId);
+    if (known !== undefined) return known;
+    const read = await readVersions()(componentId);
+    versions.set(componentId, read);
+    return read;
+  };
+};
+
+const FACTS = ["component", "version", "status", "catalogueNumber", "dependencies", "runtimes", "deprecated"] as const;
+
+const readVersions =
+  (settled?: true) =>
+  async (componentId: string): Promise<VersionFacts[]> => {
+    const versions = await allItems<Pick<StoredVersion, (typeof FACTS)[number]>>({
+      partition: partitions.versions(componentId),
+      attributes: FACTS,
+    });
+    return versions.flatMap(({ component, version, status, catalogueNumber, dependencies, runtimes, deprecated }) => {
+      if (catalogueNumber === undefined) return [];
+      if (settled && status === "deleting") {
+        throw new AppError("busy", `whether ${component} ${version} is deleted is not settled yet`);
+      }
+      if (status !== "published") return [];
+      return {
+        version,
+        catalogueNumber,
+        ...(dependencies !== undefined && { dependencies }),
+        ...(runtimes !== undefined && { runtimes }),
+        ...(deprecated !== undefined && { deprecated: deprecated.reason }),
+      };
+    });
+  };
 
 /** The deployments that there are of a cell's targets, as they are now. */
 export const deploymentsOf = (cell: {

@@ -1,5 +1,7 @@
 import valid from "semver/functions/valid.js";
 import * as z from "zod";
+import type { Runtime } from "../deployment/cell.ts";
+import type { Dependency } from "../deployment/versions.ts";
 import type { Moment } from "../ids.ts";
 import { type IntentKind, type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
@@ -109,6 +111,11 @@ export type StoredVersion = z.infer<typeof ComponentVersion> &
     readonly type: "component-version";
     readonly workspaceId: string;
     readonly componentId: string;
+    /** What its recipe depends on, once published, for resolution: that reads many versions, and no recipes. */
+    readonly dependencies?: Readonly<Record<string, Dependency>>;
+    /** The runtimes that it is made for; absent for all. */
+    readonly runtimes?: readonly Runtime[];
+    readonly deprecated?: { readonly reason: string };
   };
 
 export const Sha256 = z
@@ -313,6 +320,14 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
   ],
 });
 
+/** Whatever remembers published versions reads them again. */
+export const takenBack = (): Write => ({
+  do: "update",
+  key: keys.catalogue(),
+  setIfAbsent: { type: "catalogue" },
+  add: { edition: 1 },
+});
+
 /** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
 export const deleteVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: ask("component-version.delete", version, caller, moment),
@@ -325,6 +340,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
       when: { status: { in: ["draft", "failed", "published"] } },
       otherwise: { code: "not-ready", detail: "the version is being published or deleted" },
     },
+    takenBack(),
   ],
 });
 

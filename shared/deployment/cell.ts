@@ -170,7 +170,7 @@ export const leaveCell = (workspaceId: string, key: string): Write => ({
 });
 
 /** A node group's own cell, which is there with or without nodes. */
-const isGroupsOwn = ({ targets, runtime }: Pick<StoredCell, "targets" | "runtime">): boolean =>
+export const isGroupsOwn = ({ targets, runtime }: Pick<StoredCell, "targets" | "runtime">): boolean =>
   runtime === DEFAULT_RUNTIME && targets.length === 1 && targets[0]?.startsWith("grp_") === true;
 
 /**

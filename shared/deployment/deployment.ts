@@ -1,12 +1,8 @@
 import validRange from "semver/ranges/valid.js";
 import * as z from "zod";
-import type { Moment } from "../ids.ts";
-import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { keys } from "../keys.ts";
-import { ComponentName } from "../names.ts";
 import { Timestamps } from "../resource.ts";
-import type { Accepted } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
 import { Policies, Rollout } from "./settings.ts";
 
@@ -46,7 +42,7 @@ export const RunWith = z
   .meta({ id: "RunWith", description: "As whom, and within which limits, the component's processes run" });
 
 /** A component as a deployment keeps it. */
-const KeptComponent = z
+export const KeptComponent = z
   .object({
     ...WantedComponent.shape,
     runWith: RunWith.optional(),
@@ -58,24 +54,13 @@ const KeptComponent = z
   .meta({ id: "KeptComponent" });
 export type KeptComponent = z.infer<typeof KeptComponent>;
 
-export const PatchDeployment = z
-  .strictObject({
-    components: z
-      .record(ComponentName, WantedComponent.nullable())
-      .optional()
-      .meta({ description: "Components to add or change by name; null removes one. Others stay as they are" }),
-    priority: z.int().min(0).max(1000).optional().meta({ description: "Decides between groups; higher wins" }),
-  })
-  .refine((patch) => patch.components !== undefined || patch.priority !== undefined, "must change something")
-  .meta({ id: "PatchDeployment" });
-export type PatchDeployment = z.infer<typeof PatchDeployment>;
-
 const Target = z.object({ type: z.enum(["node-group", "node"]), id: z.string(), name: z.string() });
+export type Target = z.infer<typeof Target>;
 
 /** How a revision came to be; who made it is kept beside it, and when is its `updatedAt`. */
 const Change = z
   .object({
-    kind: z.enum(["patch", "replace", "refresh", "rollback", "auto-update"]),
+    kind: z.enum(["patch", "replace", "refresh", "rollback", "delete", "auto-update"]),
     reason: z.string().optional().meta({ description: "What the caller gave as the reason" }),
     rolledBackTo: z.int().optional().meta({ description: "The revision that a rollback restored" }),
   })
@@ -126,6 +111,24 @@ export const emptyDeployment = (
   updatedAt: now.toISOString(),
 });
 
+/** One of a target's revisions without what it said of components, of which there may be many. */
+export const ListedRevision = Deployment.pick({
+  revision: true,
+  priority: true,
+  catalogue: true,
+  autoUpdate: true,
+  change: true,
+})
+  .extend({
+    requestedBy: z.string().meta({ description: "Subject of who asked for it" }),
+    at: z.iso.datetime(),
+  })
+  .meta({ id: "ListedDeploymentRevision" });
+
+export const DeploymentRevision = ListedRevision.extend(
+  Deployment.pick({ components: true, policies: true, rollout: true }).shape,
+).meta({ id: "DeploymentRevision", description: "What a deployment said, and who made it so, when and why" });
+
 /** Every revision is kept: who made it and what it said. */
 export const keepRevision = (deployment: StoredDeployment, caller: string): Write => ({
   do: "create",
@@ -159,10 +162,7 @@ export const settingsOf = ({
 });
 
 /** A revision as it is kept, for the differences between two and for a rollback. */
-export type KeptRevision = Pick<
-  StoredDeployment,
-  "revision" | "priority" | "catalogue" | "components" | "autoUpdate" | "policies" | "rollout" | "change"
-> & { readonly requestedBy: string; readonly at: string };
+export type KeptRevision = z.infer<typeof DeploymentRevision>;
 
 type Components = Readonly<Record<string, KeptComponent>>;
 
@@ -184,61 +184,3 @@ export const patchedComponents = (
   }
   return sortedComponents(components);
 };
-
-/**
- * The deployment with the patch applied: only what it names changes (RFC 7396 on the component level), and only what it
- * names sees versions published since. An unrelated edit upgrades nothing.
- */
-export const patched = (
-  deployment: StoredDeployment,
-  patch: PatchDeployment,
-  catalogue: number,
-  now: Date,
-): StoredDeployment => {
-  const sight = Math.max(deployment.catalogue, catalogue); // a concurrent edit may have seen more
-  const { change: _, ...kept } = deployment;
-  return {
-    ...kept,
-    components: patchedComponents(deployment.components, patch.components, sight),
-    priority: patch.priority ?? deployment.priority,
-    revision: deployment.revision + 1,
-    catalogue: sight,
-    updatedAt: now.toISOString(),
-  };
-};
-
-/**
- * Replaces the deployment by its next revision. The condition on the revision lets no concurrent edit be lost: the
- * handler reads again and applies its patch to what it finds then.
- */
-export const reviseDeployment = (next: StoredDeployment, caller: string, moment: Moment): Accepted => {
-  const subject: NewIntent["subject"] = {
-    type: "deployment",
-    id: next.id,
-    name: next.target.name,
-    href: `/v1/workspaces/${next.workspaceId}/${next.target.type}s/${next.id}/deployment`,
-  };
-  return {
-    intent: requestIntent(
-      { kind: "deployment.apply", workspaceId: next.workspaceId, subject, requestedBy: caller },
-      moment,
-    ),
-    writes: [
-      {
-        do: "put",
-        item: { ...next },
-        when: { revision: next.revision - 1 },
-        otherwise: { code: "conflict", detail: "the deployment was changed at the same time" },
-      },
-      keepRevision(next, caller),
-      targetIsActive(next),
-    ],
-  };
-};
-
-const targetIsActive = ({ workspaceId, target: { type, id, name } }: StoredDeployment): Write => ({
-  do: "check",
-  key: type === "node" ? keys.node(workspaceId, id) : keys.nodeGroup(workspaceId, id),
-  when: { status: "active" },
-  otherwise: { code: "not-ready", detail: `the ${type === "node" ? "node" : "node group"} ${name} is not active` },
-});

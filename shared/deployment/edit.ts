@@ -3,7 +3,7 @@ import * as z from "zod";
 import { ownMember } from "../json.ts";
 import { ComponentName } from "../names.ts";
 import {
-  type KeptComponent,
+  KeptComponent,
   type KeptRevision,
   patchedComponents,
   RunWith,
@@ -25,49 +25,91 @@ export type ComponentWish = z.infer<typeof ComponentWish>;
 const Priority = z.int().min(0).max(1000).meta({ description: "Decides between groups; higher wins" });
 const Reason = z.string().min(1).max(1024).meta({ description: "Why; kept with the revision" });
 
+const AutoUpdate = z.boolean().meta({ description: "Takes newly published versions as they come" });
+export const PlanHash = z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case");
+const Plan = PlanHash.meta({ description: "Hash of the plan of just this edit: refused where that would differ now" });
+
+const patch = {
+  components: z
+    .record(ComponentName, ComponentWish.nullable())
+    .optional()
+    .meta({ description: "Components to add or change by name; null removes one. Others stay as they are" }),
+  priority: Priority.optional(),
+  autoUpdate: AutoUpdate.optional(),
+  policies: Policies.nullable().optional().meta({ description: "As a whole; null leaves all to Greengrass" }),
+  rollout: Rollout.nullable().optional().meta({ description: "As a whole; null leaves all to AWS IoT" }),
+  reason: Reason.optional(),
+};
+
+const changesSomething = ({ edit: _, reason: _reason, plan: _plan, ...changes }: Readonly<Record<string, unknown>>) =>
+  Object.values(changes).some((one) => one !== undefined);
+const NOTHING = "must change something";
+
 /** `PATCH`: what is named changes, null removes, everything else stays as it is. */
 export const DeploymentPatch = z
-  .strictObject({
-    components: z.record(ComponentName, ComponentWish.nullable()).optional(),
-    priority: Priority.optional(),
-    autoUpdate: z.boolean().optional(),
-    policies: Policies.nullable().optional(),
-    rollout: Rollout.nullable().optional(),
-    reason: Reason.optional(),
-  })
-  .refine(({ reason: _, ...patch }) => Object.values(patch).some((one) => one !== undefined), "must change something")
+  .strictObject({ ...patch, plan: Plan.optional() })
+  .refine(changesSomething, NOTHING)
   .meta({ id: "DeploymentPatch" });
 export type DeploymentPatch = z.infer<typeof DeploymentPatch>;
 
+const replacement = {
+  components: z.record(ComponentName, ComponentWish),
+  priority: Priority.default(0),
+  autoUpdate: AutoUpdate.optional(),
+  policies: Policies.optional(),
+  rollout: Rollout.optional(),
+  reason: Reason.optional(),
+};
+
 /** `PUT`: the whole. What it does not say is removed, so it carries the hash of the plan that showed what that is. */
 export const DeploymentReplacement = z
-  .strictObject({
-    components: z.record(ComponentName, ComponentWish),
-    priority: Priority.default(0),
-    autoUpdate: z.boolean().optional(),
-    policies: Policies.optional(),
-    rollout: Rollout.optional(),
-    reason: Reason.optional(),
-    plan: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .meta({ description: "Hash of the plan of just this replacement" }),
-  })
+  .strictObject({ ...replacement, plan: PlanHash.meta({ description: "Hash of the plan of just this replacement" }) })
   .meta({ id: "DeploymentReplacement" });
 export type DeploymentReplacement = z.infer<typeof DeploymentReplacement>;
 
+const refresh = {
+  components: z
+    .array(ComponentName)
+    .min(1)
+    .max(1_000)
+    .optional()
+    .meta({ description: "Those that see what was published since; all without it" }),
+  reason: Reason.optional(),
+};
+
 /** Named components, or all, see what was published since. */
 export const DeploymentRefresh = z
-  .strictObject({ components: z.array(ComponentName).min(1).max(1_000).optional(), reason: Reason.optional() })
+  .strictObject({ ...refresh, plan: Plan.optional() })
   .meta({ id: "DeploymentRefresh" });
 export type DeploymentRefresh = z.infer<typeof DeploymentRefresh>;
 
+const rollback = {
+  revision: z.int().positive().meta({ description: "The revision that is said again" }),
+  reason: Reason.optional(),
+};
+
+/** What a revision said is said again, so that it resolves as it did then. */
+export const DeploymentRollback = z
+  .strictObject({ ...rollback, plan: Plan.optional() })
+  .meta({ id: "DeploymentRollback" });
+export type DeploymentRollback = z.infer<typeof DeploymentRollback>;
+
+/** An edit as a plan is asked about it. */
+export const ProposedEdit = z
+  .discriminatedUnion("edit", [
+    z.strictObject({ edit: z.literal("patch"), ...patch }).refine(changesSomething, NOTHING),
+    z.strictObject({ edit: z.literal("replace"), ...replacement }),
+    z.strictObject({ edit: z.literal("refresh"), ...refresh }),
+    z.strictObject({ edit: z.literal("rollback"), ...rollback }),
+  ])
+  .meta({ id: "ProposedEdit" });
+export type ProposedEdit = z.infer<typeof ProposedEdit>;
+
 /** An edit of a deployment, as data: what a plan is asked about and what an intent asks for is the same. */
 export type DeploymentEdit =
-  | ({ readonly edit: "patch" } & DeploymentPatch)
-  | ({ readonly edit: "replace" } & Omit<DeploymentReplacement, "plan">)
-  | ({ readonly edit: "refresh" } & DeploymentRefresh)
-  | { readonly edit: "rollback"; readonly to: KeptRevision; readonly reason?: string | undefined };
+  | Exclude<ProposedEdit, { edit: "rollback" }>
+  | { readonly edit: "rollback"; readonly to: KeptRevision; readonly reason?: string | undefined }
+  | { readonly edit: "delete"; readonly reason?: string | undefined };
 
 /** What an edit sees: the number of the newest published version, and the time. */
 export interface Sight {
@@ -143,6 +185,15 @@ const said = (deployment: StoredDeployment, edit: DeploymentEdit, catalogue: num
         rollout: edit.to.rollout,
         change: { kind: "rollback", rolledBackTo: edit.to.revision, ...because },
       };
+    case "delete":
+      return {
+        components: {},
+        priority: 0,
+        autoUpdate: undefined,
+        policies: undefined,
+        rollout: undefined,
+        change: { kind: "delete", ...because },
+      };
   }
 };
 
@@ -186,21 +237,27 @@ export const autoUpdated = (
 
 type Comparable = Pick<StoredDeployment, "components" | "priority" | "autoUpdate" | "policies" | "rollout">;
 
+const Differences = z.object({
+  components: z.record(
+    z.string(),
+    z.object({
+      change: z.enum(["added", "removed", "changed"]),
+      before: KeptComponent.optional(),
+      after: KeptComponent.optional(),
+    }),
+  ),
+  priority: z.object({ before: z.int(), after: z.int() }).optional(),
+  settings: z
+    .record(z.string(), z.object({ before: z.unknown().optional(), after: z.unknown().optional() }))
+    .meta({ description: "autoUpdate, policies and rollout, where they differ" }),
+});
 /** What differs between two revisions. A member is absent where both say the same. */
-export interface RevisionDiff {
-  readonly components: Readonly<
-    Record<
-      string,
-      {
-        readonly change: "added" | "removed" | "changed";
-        readonly before?: KeptComponent;
-        readonly after?: KeptComponent;
-      }
-    >
-  >;
-  readonly priority?: { readonly before: number; readonly after: number };
-  readonly settings: Readonly<Record<string, { readonly before?: unknown; readonly after?: unknown }>>;
-}
+export type RevisionDiff = z.infer<typeof Differences>;
+
+export const RevisionDifferences = z
+  .object({ from: z.int().meta({ description: "0 for nothing, before the first revision" }), to: z.int() })
+  .extend(Differences.shape)
+  .meta({ id: "DeploymentDifferences", description: "What leads from one revision to another" });
 
 /** The differences that lead from one revision to another. */
 export const diffRevisions = (before: Comparable, after: Comparable): RevisionDiff => {

@@ -33,8 +33,8 @@ export const pageOfTransitions = (
 export const nodesOfPlan = (
   { transitionOf }: Planned,
   nodes: readonly PlanNode[],
-): { readonly node: string; readonly transition?: Transition }[] =>
+): { readonly node: PlanNode; readonly transition?: Transition }[] =>
   nodes.map((node) => {
     const transition = transitionOf(node);
-    return { node: node.id, ...(transition !== undefined && { transition }) };
+    return { node, ...(transition !== undefined && { transition }) };
   });

@@ -33,7 +33,9 @@ export const NodeAttributes = z
   .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} attributes`)
   .meta({ description: "Attributes of its AWS IoT thing, by which fleets are indexed and searched" });
 
-const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
+export const RuntimeSchema = z
+  .enum(["nucleus", "nucleus-lite"])
+  .meta({ description: "The Greengrass runtime on the device" });
 
 /** What clients say of a node that is to be, one by one or in an import. */
 export const NodeWish = z.strictObject({

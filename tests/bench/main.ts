@@ -9,6 +9,7 @@ import { benchGreengrass } from "./greengrass.ts";
 import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
+import { benchPlans } from "./plans.ts";
 import { type Row, table } from "./report.ts";
 import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
@@ -46,6 +47,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  plans: (quick) => benchPlans(quick ? 1_000 : 10_000, quick ? 5 : 50),
   resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
