@@ -35,6 +35,7 @@ const IOT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   AddThingToThingGroup: { thing: "thingName", thinggroup: "thingGroupName" },
   RemoveThingFromThingGroup: { thing: "thingName", thinggroup: "thingGroupName" },
   ListThingGroupsForThing: { thing: "thingName" },
+  ListJobExecutionsForThing: { thing: "thingName" },
   CreateThingType: { thingtype: "thingTypeName" },
   DescribeThingType: { thingtype: "thingTypeName" },
   DeprecateThingType: { thingtype: "thingTypeName" },
@@ -140,6 +141,10 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
       case "GetComponent":
       case "DeleteComponent":
         return [{ action, resource: text(input, "arn") }];
+      case "GetCoreDevice":
+      case "ListInstalledComponents":
+      case "ListEffectiveDeployments":
+        return [{ action, resource: arn(place, "greengrass", `coreDevices:${text(input, "coreDeviceThingName")}`) }];
       case "DeleteCoreDevice": {
         const thing = text(input, "coreDeviceThingName");
         return [
