@@ -60,6 +60,8 @@ export const keys = {
 
 /** Keys of the `ota` table. */
 export const otaKeys = {
+  /** What holds for all of the stage's devices. */
+  stage: (): Key => ({ pk: "stage", sk: "stage" }),
   workspaceName: (name: string): Key => ({ pk: `name#${name}`, sk: "workspace" }),
   release: (workspaceId: string, releaseId: string): Key => ({
     pk: otaPartitions.releases(workspaceId),

@@ -20,6 +20,7 @@ export const OTA_ANSWERS = [
   "archive",
   "redirect",
   "preparing",
+  "stopped",
   "refused",
   "failed",
 ] as const;

@@ -31,7 +31,7 @@ import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
 import { Description } from "../resource.ts";
 import type { Access } from "../workspace/access.ts";
-import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
+import { CreateWorkspace, EditWorkspace, Workspace } from "../workspace/workspace.ts";
 import type { Permission } from "./permissions.ts";
 
 export interface Route {
@@ -130,14 +130,16 @@ export const routes = {
   updateWorkspace: route({
     method: "PATCH",
     path: W,
-    summary: "Change a workspace's description",
+    summary: "Change a workspace's description, how often its anonymous devices poll, or stop them",
     access: "owner",
-    body: EditDescription,
+    body: EditWorkspace,
     ifMatch: "required",
     status: 200,
     answer: Workspace,
     tagged: true,
-    problems: [],
+    problems: ["not-ready", "conflict"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:UpdateItem"],
   }),
   deleteWorkspace: route({
     method: "DELETE",

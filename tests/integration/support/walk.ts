@@ -186,6 +186,9 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  const { headers: before } = await expecting(200, api.call("GET", workspace));
+  const ifUnchanged = { "if-match": before.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", workspace, { body: { ota: { pollSeconds: 600 } }, headers: ifUnchanged }));
   await changedReleases(api, `${workspace}/releases/${release}`);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
