@@ -26,6 +26,7 @@ import {
   PromoteRelease,
   Release,
 } from "../ota/release.ts";
+import { Report } from "../ota/reports.ts";
 import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
@@ -736,6 +737,19 @@ export const routes = {
     problems: ["not-ready"],
     environment: ["OTA_TABLE"],
     permissions: ["ota:GetItem", "ota:UpdateItem"],
+  }),
+
+  createReport: route({
+    method: "POST",
+    path: "/v1/{workspace}/reports",
+    summary: "Say, as an anonymous device, what became of a release: installed, failed or rolled back",
+    access: "anyone",
+    body: Report,
+    repeatable: true,
+    status: 204,
+    problems: ["not-found"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "control:PutItem"],
   }),
 
   listIntents: route({

@@ -51,6 +51,8 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
       return update(otaKeys.release(workspaceId, subjectId), "ota");
     case "archive.create":
       return update(otaKeys.archive(workspaceId, subjectId), "ota");
+    case "release.pause": // devices go on getting it: someone is to look at it
+      return undefined;
     case "deployment.apply":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }

@@ -10,7 +10,7 @@ import { compareVersions } from "./versions.ts";
 
 const entryOf = (release: StoredRelease, md5: string, segment: Segment): Entry => {
   const { app, environment, version, attributes, size, sha256, cpuArch, hardware, rollout, allowDowngrade } = release;
-  const { minimumVersion, notBefore, publishedAt, availability } = release;
+  const { minimumVersion, notBefore, publishedAt, availability, pauseAbove } = release;
   return {
     releaseId: release.id,
     path: release.binaryKey,
@@ -18,6 +18,7 @@ const entryOf = (release: StoredRelease, md5: string, segment: Segment): Entry =
     ...{ cpuArch, hardware, rollout, allowDowngrade, isPaused: availability === "paused" },
     ...(minimumVersion !== undefined && { minimumVersion }),
     ...(notBefore !== undefined && { notBefore }),
+    ...(pauseAbove !== undefined && { pauseAbove }),
     ...(publishedAt !== undefined && { publishedAt }),
   };
 };

@@ -73,6 +73,7 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   "deployment-apply": ["list-cells-of-deployment", "create-cell", "deliver-cell", "finish-deployment"],
   "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
   "archive-create": ["hash-archive", "store-archive", "finish-archive"],
+  "release-pause": ["pause-release"],
   "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
 };
 const PER_CELL = new Set(["create-cell", "deliver-cell", "delete-cell-deployments", "delete-cell"]);
