@@ -458,6 +458,7 @@ const start = async (
     await startCdn({
       port: port("ota"),
       memoryBytes: CDN_CACHE_BYTES,
+      requestsPerFiveMinutes: options.otaRequests,
       behaviours,
       origins: {
         packages: packages((event) => lambda.invokeStreaming(nameOf("ota-package"), event), ACCOUNT_ID),

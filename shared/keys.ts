@@ -81,6 +81,8 @@ export const keys = {
 
 /** Keys of the `ota` table. */
 export const otaKeys = {
+  /** What holds for all of the stage's devices. */
+  stage: (): Key => ({ pk: "stage", sk: "stage" }),
   workspaceName: (name: string): Key => ({ pk: `name#${name}`, sk: "workspace" }),
   release: (workspaceId: string, releaseId: string): Key => ({
     pk: otaPartitions.releases(workspaceId),
@@ -93,6 +95,8 @@ export const otaKeys = {
   }),
   /** What a binary is, by its MD5 or SHA-256 (lower case), whatever became of its release. */
   binary: (workspaceId: string, hash: string): Key => ({ pk: otaPartitions.binaries(workspaceId), sk: hash }),
+  /** What devices say of a release, in numbers. */
+  reports: (releaseId: string): Key => ({ pk: `${releaseId}#reports`, sk: "reports" }),
   /** What was done to a release. @param order texts that sort as the changes came */
   releaseChange: (releaseId: string, order: string): Key => ({
     pk: otaPartitions.releaseChanges(releaseId),

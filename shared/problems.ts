@@ -52,6 +52,7 @@ export const PROBLEMS = {
   lost: { status: 500, title: "The workflow could not be started" },
   internal: { status: 500, title: "Something went wrong on our side" },
   unavailable: { status: 503, title: "A service that this needs does not answer", retry: true },
+  stopped: { status: 503, title: "Packages are not given out for now" },
   preparing: { status: 503, title: "What was asked for is being made" },
   busy: { status: 503, title: "Another change of the same thing is being applied", retry: true },
 } as const satisfies Record<string, { status: number; title: string; retry?: true }>;

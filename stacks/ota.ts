@@ -3,6 +3,7 @@ import { functions as declaredFunctions } from "../functions/declared.ts";
 import { functionRoles } from "../functions/roles.ts";
 import {
   type BehaviourDeclaration,
+  BUDGET,
   behaviours,
   edgeFunctions,
   METHODS,
@@ -75,12 +76,42 @@ const responseHeaders = (stage: Stage): aws.cloudfront.ResponseHeadersPolicy =>
 
 const visible = (metricName: string) => ({ metricName, cloudwatchMetricsEnabled: true, sampledRequestsEnabled: true });
 
+/** A field that is absent has no size, and so none above 0. */
+const ASKS_FOR_A_RANGE = {
+  sizeConstraintStatement: {
+    fieldToMatch: { singleHeader: { name: "range" } },
+    comparisonOperator: "GT",
+    size: 0,
+    textTransformations: [{ priority: 0, type: "NONE" }],
+  },
+};
+
 /**
- * Addresses of ill repute get nothing, and one address gets so much in five minutes and then 429. For the distribution it
+ * Addresses of ill repute get nothing, and one address gets so much in five minutes and then 429. Requests for ranges are
+ * counted on their own. For the distribution it
  * must be in us-east-1. https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html
  */
 const webAcl = (stage: Stage): aws.wafv2.WebAcl => {
   const name = edgeName(stage, "ota");
+  const { requestsPerFiveMinutes } = stage.settings.ota;
+  const rate = (rule: string, priority: number, limit: number, scopeDownStatement: object) => ({
+    name: rule,
+    priority,
+    action: {
+      block: {
+        customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] },
+      },
+    },
+    statement: {
+      rateBasedStatement: {
+        aggregateKeyType: "IP",
+        evaluationWindowSec: BUDGET.windowSeconds,
+        limit: Math.min(limit, 2_000_000_000), // WAF takes no more
+        scopeDownStatement,
+      },
+    },
+    visibilityConfig: visible(`${name}-${rule}`),
+  });
   return new aws.wafv2.WebAcl("ota", {
     name,
     // Of punctuation, WAF takes no apostrophe here.
@@ -98,23 +129,8 @@ const webAcl = (stage: Stage): aws.wafv2.WebAcl => {
         },
         visibilityConfig: visible(`${name}-reputation`),
       },
-      {
-        name: "rate",
-        priority: 1,
-        action: {
-          block: {
-            customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] },
-          },
-        },
-        statement: {
-          rateBasedStatement: {
-            aggregateKeyType: "IP",
-            evaluationWindowSec: 300,
-            limit: stage.settings.ota.requestsPerFiveMinutes,
-          },
-        },
-        visibilityConfig: visible(`${name}-rate`),
-      },
+      rate("rate", 1, requestsPerFiveMinutes, { notStatement: { statements: [ASKS_FOR_A_RANGE] } }),
+      rate("rate-of-ranges", 2, requestsPerFiveMinutes * BUDGET.rangesForOne, ASKS_FOR_A_RANGE),
     ],
     visibilityConfig: visible(name),
   });

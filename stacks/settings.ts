@@ -175,7 +175,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
           .describe("The workspace that `/package` means; empty for none"),
         requestsPerFiveMinutes: whole(10, 2_000_000_000)
           .default(of(2_000, 2_000, 10_000))
-          .describe("Of one IP address; more are blocked. Devices behind one NAT share an address"),
+          .describe(
+            "Of one IP address, beside requests for ranges, of which 20 times as many are let through; more are blocked. Devices behind one NAT share an address",
+          ),
         streamedMegabytes: whole(0, 200)
           .default(200)
           .describe(

@@ -41,3 +41,19 @@ export const releaseDelete: Workflow = {
     );
   },
 };
+
+export const releasePause: Workflow = {
+  name: "release-pause",
+  definition: (functionArn) => {
+    const task = taskStates(functionArn);
+    return sequence(
+      functionArn,
+      {
+        comment: "Pauses the rollout of an OTA release of which too many devices report failures",
+        timeoutSeconds: 300,
+        first: "Pause the release",
+      },
+      { "Pause the release": task("pause-release", { End: true }) },
+    );
+  },
+};

@@ -356,6 +356,14 @@ export const tasks = {
     "ota:DeleteItem",
   ),
 
+  "pause-release": quick(
+    ["CONTROL_TABLE", "OTA_TABLE"],
+    "control:UpdateItem",
+    "ota:GetItem",
+    "ota:UpdateItem",
+    "ota:PutItem",
+  ),
+
   "hash-archive": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-archive": patient(
     ["OTA_TABLE", "OTA_BUCKET"],

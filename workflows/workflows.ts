@@ -7,7 +7,7 @@ import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete, nodeMove } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
 import { nodeImportDelete, nodeImportRun } from "./node-import.ts";
-import { releaseDelete, releasePublish } from "./release.ts";
+import { releaseDelete, releasePause, releasePublish } from "./release.ts";
 import type { TaskName } from "./tasks.ts";
 import { workspaceCreate, workspaceDelete } from "./workspace.ts";
 
@@ -28,6 +28,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "deployment.apply": deploymentApply,
   "release.publish": releasePublish,
   "release.delete": releaseDelete,
+  "release.pause": releasePause,
   "archive.create": archiveCreate,
 };
 

@@ -149,14 +149,14 @@ export const describeAnew = <T extends Stored & { description?: string | undefin
  */
 export const changeAnew = <T extends Stored>(
   stored: T,
-  edits: Readonly<Record<string, string | null | undefined>>,
+  edits: Readonly<Record<string, string | object | null | undefined>>,
   ifMatch: number | undefined,
   now: Date,
 ): { next: T; write: Write } => {
   checkIfMatch(stored, ifMatch);
   const removed = Object.keys(edits).filter((name) => edits[name] === null);
   const changed = {
-    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => typeof value === "string")),
+    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => value !== null && value !== undefined)),
     revision: stored.revision + 1,
     updatedAt: now.toISOString(),
   };

@@ -15,6 +15,7 @@ import { bucketOf, labelsOf } from "../../shared/ota/edge.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
 import { type Entry, installedOf } from "../../shared/ota/entry.ts";
 import { answerPackage, pathOf } from "../../shared/ota/package.ts";
+import { POLL_SECONDS } from "../../shared/ota/poll.ts";
 import {
   type Conditions,
   type PackageResponse,
@@ -75,7 +76,7 @@ const answered = async (event: APIGatewayProxyEventV2, log: Log): Promise<Answer
 /** Something that is not there yet, or not now: the device is told when to come again, in seconds. */
 class ComeAgain extends AppError {
   readonly seconds: number;
-  constructor(code: "preparing" | "unavailable", detail: string, seconds: number) {
+  constructor(code: "preparing" | "unavailable" | "stopped", detail: string, seconds: number) {
     super(code, detail);
     this.seconds = seconds;
   }
@@ -106,7 +107,8 @@ const refusal = (error: unknown): Answer => {
       ...(document.code === "method-not-allowed" && { allow: "GET, HEAD" }),
     },
     slices: [{ kind: "bytes", bytes: body }],
-    kind: isComing ? "preparing" : document.status < 500 ? "refused" : "failed",
+    kind:
+      document.code === "stopped" ? "stopped" : isComing ? "preparing" : document.status < 500 ? "refused" : "failed",
   };
 };
 
@@ -120,18 +122,25 @@ const conditionsOf = (method: string, headers: Headers): Conditions => ({
   streamedBytes: Number(env("OTA_STREAMED_BYTES")),
 });
 
+/** Tells the device how soon to ask again; the edge puts each of them off a little further. */
+const polled = (response: PackageResponse, seconds: number): Answer => ({
+  ...response,
+  headers: { ...response.headers, "x-poll-seconds": String(seconds) },
+});
+
 const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
   const { headers } = event;
   const { method } = event.requestContext.http;
   if (method !== "GET" && method !== "HEAD")
     throw new AppError("method-not-allowed", `packages take GET and HEAD, not ${method}`);
   if (event.rawPath.endsWith("/snapshot")) {
-    const answer = answerSnapshot((await workspaceOf(event.rawPath)).snapshot, method, headers["if-none-match"]);
+    const answer = answerSnapshot((await siteOf(event.rawPath)).snapshot, method, headers["if-none-match"]);
     await checkObjects(answer.slices);
     return { ...answer, kind: "snapshot" };
   }
   const query = parseQuery(event.rawQueryString);
-  const { id: workspaceId, snapshot } = await workspaceOf(event.rawPath);
+  const { id: workspaceId, pollSeconds, isStopped, snapshot } = await siteOf(event.rawPath);
+  if (isStopped) return stoppedAnswer(headers["x-ota-edge"] === "1");
   const have = parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", "));
   const [entries, device] = await Promise.all([
     allItems<Entry>({ partition: otaPartitions.current(workspaceId), table: "ota" }),
@@ -151,10 +160,11 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
   const response = respond(answer, conditions);
   if (response.kind === "stored") {
     const key = await storedKey(workspaceId, response, new Date());
-    return withSnapshot(redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions), snapshot, entries);
+    const redirect = redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions);
+    return withSnapshot(polled(redirect, pollSeconds), snapshot, entries);
   }
   await checkObjects(response.slices);
-  return withSnapshot(response, snapshot, entries);
+  return withSnapshot(polled(response, pollSeconds), snapshot, entries);
 };
 
 /** Of more hashes than a device can have binaries, the rest is not looked up. The edge refuses more than 128. */
@@ -183,13 +193,41 @@ const baseUrl = (headers: Headers): string => {
   return `${headers["x-forwarded-proto"] ?? "https"}://${host}`;
 };
 
+/** What the `ota` table has of a workspace and of the stage, as owners and operators set it. */
+interface Site extends Partial<NamedWorkspace> {
+  readonly type: "workspace" | "stage";
+  readonly pollSeconds?: number;
+  /** No packages are given out. */
+  readonly isStopped?: boolean;
+}
+
 /** The workspace that the path names. @throws AppError `not-found` */
-const workspaceOf = async (path: string): Promise<NamedWorkspace> => {
+const siteOf = async (path: string): Promise<NamedWorkspace & { pollSeconds: number; isStopped: boolean }> => {
   const [isOurs, named = env("OTA_DEFAULT_WORKSPACE")] = /^\/(?:([^/]+)\/)?(?:package|snapshot)$/.exec(path) ?? [];
   const name = isOurs === undefined ? "" : named;
-  const workspace = name === "" ? undefined : await getItem<NamedWorkspace>(otaKeys.workspaceName(name), "ota");
-  if (workspace === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
-  return workspace;
+  const sites = name === "" ? [] : await getItems<Site>([otaKeys.workspaceName(name), otaKeys.stage()], "ota");
+  const workspace = sites.find(({ type }) => type === "workspace");
+  if (workspace?.id === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
+  return {
+    id: workspace.id,
+    ...(workspace.snapshot !== undefined && { snapshot: workspace.snapshot }),
+    pollSeconds: workspace.pollSeconds ?? POLL_SECONDS,
+    isStopped: sites.some(({ isStopped }) => isStopped === true),
+  };
+};
+
+/** While nothing is given out, devices may ask again after so long. */
+const STOPPED_SECONDS = 600;
+
+/** To the edge a marked 200, which takes the place of what its cache has; to others what it stands for. */
+const stoppedAnswer = (isBehindEdge: boolean): Answer => {
+  if (!isBehindEdge) return refusal(new ComeAgain("stopped", "ask again later", STOPPED_SECONDS));
+  const headers = {
+    "x-ota-stopped": String(STOPPED_SECONDS),
+    "cache-control": "public, max-age=10",
+    "content-length": "0",
+  };
+  return { kind: "stopped", status: 200, headers, slices: [] };
 };
 
 /** An object that is missing is an error before the first byte, not an archive that breaks off. */

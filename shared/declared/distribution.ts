@@ -21,6 +21,12 @@ export interface BehaviourDeclaration {
   readonly maxTtl: number;
 }
 
+/**
+ * What one address may ask of the distribution. Requests for a range are counted on their own, and so many times as many are
+ * let through: a modem that fetches 2 kB at a time must not be refused its next poll for that.
+ */
+export const BUDGET = { windowSeconds: 300, rangesForOne: 20 } as const;
+
 /** The functions at the edge before and after the cache, by what they are for. */
 export const edgeFunctions = {
   packages: ["viewerRequest", "viewerResponse"],
@@ -58,7 +64,7 @@ export const behaviours: readonly BehaviourDeclaration[] = [
       cache: "packages",
       cacheKey: {
         queryStrings: "all",
-        headers: ["x-ota-bucket", "x-ota-hardware", "x-ota-have", "x-ota-host", "x-ota-prefer"],
+        headers: ["x-ota-bucket", "x-ota-edge", "x-ota-hardware", "x-ota-have", "x-ota-host", "x-ota-prefer"],
       },
       minTtl: 0,
       defaultTtl: 100,

@@ -21,6 +21,7 @@ export const OTA_ANSWERS = [
   "redirect",
   "preparing",
   "snapshot",
+  "stopped",
   "refused",
   "failed",
 ] as const;

@@ -44,12 +44,13 @@ import {
   PromoteRelease,
   Release,
 } from "../ota/release.ts";
+import { Report } from "../ota/reports.ts";
 import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
 import { Description } from "../resource.ts";
 import type { Access } from "../workspace/access.ts";
-import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
+import { CreateWorkspace, EditWorkspace, Workspace } from "../workspace/workspace.ts";
 import type { Permission } from "./permissions.ts";
 
 export interface Route {
@@ -187,14 +188,16 @@ export const routes = {
   updateWorkspace: route({
     method: "PATCH",
     path: W,
-    summary: "Change a workspace's description",
+    summary: "Change a workspace's description, how often its anonymous devices poll, or stop them",
     access: "owner",
-    body: EditDescription,
+    body: EditWorkspace,
     ifMatch: "required",
     status: 200,
     answer: Workspace,
     tagged: true,
-    problems: [],
+    problems: ["not-ready", "conflict"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:UpdateItem"],
   }),
   deleteWorkspace: route({
     method: "DELETE",
@@ -1081,6 +1084,19 @@ export const routes = {
     problems: ["not-ready"],
     environment: ["OTA_TABLE"],
     permissions: ["ota:GetItem", "ota:UpdateItem"],
+  }),
+
+  createReport: route({
+    method: "POST",
+    path: "/v1/{workspace}/reports",
+    summary: "Say, as an anonymous device, what became of a release: installed, failed or rolled back",
+    access: "anyone",
+    body: Report,
+    repeatable: true,
+    status: 204,
+    problems: ["not-found"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "control:PutItem"],
   }),
 
   listIntents: route({

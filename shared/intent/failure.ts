@@ -77,6 +77,8 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
       return update(otaKeys.release(workspaceId, subjectId), "ota");
     case "archive.create":
       return update(otaKeys.archive(workspaceId, subjectId), "ota");
+    case "release.pause": // devices go on getting it: someone is to look at it
+      return undefined;
     case "deployment.apply":
     case "node.move":
       return undefined; // what is wanted stays wanted: the next edit applies it

@@ -23,6 +23,7 @@ export const INTENT_KINDS = [
   "deployment.apply",
   "release.publish",
   "release.delete",
+  "release.pause",
   "archive.create",
 ] as const;
 

@@ -11,7 +11,7 @@ import { compareVersions } from "./versions.ts";
 
 const entryOf = (release: StoredRelease, md5: string, segment: Segment): Entry => {
   const { app, environment, version, attributes, size, sha256, cpuArch, hardware, rollout, allowDowngrade } = release;
-  const { minimumVersion, notBefore, publishedAt, availability, signature, keyId } = release;
+  const { minimumVersion, notBefore, publishedAt, availability, pauseAbove, signature, keyId } = release;
   return {
     releaseId: release.id,
     path: release.binaryKey,
@@ -19,6 +19,7 @@ const entryOf = (release: StoredRelease, md5: string, segment: Segment): Entry =
     ...{ cpuArch, hardware, rollout, allowDowngrade, isPaused: availability === "paused" },
     ...(minimumVersion !== undefined && { minimumVersion }),
     ...(notBefore !== undefined && { notBefore }),
+    ...(pauseAbove !== undefined && { pauseAbove }),
     ...(publishedAt !== undefined && { publishedAt }),
     ...(signature !== undefined && { signature, keyId }),
   };

@@ -243,6 +243,7 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   request.querystring = withoutDefaults(asked).join("&");
 
   const headers = request.headers;
+  headers["x-ota-edge"] = { value: "1" };
   const host = headers.host;
   if (host) headers["x-ota-host"] = { value: host.value };
   else delete headers["x-ota-host"];
@@ -280,6 +281,22 @@ export const objectRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
 export const noSuchPath = (): EdgeResponse =>
   problemOf(404, "Not Found", "not-found", "There is no such thing", "there are packages and releases here");
 
+/** Up to a quarter longer: devices that were told at once need not come back at once. */
+const jittered = (seconds: string): string => String(Math.floor(Number(seconds) * (1 + Math.random() / 4)));
+
+/** @param seconds after which devices may ask again */
+const stopped = (seconds: string): EdgeResponse => {
+  const response = problemOf(
+    503,
+    "Service Unavailable",
+    "stopped",
+    "Packages are not given out for now",
+    "ask again later",
+  );
+  if (response.headers) response.headers["retry-after"] = { value: jittered(seconds) };
+  return response;
+};
+
 /** The device has this very answer: nothing of it is sent. CloudFront removes a body that is set to be empty. */
 const notModified = (response: EdgeResponse, headers: Record<string, EdgeValue>): void => {
   response.statusCode = 304;
@@ -299,6 +316,10 @@ const notModified = (response: EdgeResponse, headers: Record<string, EdgeValue>)
  *
  * `x-ota-personal: 1` marks an answer that leaves out what this device has. This cache has it under a key with the hashes;
  * another one between here and the devices would know it by its URL alone, and give it to all: to that it is `private`.
+ * The origin's 200 with `x-ota-stopped` (seconds) becomes a 503. The origin cannot say 503 itself: CloudFront would go on
+ * serving what it has in its cache, expired or not (Developer Guide, "How CloudFront processes HTTP 4xx and 5xx status codes
+ * from your origin"). How soon to poll again, in `x-poll-seconds`, is put off at random for each device.
+ *
  * CloudFront drops names from `Vary` that it does not forward, so that `Vary` is set here (Developer Guide, "Request and
  * response behavior for custom origins", HTTP response headers that CloudFront removes or replaces).
  */
@@ -310,7 +331,11 @@ export const viewerResponse = (event: EdgeResponseEvent): EdgeResponse => {
   const personal = headers["x-ota-personal"];
   delete headers["x-ota-not-modified"];
   delete headers["x-ota-personal"];
+  const stop = headers["x-ota-stopped"];
+  if (stop) return stopped(stop.value);
   if (response.statusCode >= 400) return response;
+  const poll = headers["x-poll-seconds"];
+  if (poll) poll.value = jittered(poll.value);
   headers.vary = { value: VARY };
   const control = headers["cache-control"];
   if (personal && control) headers["cache-control"] = { value: control.value.replace("public", "private") };

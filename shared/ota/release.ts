@@ -9,6 +9,7 @@ import type { Accepted, StoredWorkspace } from "../workspace/workspace.ts";
 import { workspaceIsActive } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
 import { recordChange } from "./history.ts";
+import { ReportCounts } from "./reports.ts";
 import { isAppName, type Segment } from "./select.ts";
 import { memberName } from "./tar.ts";
 
@@ -67,6 +68,11 @@ const Terms = {
     .min(0)
     .max(100)
     .meta({ description: "Per cent of the devices, by the id that they state in X-Device-Id" }),
+  pauseAbove: z
+    .int()
+    .min(1)
+    .max(100)
+    .meta({ description: "A rollout to less than 100 % is paused when more per cent of the reports are of failures" }),
   notBefore: z.iso.datetime().meta({ description: "No device gets it earlier" }),
   allowDowngrade: z.boolean().meta({ description: "Devices that have a newer version get it as well" }),
 };
@@ -81,6 +87,7 @@ export const CreateRelease = z
     hardware: Terms.hardware.default([]),
     minimumVersion: Terms.minimumVersion.optional(),
     rollout: Terms.rollout.default(100),
+    pauseAbove: Terms.pauseAbove.optional(),
     notBefore: Terms.notBefore.optional(),
     allowDowngrade: Terms.allowDowngrade.default(false),
     size: z.int().min(1).max(MAX_SINGLE_PART_BYTES),
@@ -97,6 +104,7 @@ export const EditRelease = z
     hardware: Terms.hardware.optional(),
     minimumVersion: Terms.minimumVersion.nullable().optional(),
     rollout: Terms.rollout.optional(),
+    pauseAbove: Terms.pauseAbove.nullable().optional(),
     notBefore: Terms.notBefore.nullable().optional(),
     allowDowngrade: Terms.allowDowngrade.optional(),
     reason: Reason.optional(),
@@ -128,6 +136,7 @@ export const Release = z
     hardware: z.array(z.string()),
     minimumVersion: z.string().optional(),
     rollout: z.int(),
+    pauseAbove: z.int().optional(),
     notBefore: z.iso.datetime().optional(),
     allowDowngrade: z.boolean(),
     status: ReleaseStatus,
@@ -137,6 +146,7 @@ export const Release = z
     size: z.int(),
     sha256: z.string(),
     md5: z.string().optional().meta({ description: "Known once published" }),
+    reports: ReportCounts.optional().meta({ description: "What devices say of it; not in lists" }),
     ...Timestamps,
   })
   .meta({ id: "Release", description: "An OTA binary for anonymous devices" });
@@ -217,7 +227,7 @@ export const promoteRelease = (
   caller: string,
   moment: Moment,
 ): Accepted => {
-  const { app, version, attributes, cpuArch, hardware, minimumVersion, rollout, allowDowngrade } = source;
+  const { app, version, attributes, cpuArch, hardware, minimumVersion, rollout, allowDowngrade, pauseAbove } = source;
   const { md5, sha256, size, segment, binaryKey } = source;
   if (input.environment.toLowerCase() === source.environment.toLowerCase()) {
     const detail = `the release is in ${source.environment} already`;
@@ -239,6 +249,7 @@ export const promoteRelease = (
     workspaceName: workspace.name,
     ...{ app, environment, version, ...terms },
     ...(minimumVersion !== undefined && { minimumVersion }),
+    ...(pauseAbove !== undefined && { pauseAbove }),
     ...(notBefore !== undefined && { notBefore }),
     ...{ size, sha256, md5, promotedFrom: source.id, copyOf: { binaryKey, segment } },
     status: "publishing",
@@ -318,4 +329,5 @@ export const forgetRelease = (release: StoredRelease): Write[] => [
     key: otaKeys.release(release.workspaceId, release.id),
     when: { status: "deleting" },
   },
+  { do: "delete", table: "ota", key: otaKeys.reports(release.id) },
 ];

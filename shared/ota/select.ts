@@ -32,6 +32,8 @@ export interface CurrentRelease {
   readonly rollout?: number;
   /** ISO 8601. No device that has it not gets it earlier. */
   readonly notBefore?: string;
+  /** The rollout is paused when more per cent of the reports are of failures. */
+  readonly pauseAbove?: number;
   /** Devices with a newer version get it as well. */
   readonly allowDowngrade?: boolean;
   /** No device that has it not gets it now. */

@@ -161,6 +161,13 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
       evaluationWindowSec: 300,
     });
     expect(at(rate, "action.block.customResponse.responseCode")).toBe(429);
+    const ranges = (acl.inputs.rules as Inputs[]).find(({ name }) => name === "rate-of-ranges");
+    const isRange = at(ranges, "statement.rateBasedStatement.scopeDownStatement") as object;
+    expect(isRange).toMatchObject({ sizeConstraintStatement: { fieldToMatch: { singleHeader: { name: "range" } } } });
+    expect(at(rate, "statement.rateBasedStatement.scopeDownStatement")).toEqual({
+      notStatement: { statements: [isRange] },
+    });
+    expect(at(ranges, "statement.rateBasedStatement.limit")).toBe(stage === "production" ? 200_000 : 40_000);
     const priorities = (acl.inputs.rules as Inputs[]).map(({ priority }) => priority);
     expect(new Set(priorities).size).toBe(priorities.length);
   });

@@ -237,6 +237,7 @@ describe("what a failed intent leaves of its subject", () => {
     "node.move": undefined,
     "release.publish": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },
     "release.delete": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },
+    "release.pause": undefined,
     "archive.create": { key: otaKeys.archive("ws_1", "sub_1"), table: "ota" },
   };
 

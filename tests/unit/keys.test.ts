@@ -94,6 +94,8 @@ const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
     fc.constantFrom("prod", "beta"),
     idOf("release"),
   ),
+  reports: making("reports", otaKeys.reports, idOf("release")),
+  stage: making("stage", otaKeys.stage),
   binary: making("binary", otaKeys.binary, workspace, hash),
   releaseChange: making("releaseChange", otaKeys.releaseChange, idOf("release"), hash),
 };

@@ -103,6 +103,7 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
   "archive-create": ["hash-archive", "store-archive", "finish-archive"],
+  "release-pause": ["pause-release"],
   "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
 };
 /** What runs when something has failed that Greengrass may hold already. */

@@ -41,6 +41,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     applyComponentManifest: { files: [{ path: `dist/${suffix}`, size: 1, sha256 }] },
     createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
+    createReport: { app: "app", version: "1.0.0", outcome: "installed" },
     updateRelease: { rollout: 50 },
     pauseRelease: {},
     resumeRelease: {},

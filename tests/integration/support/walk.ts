@@ -272,7 +272,7 @@ const storedArchive = async (cloud: TestCloud, host: string, expected: number, c
 };
 
 /** A release's terms and availability, and the same content in another environment: all as before at the end. */
-const changedReleases = async (api: ApiClient, path: string): Promise<void> => {
+const changedReleases = async (api: ApiClient, workspace: string, path: string): Promise<void> => {
   const { headers } = await expecting(200, api.call("GET", path));
   const ifMatch = { "if-match": headers.get("etag") ?? "" };
   await expecting(200, api.call("PATCH", path, { body: { allowDowngrade: true }, headers: ifMatch }));
@@ -294,6 +294,7 @@ const changedReleases = async (api: ApiClient, path: string): Promise<void> => {
     newer.push(created.body.id);
     await api.done("POST", `${releases}/${created.body.id}/publish`);
   }
+  await reportedRollout(api, workspace, `${releases}/${newer.at(-1)}`);
   for (const id of newer) await api.done("DELETE", `${releases}/${id}`);
 };
 
@@ -305,6 +306,18 @@ const snapshots = async (cloud: TestCloud, api: ApiClient, workspace: string): P
   await controlOf(cloud.endpoints).invoke("renew-snapshots");
   const { status, headers } = await fetch(`${cloud.endpoints.ota}/walk/snapshot`);
   if (status !== 200) throw new Error(`the snapshot: ${status}, ${headers.get("content-type")}`);
+};
+
+/** A rollout that is paused for what devices say of it. */
+const reportedRollout = async (api: ApiClient, workspace: string, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const body = { rollout: 50, pauseAbove: 50 };
+  await expecting(200, api.call("PATCH", path, { body, headers: { "if-match": headers.get("etag") ?? "" } }));
+  const report = { app: "tool", version: "1.3", outcome: "failed" };
+  for (let i = 0; i < 20; i += 1) await expecting(204, api.call("POST", `/v1/${workspace}/reports`, { body: report }));
+  const availability = async () =>
+    (await expecting(200, api.call<{ availability: string }>("GET", path))).body.availability;
+  await until(async () => (await availability()) === "paused", { what: "a rollout to be paused" });
 };
 
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
@@ -319,7 +332,10 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
   await snapshots(cloud, api, workspace);
-  await changedReleases(api, `${workspace}/releases/${release}`);
+  const { headers: before } = await expecting(200, api.call("GET", workspace));
+  const ifUnchanged = { "if-match": before.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", workspace, { body: { ota: { pollSeconds: 600 } }, headers: ifUnchanged }));
+  await changedReleases(api, "walk", `${workspace}/releases/${release}`);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
   await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
