@@ -48,6 +48,7 @@ const field = (document: Document, name: string, schema: Schema, required: boole
     ...(required && { required }),
     ...(of.description !== undefined && { description: of.description }),
     ...(simple.enum !== undefined && { choices: simple.enum }),
+    ...(of.anyOf?.some(({ type }) => type === "null") && { nullable: true }),
     ...(of.default !== undefined && { default: of.default }),
   };
 };
