@@ -27,8 +27,8 @@ export interface Operation {
 export const readOperations = (): Operation[] =>
   JSON.parse(readFileSync(new URL("./operations.json", import.meta.url), "utf8")) as Operation[];
 
-/** What devices ask, or what is no thing of a workspace. */
-const NO_COMMANDS: readonly string[] = ["register", "getOpenapi", "getInstaller"];
+/** What devices ask, what is no thing of a workspace, and what `login` does. */
+export const NO_COMMANDS: readonly string[] = ["register", "getOpenapi", "getDocs", "getInstaller", "createToken"];
 
 /** Shorter words for people than those of the API's operations, at the beginning of a noun. */
 const SHORTER: readonly (readonly [long: string, short: string])[] = [

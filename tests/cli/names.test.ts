@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { commandName, namingField, plural, readOperations } from "../../cli/operations.ts";
+import { commandName, NO_COMMANDS, namingField, plural, readOperations } from "../../cli/operations.ts";
 
 const operations = readOperations();
 
@@ -27,7 +27,7 @@ describe("commands are named after the operations of the document", () => {
   test("no two have the same name, and none is left out unsaid", () => {
     const names = operations.map(({ operation }) => commandName(operation)?.join(" "));
     const unnamed = operations.filter((_, index) => names[index] === undefined).map(({ operation }) => operation);
-    expect(unnamed.sort()).toEqual(["getInstaller", "getOpenapi", "register"]);
+    expect(unnamed.filter((operation) => !NO_COMMANDS.includes(operation))).toEqual([]);
     const named = names.filter((name) => name !== undefined);
     expect(named.filter((name, index) => named.indexOf(name) !== index)).toEqual([]);
   });
