@@ -137,7 +137,11 @@ export interface paths {
          * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeGroupDeployment"];
-        put?: never;
+        /**
+         * Replace a node group's deployment as the plan showed; what is not said is removed
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        put: operations["replaceNodeGroupDeployment"];
         post?: never;
         /**
          * Empty a node group's deployment: its components leave the group's nodes
@@ -147,10 +151,282 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Add, change or remove named components of a node group's deployment
+         * Add, change or remove named components of a node group's deployment, or its settings
          * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateNodeGroupDeployment"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let components of a node group's deployment see what was published since they were last named
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["refreshNodeGroupDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say again what a revision said, in a new one that resolves as it did then
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["rollBackNodeGroupDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the revisions of a node group's deployment, newest first: who made them, when and why
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["listNodeGroupDeploymentRevisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/revisions/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a revision of a node group's deployment
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["getNodeGroupDeploymentRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/revisions/{revision}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what a revision of a node group's deployment changed, of the one before it or of another
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["diffNodeGroupDeploymentRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the deployment that a node has of its own, if it has one
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["getNodeDeployment"];
+        /**
+         * Replace a node's deployment as the plan showed; what is not said is removed
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        put: operations["replaceNodeDeployment"];
+        post?: never;
+        /**
+         * Lift a node's own deployment: those of its groups alone reach it then
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        delete: operations["deleteNodeDeployment"];
+        options?: never;
+        head?: never;
+        /**
+         * Add, change or remove named components of a node's deployment, or its settings; makes it where there is none
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        patch: operations["updateNodeDeployment"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let components of a node's deployment see what was published since they were last named
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["refreshNodeDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say again what a revision said, in a new one that resolves as it did then
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["rollBackNodeDeployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the revisions of a node's deployment, newest first: who made them, when and why
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["listNodeDeploymentRevisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment/revisions/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a revision of a node's deployment
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["getNodeDeploymentRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment/revisions/{revision}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what a revision of a node's deployment changed, of the one before it or of another
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["diffNodeDeploymentRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan proposed changes: what would come of them for every cell, why, and what forbids them
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["planChanges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/plans/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan proposed changes: what would become of each node
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["planNodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/workspaces/{workspace}/nodes": {
@@ -763,6 +1039,19 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
         };
+        ComponentWish: {
+            /**
+             * @description An exact version or an npm-style range
+             * @example 1.0.0
+             * @example ^1.2.0
+             */
+            version: string;
+            /** @description Configuration to merge (RFC 7396) */
+            merge?: Record<string, never>;
+            /** @description JSON pointers of configuration to put back to its default */
+            reset?: string[];
+            runWith?: components["schemas"]["RunWith"];
+        };
         CreateComponent: {
             name: string;
             /** @description Free text for people */
@@ -976,10 +1265,154 @@ export interface components {
             components: {
                 [key: string]: components["schemas"]["KeptComponent"];
             };
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            policies?: components["schemas"]["DeploymentPolicies"];
+            rollout?: components["schemas"]["DeploymentRollout"];
+            change?: components["schemas"]["DeploymentChange"];
             /** Format: date-time */
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+        };
+        DeploymentChange: {
+            /** @enum {string} */
+            kind: "patch" | "replace" | "refresh" | "rollback" | "delete" | "auto-update";
+            /** @description What the caller gave as the reason */
+            reason?: string;
+            /** @description The revision that a rollback restored */
+            rolledBackTo?: number;
+        };
+        /** @description What leads from one revision to another */
+        DeploymentDifferences: {
+            /** @description 0 for nothing, before the first revision */
+            from: number;
+            to: number;
+            components: {
+                [key: string]: {
+                    /** @enum {string} */
+                    change: "added" | "removed" | "changed";
+                    before?: components["schemas"]["KeptComponent"];
+                    after?: components["schemas"]["KeptComponent"];
+                };
+            };
+            priority?: {
+                before: number;
+                after: number;
+            };
+            /** @description autoUpdate, policies and rollout, where they differ */
+            settings: {
+                [key: string]: {
+                    before?: unknown;
+                    after?: unknown;
+                };
+            };
+        };
+        DeploymentPatch: {
+            /** @description Components to add or change by name; null removes one. Others stay as they are */
+            components?: {
+                [key: string]: components["schemas"]["ComponentWish"] | null;
+            };
+            /** @description Decides between groups; higher wins */
+            priority?: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            /** @description As a whole; null leaves all to Greengrass */
+            policies?: components["schemas"]["DeploymentPolicies"] | null;
+            /** @description As a whole; null leaves all to AWS IoT */
+            rollout?: components["schemas"]["DeploymentRollout"] | null;
+            /** @description Why; kept with the revision */
+            reason?: string;
+            /** @description Hash of the plan of just this edit: refused where that would differ now */
+            plan?: string;
+        };
+        DeploymentPolicies: {
+            /** @enum {string} */
+            failureHandling?: "rollback" | "do-nothing";
+            /** @description Whether components are asked before an update, and how long they may defer it */
+            componentUpdate?: {
+                /** @enum {string} */
+                action: "notify" | "skip-notify";
+                timeoutSeconds?: number;
+            };
+            /** @description How long components may take to check a configuration */
+            validationSeconds?: number;
+        };
+        DeploymentRefresh: {
+            /** @description Those that see what was published since; all without it */
+            components?: string[];
+            /** @description Why; kept with the revision */
+            reason?: string;
+            /** @description Hash of the plan of just this edit: refused where that would differ now */
+            plan?: string;
+        };
+        DeploymentReplacement: {
+            components: {
+                [key: string]: components["schemas"]["ComponentWish"];
+            };
+            /**
+             * @description Decides between groups; higher wins
+             * @default 0
+             */
+            priority?: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            policies?: components["schemas"]["DeploymentPolicies"];
+            rollout?: components["schemas"]["DeploymentRollout"];
+            /** @description Why; kept with the revision */
+            reason?: string;
+            /** @description Hash of the plan of just this replacement */
+            plan: string;
+        };
+        /** @description What a deployment said, and who made it so, when and why */
+        DeploymentRevision: {
+            revision: number;
+            priority: number;
+            /** @description Number of the newest published version when this revision was made */
+            catalogue: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            change?: components["schemas"]["DeploymentChange"];
+            /** @description Subject of who asked for it */
+            requestedBy: string;
+            /** Format: date-time */
+            at: string;
+            components: {
+                [key: string]: components["schemas"]["KeptComponent"];
+            };
+            policies?: components["schemas"]["DeploymentPolicies"];
+            rollout?: components["schemas"]["DeploymentRollout"];
+        };
+        DeploymentRollback: {
+            /** @description The revision that is said again */
+            revision: number;
+            /** @description Why; kept with the revision */
+            reason?: string;
+            /** @description Hash of the plan of just this edit: refused where that would differ now */
+            plan?: string;
+        };
+        DeploymentRollout: {
+            /** @description Devices told in a minute */
+            maximumPerMinute?: number;
+            exponential?: {
+                baseRatePerMinute: number;
+                incrementFactor: number;
+                /** @description Devices after which the rate grows by the factor */
+                increaseAfter: {
+                    notified: number;
+                } | {
+                    succeeded: number;
+                };
+            };
+            /** @description Shares of failures at which no more devices are told */
+            abort?: {
+                /** @enum {string} */
+                failure: "failed" | "rejected" | "timed-out" | "all";
+                thresholdPercentage: number;
+                minimumExecuted: number;
+            }[];
+            /** @description How long a device may be at it */
+            timeoutMinutes?: number;
         };
         /** @description What is published already stays as it is */
         EditComponent: {
@@ -1038,6 +1471,7 @@ export interface components {
             merge?: Record<string, never>;
             /** @description JSON pointers of configuration to put back to its default */
             reset?: string[];
+            runWith?: components["schemas"]["RunWith"];
             /** @description Resolution sees versions published up to this number: that of the edit which last named the component */
             catalogue: number;
         };
@@ -1075,6 +1509,19 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+        };
+        ListedDeploymentRevision: {
+            revision: number;
+            priority: number;
+            /** @description Number of the newest published version when this revision was made */
+            catalogue: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            change?: components["schemas"]["DeploymentChange"];
+            /** @description Subject of who asked for it */
+            requestedBy: string;
+            /** Format: date-time */
+            at: string;
         };
         Node: {
             id: string;
@@ -1181,13 +1628,177 @@ export interface components {
             /** @description Kept byte for byte */
             text: string;
         };
-        PatchDeployment: {
-            /** @description Components to add or change by name; null removes one. Others stay as they are */
-            components?: {
-                [key: string]: components["schemas"]["WantedComponent"] | null;
+        /** @description What would come of the changes */
+        Plan: {
+            /** @description Of all that the plan depends on: an edit that carries it is done as planned */
+            hash: string;
+            summary: components["schemas"]["PlanSummary"];
+            /** @description What forbids the changes; the first 100 */
+            refusals: components["schemas"]["PlanFinding"][];
+            /** @description What is worth knowing; the first 100 */
+            warnings: components["schemas"]["PlanFinding"][];
+            transitions: components["schemas"]["PlanTransition"][];
+            /** @description For the next transitions of the same plan */
+            nextCursor?: string;
+        };
+        /** @description Nodes with the same deployments and runtime are in one cell */
+        PlanCell: {
+            key: string;
+            /** @description Ids of what deploys to it */
+            targets: string[];
+            /**
+             * @description The Greengrass runtime on the device
+             * @enum {string}
+             */
+            runtime: "nucleus" | "nucleus-lite";
+        };
+        PlanChange: {
+            component: string;
+            /** @enum {string} */
+            change: "added" | "removed" | "upgraded" | "downgraded" | "reconfigured";
+            before?: string;
+            after?: string;
+        };
+        /** @description A component of a cell, and why it is as it is */
+        PlanComponent: {
+            component: string;
+            version: string;
+            /** @description Whose requirement decided; absent for what nobody names */
+            winner?: components["schemas"]["PlanParty"];
+            agreeing: components["schemas"]["PlanParty"][];
+            losers: components["schemas"]["PlanParty"][];
+            requiredBy: components["schemas"]["PlanNeed"][];
+            configuration?: {
+                merge?: {
+                    [key: string]: unknown;
+                };
+                reset?: string[];
+                runWith?: components["schemas"]["RunWith"];
+                /** @description JSON pointer in `merge` to the target's id */
+                sources: {
+                    [key: string]: string;
+                };
             };
-            /** @description Decides between groups; higher wins */
-            priority?: number;
+        };
+        PlanFinding: {
+            /** @enum {string} */
+            kind: "unresolvable" | "unmet-dependency" | "ambiguous" | "too-large" | "deprecated" | "lite-document-size" | "lite-value-size";
+            component?: string;
+            detail: string;
+            /** @description What would put it right, each by itself */
+            remedies: string[];
+            parties: components["schemas"]["PlanParty"][];
+            requiredBy?: components["schemas"]["PlanNeed"][];
+            /** @description Keys of the first 20 cells in which it holds */
+            cells: string[];
+            cellCount: number;
+            nodes: number;
+        };
+        /** @description A component that needs this one */
+        PlanNeed: {
+            dependent: string;
+            requirement: string;
+            /** @enum {string} */
+            type: "HARD" | "SOFT";
+        };
+        /** @description What becomes of a node; without `from` and `to`, nothing */
+        PlanNode: {
+            id: string;
+            name: string;
+            /** @description Absent for nodes that are new */
+            from?: components["schemas"]["PlanCell"];
+            /** @description Absent for nodes that go */
+            to?: components["schemas"]["PlanCell"];
+            changes: components["schemas"]["PlanChange"][];
+        };
+        PlanNodes: {
+            /** @description Of all that the plan depends on: an edit that carries it is done as planned */
+            hash: string;
+            items: components["schemas"]["PlanNode"][];
+            nextCursor?: string;
+        };
+        /** @description A target's requirement of a component */
+        PlanParty: {
+            /** @description Id of the node group or node */
+            target: string;
+            name: string;
+            requirement: string;
+            priority: number;
+            catalogue: number;
+        };
+        /** @description Proposed changes, of which nothing is written */
+        PlanRequest: {
+            nodeGroups?: {
+                [key: string]: {
+                    /** @description null empties it */
+                    deployment: components["schemas"]["ProposedEdit"] | null;
+                };
+            };
+            nodes?: {
+                [key: string]: {
+                    /** @description Names or ids of its node groups */
+                    groups?: string[];
+                    /** @description null lifts the node's own */
+                    deployment?: components["schemas"]["ProposedEdit"] | null;
+                } | null;
+            };
+            /** @description Nodes that do not exist yet */
+            newNodes?: {
+                name: string;
+                /**
+                 * @description Names or ids of its node groups
+                 * @default []
+                 */
+                groups?: string[];
+                /**
+                 * @description The Greengrass runtime on the device
+                 * @default nucleus
+                 * @enum {string}
+                 */
+                runtime?: "nucleus" | "nucleus-lite";
+            }[];
+        };
+        PlanSummary: {
+            cells: {
+                changed: number;
+                created: number;
+                vacated: number;
+            };
+            nodes: {
+                affected: number;
+                moved: number;
+                added: number;
+                removed: number;
+            };
+            /** @description Components that nodes lose, and how many nodes do */
+            removals: {
+                [key: string]: number;
+            };
+            refusals: number;
+            warnings: number;
+            transitions: number;
+            /** @description What AWS is asked for */
+            work: {
+                thingGroups: number;
+                deliveries: number;
+                joins: number;
+                leaves: number;
+                jobs: number;
+                rolloutMinutes: number;
+            };
+            /** @description How long that takes at least at the rates that AWS grants */
+            seconds: number;
+        };
+        /** @description Nodes that go from what a cell has to what it, or another, will have */
+        PlanTransition: {
+            /** @description Absent for nodes that are new */
+            from?: components["schemas"]["PlanCell"];
+            /** @description Absent for nodes that go */
+            to?: components["schemas"]["PlanCell"];
+            changes: components["schemas"]["PlanChange"][];
+            nodes: number;
+            before: components["schemas"]["PlanComponent"][];
+            after: components["schemas"]["PlanComponent"][];
         };
         /** @description RFC 9457 problem document; `code` is stable */
         Problem: {
@@ -1195,7 +1806,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "version-immutable" | "idempotency-in-progress" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "import-invalid" | "component-rejected" | "precondition-required" | "throttled" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "preparing" | "busy";
+            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "import-invalid" | "component-rejected" | "precondition-required" | "throttled" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "preparing" | "busy";
             detail: string;
             errors?: {
                 pointer?: string;
@@ -1210,6 +1821,55 @@ export interface components {
             }[];
         } & {
             [key: string]: unknown;
+        };
+        ProposedEdit: {
+            /** @constant */
+            edit: "patch";
+            /** @description Components to add or change by name; null removes one. Others stay as they are */
+            components?: {
+                [key: string]: components["schemas"]["ComponentWish"] | null;
+            };
+            /** @description Decides between groups; higher wins */
+            priority?: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            /** @description As a whole; null leaves all to Greengrass */
+            policies?: components["schemas"]["DeploymentPolicies"] | null;
+            /** @description As a whole; null leaves all to AWS IoT */
+            rollout?: components["schemas"]["DeploymentRollout"] | null;
+            /** @description Why; kept with the revision */
+            reason?: string;
+        } | {
+            /** @constant */
+            edit: "replace";
+            components: {
+                [key: string]: components["schemas"]["ComponentWish"];
+            };
+            /**
+             * @description Decides between groups; higher wins
+             * @default 0
+             */
+            priority?: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            policies?: components["schemas"]["DeploymentPolicies"];
+            rollout?: components["schemas"]["DeploymentRollout"];
+            /** @description Why; kept with the revision */
+            reason?: string;
+        } | {
+            /** @constant */
+            edit: "refresh";
+            /** @description Those that see what was published since; all without it */
+            components?: string[];
+            /** @description Why; kept with the revision */
+            reason?: string;
+        } | {
+            /** @constant */
+            edit: "rollback";
+            /** @description The revision that is said again */
+            revision: number;
+            /** @description Why; kept with the revision */
+            reason?: string;
         };
         /** @description The short form, with its defaults */
         Recipe: {
@@ -1554,6 +2214,17 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
         };
+        /** @description As whom, and within which limits, the component's processes run */
+        RunWith: {
+            /** @description user or user:group, on Linux */
+            posixUser?: string;
+            windowsUser?: string;
+            systemResourceLimits?: {
+                /** @description Kilobytes */
+                memory?: number;
+                cpus?: number;
+            };
+        };
         /** @description From this Slipway builds the Greengrass recipe */
         ShortRecipe: {
             /**
@@ -1819,18 +2490,6 @@ export interface components {
             };
             /** Format: date-time */
             expiresAt: string;
-        };
-        WantedComponent: {
-            /**
-             * @description An exact version or an npm-style range
-             * @example 1.0.0
-             * @example ^1.2.0
-             */
-            version: string;
-            /** @description Configuration to merge (RFC 7396) */
-            merge?: Record<string, never>;
-            /** @description JSON pointers of configuration to put back to its default */
-            reset?: string[];
         };
         Workspace: {
             id: string;
@@ -3203,6 +3862,157 @@ export interface operations {
             };
         };
     };
+    replaceNodeGroupDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentReplacement"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deleteNodeGroupDeployment: {
         parameters: {
             query?: never;
@@ -3272,7 +4082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            /** @description `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3283,6 +4093,15 @@ export interface operations {
             };
             /** @description `precondition-failed`: The resource has changed since it was read */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3340,8 +4159,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/merge-patch+json": components["schemas"]["PatchDeployment"];
-                "application/json": components["schemas"]["PatchDeployment"];
+                "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
+                "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
         responses: {
@@ -3397,7 +4216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            /** @description `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3433,8 +4252,2033 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unresolvable`: No published version satisfies the requirement */
+            /** @description `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refreshNodeGroupDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentRefresh"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollBackNodeGroupDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentRollback"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNodeGroupDeploymentRevisions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ListedDeploymentRevision"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNodeGroupDeploymentRevision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+                /** @description Id or name */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentRevision"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diffNodeGroupDeploymentRevision: {
+        parameters: {
+            query?: {
+                /** @description The revision to compare with; the one before, without it */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+                /** @description Id or name */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentDifferences"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNodeDeployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deployment"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceNodeDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentReplacement"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteNodeDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateNodeDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
+                "application/json": components["schemas"]["DeploymentPatch"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refreshNodeDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentRefresh"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollBackNodeDeployment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+                /** @description The ETag that was read, or `*` */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeploymentRollback"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNodeDeploymentRevisions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ListedDeploymentRevision"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNodeDeploymentRevision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+                /** @description Id or name */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentRevision"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diffNodeDeploymentRevision: {
+        parameters: {
+            query?: {
+                /** @description The revision to compare with; the one before, without it */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+                /** @description Id or name */
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentDifferences"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planChanges: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planNodes: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Only nodes of this node group (name or id) */
+                group?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanNodes"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

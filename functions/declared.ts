@@ -26,10 +26,10 @@ const api = (
 });
 
 /** What the wrapper of every operation of this kind asks of AWS. */
-const permissionsOf = ({ access, method, status, repeatable, permissions = [] }: Route): Permission[] => [
+const permissionsOf = ({ access, method, status, repeatable, readOnly, permissions = [] }: Route): Permission[] => [
   // Finds the workspace, and the caller's membership.
   ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
-  ...(method === "GET" ? [] : (["control:GetItem", "control:UpdateItem"] as const)),
+  ...(method === "GET" || readOnly ? [] : (["control:GetItem", "control:UpdateItem"] as const)),
   // The record of an Idempotency-Key is claimed, taken over, answered and given up.
   ...(method === "POST" && !repeatable ? (["control:PutItem", "control:DeleteItem"] as const) : []),
   ...(status === 202 ? (["control:PutItem"] as const) : []), // the intent

@@ -4,7 +4,8 @@ import { DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { theMoment } from "../functions/moment.ts";
 import { getItem, transact } from "../shared/aws/table.ts";
 import type { StoredCell } from "../shared/deployment/cell.ts";
-import { reviseDeployment, type StoredDeployment } from "../shared/deployment/deployment.ts";
+import type { StoredDeployment } from "../shared/deployment/deployment.ts";
+import { reviseDeployment } from "../shared/deployment/revise.ts";
 import { keys } from "../shared/keys.ts";
 import { stageNames } from "../shared/names.ts";
 import type { Key } from "../shared/writes.ts";
@@ -66,7 +67,7 @@ const applyAgain = async (key: Key): Promise<string | undefined> => {
   if (deployment === undefined) return undefined;
   const moment = theMoment();
   const next = { ...deployment, revision: deployment.revision + 1, updatedAt: moment.now.toISOString() };
-  const { intent, writes } = reviseDeployment(next, "restored", moment);
+  const { intent, writes } = reviseDeployment({ next, current: deployment }, "restored", moment);
   await transact([...writes, { do: "create", item: intent }]);
   return intent.id;
 };

@@ -7,7 +7,7 @@ export const componentVersionPublish: Workflow = {
     return sequence(
       functionArn,
       {
-        comment: "Checks a draft's files, makes it a Greengrass component version, waits until that is deployable",
+        comment: "Checks a draft's files, makes it a Greengrass component version; deployments that follow move on",
         timeoutSeconds: 1_800, // each look is nine events of the 25,000 that an execution may have
         first: "Check the artifacts",
       },
@@ -25,7 +25,9 @@ export const componentVersionPublish: Workflow = {
           Default: "Wait for Greengrass",
         },
         "Wait for Greengrass": { Type: "Wait", Seconds: 1, Next: "Describe the component version" },
-        Finish: task("finish-component-version", { End: true }, { retry: RETRY_TAKING_TURNS }),
+        Finish: task("finish-component-version", { Next: "Update the deployments" }, { retry: RETRY_TAKING_TURNS }),
+        // The version is published, and the intent has ended: what fails here is seen as a failed execution.
+        "Update the deployments": task("update-deployments", { End: true }),
       },
     );
   },

@@ -137,7 +137,13 @@ export const tasks = {
     "control:UpdateItem",
     ...REMOVE_CERTIFICATE,
   ),
-  "forget-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
+  "forget-node": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+  ),
 
   "check-node-import": patient(
     ["CONTROL_TABLE", "IMPORTS_BUCKET"],
@@ -208,6 +214,18 @@ export const tasks = {
     "greengrass:DeleteComponent",
   ),
   "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
+  "update-deployments": {
+    ...quick(
+      ["CONTROL_TABLE"],
+      "control:GetItem",
+      "control:BatchGetItem",
+      "control:Query",
+      "control:PutItem",
+      "control:ConditionCheckItem",
+    ),
+    timeoutSeconds: 300,
+    memoryMb: 512,
+  },
   "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
   "delete-component-version": quick(
     ["CONTROL_TABLE"],
@@ -225,8 +243,15 @@ export const tasks = {
   ),
   "forget-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
-  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:Query"),
-  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "finish-deployment": quick(
+    ["CONTROL_TABLE", "STAGE"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "iot:ListThingGroupsForThing",
+    "iot:RemoveThingFromThingGroup",
+    "iot:AddThingToThingGroup",
+  ),
 
   "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Find", "ota-object:Put"),

@@ -22,7 +22,7 @@ export const decodeCursor = (list: string, cursor: string): unknown => {
 
 /** One page of a partition, each item as `present` shows it. */
 export const pageOf = async <Stored extends object, View>(
-  list: Pick<ListQuery, "partition" | "table">,
+  list: Pick<ListQuery, "partition" | "table" | "newestFirst">,
   query: { readonly limit: number; readonly cursor?: string | undefined },
   present: (stored: Stored) => View,
 ): Promise<{ body: { items: View[]; nextCursor?: string } }> => {

@@ -1,7 +1,6 @@
 import { getItem, getItems } from "../../shared/aws/table.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
-import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
 import { type IdKind, isId } from "../../shared/ids.ts";
 import { keys, otaKeys } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
@@ -113,18 +112,6 @@ export const findRelease = async ({ id }: StoredWorkspace, reference: string): P
   if (!isId(reference, "release")) throw unknown("release", reference);
   return found(await getItem<StoredRelease>(otaKeys.release(id, reference), "ota"), "release", reference);
 };
-
-/** The deployment of a node group, which every group has from its first day. */
-export const deploymentOf = async (group: StoredNodeGroup): Promise<StoredDeployment> =>
-  found(
-    await getItem<StoredDeployment>(keys.deployment(group.workspaceId, group.id)),
-    "deployment of node group",
-    group.name,
-  );
-
-/** The number of the newest published version of the account; 0 before the first. */
-export const catalogueNumber = async (): Promise<number> =>
-  (await getItem<{ number: number }>(keys.catalogue()))?.number ?? 0;
 
 /** An answer with its ETag. */
 export const tagged = <Body>(stored: { readonly revision: number }, body: Body) => ({

@@ -1,4 +1,4 @@
-import { deploymentsOf, effectiveSetOf } from "../../shared/aws/catalogue.ts";
+import { deploymentsOf, publishedVersions } from "../../shared/aws/catalogue.ts";
 import { createDeployment } from "../../shared/aws/greengrass.ts";
 import { transact } from "../../shared/aws/table.ts";
 import type { StoredCell } from "../../shared/deployment/cell.ts";
@@ -12,30 +12,23 @@ import {
   startDelivery,
 } from "../../shared/deployment/delivery.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
-import {
-  contentHash,
-  type DeploymentContent,
-  deploymentContent,
-  MAX_DOCUMENT_BYTES,
-} from "../../shared/deployment/resolve.ts";
+import { type Deliverable, wishOf } from "../../shared/deployment/wish.ts";
 import { AppError } from "../../shared/problems.ts";
 import { desiredCell } from "./desired.ts";
 import { cellTask } from "./task.ts";
 
-/** What the cell's nodes must run now. Nothing is delivered that would uninstall what could not be resolved. */
-const contentOf = async (cell: StoredCell, deployments: readonly StoredDeployment[]): Promise<DeploymentContent> => {
-  const set = await effectiveSetOf(cell, deployments);
-  const [first] = set.unresolved;
-  if (first !== undefined) {
-    throw new AppError("unresolvable", `no published version of ${first.component} satisfies ${first.requirement}`);
-  }
-  const content = deploymentContent(set);
-  const bytes = Buffer.byteLength(JSON.stringify(content));
-  if (bytes > MAX_DOCUMENT_BYTES) {
-    const detail = `the deployments of ${cell.targets.length} targets take ${bytes} bytes, of at most ${MAX_DOCUMENT_BYTES}`;
-    throw new AppError("deployment-too-large", detail);
-  }
-  return content;
+/**
+ * What the cell's nodes must run now.
+ * @throws AppError that tells why it cannot be delivered; what runs is left alone then
+ */
+const deliverableOf = async (cell: StoredCell, deployments: readonly StoredDeployment[]): Promise<Deliverable> => {
+  const names = [...new Set(deployments.flatMap(({ components }) => Object.keys(components)))];
+  // What a revision resolves to must not change with time: a version whose deletion was asked for, and which may come back
+  // because a deployment wants it, is waited for.
+  const published = await publishedVersions(cell.workspaceId, names, { settled: true });
+  const wish = wishOf(cell.runtime, deployments, published);
+  if ("code" in wish) throw new AppError(wish.code, wish.detail);
+  return wish;
 };
 
 /**
@@ -66,8 +59,7 @@ const deliver = async (cell: StoredCell, holder: string): Promise<void> => {
   if (cell.removing) throw new AppError("not-ready", "what this delivers to is being deleted");
   if (cell.arn === undefined) throw new AppError("conflict", `the cell ${cell.key} has no thing group`);
   const deployments = await deploymentsOf(cell);
-  const content = await contentOf(cell, deployments);
-  const hash = contentHash(content);
+  const { hash, content, settings } = await deliverableOf(cell, deployments);
   const revisions = revisionsOf(deployments);
   const { delivered, pending } = cell;
   if (delivered?.hash === hash && pending === undefined) {
@@ -75,10 +67,11 @@ const deliver = async (cell: StoredCell, holder: string): Promise<void> => {
   }
   const delivery = nextDelivery(cell, hash);
   await transact([startDelivery(cell, delivery, holder)]);
-  const deploymentId = await createDeployment(
+  const { deploymentId } = await createDeployment(
     cell.arn,
     `slipway-${cell.key}`,
     content,
+    settings,
     `${cell.workspaceId}-${cell.key}-${cell.generation}-${delivery.sequence}`,
   );
   await transact([recordDelivery(cell, { ...delivery, deploymentId, revisions }, holder)]);

@@ -1,4 +1,5 @@
 import { getItem } from "../../shared/aws/table.ts";
+import { factsOf } from "../../shared/component/facts.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { succeed } from "./activate.ts";
@@ -27,6 +28,7 @@ const publish = async (input: TaskInput): Promise<void> => {
   const catalogue = await getItem<{ number: number }>(keys.catalogue());
   const number = (catalogue?.number ?? 0) + 1;
   const now = new Date();
+  const { dependencies, runtimes } = factsOf(version, number);
   await succeed(
     input,
     [
@@ -39,7 +41,13 @@ const publish = async (input: TaskInput): Promise<void> => {
       {
         do: "update",
         key: keys.version(version.componentId, version.id),
-        set: { status: "published", catalogueNumber: number, updatedAt: now.toISOString() },
+        set: {
+          status: "published",
+          catalogueNumber: number,
+          ...(dependencies !== undefined && { dependencies }),
+          ...(runtimes !== undefined && { runtimes }),
+          updatedAt: now.toISOString(),
+        },
         add: { revision: 1 },
         when: { status: "publishing" },
       },

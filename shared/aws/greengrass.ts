@@ -10,6 +10,7 @@ import {
   ListDeploymentsCommand,
 } from "@aws-sdk/client-greengrassv2";
 import type { DeploymentContent } from "../deployment/resolve.ts";
+import { createDeploymentSettings, type DeliverySettings } from "../deployment/settings.ts";
 import { AppError } from "../problems.ts";
 import { isAwsError } from "./aws-errors.ts";
 import { clientSettings, once } from "./settings.ts";
@@ -22,28 +23,34 @@ const tokenOf = (id: string): string => id.replaceAll("_", "-");
 /**
  * Hands a cell's content to Greengrass as a new revision of its thing group's deployment. The same token again answers
  * the same deployment.
+ *
+ * @returns its id, and the id of the job of AWS IoT that tells the devices
  */
 export const createDeployment = async (
   targetArn: string,
   deploymentName: string,
   components: DeploymentContent,
+  settings: DeliverySettings,
   clientToken: string,
-): Promise<string> => {
-  const { deploymentId } = await client().send(
+): Promise<{ deploymentId: string; jobId: string }> => {
+  const { deploymentId, iotJobId } = await client().send(
     new CreateDeploymentCommand({
       targetArn,
       deploymentName,
       clientToken: tokenOf(clientToken),
+      ...createDeploymentSettings(settings),
       components: Object.fromEntries(
-        Object.entries(components).map(([name, { componentVersion, configurationUpdate }]) => [
+        Object.entries(components).map(([name, { componentVersion, configurationUpdate, runWith }]) => [
           name,
-          { componentVersion, ...(configurationUpdate && { configurationUpdate }) },
+          { componentVersion, ...(configurationUpdate && { configurationUpdate }), ...(runWith && { runWith }) },
         ]),
       ),
     }),
   );
-  if (deploymentId === undefined) throw new AppError("unavailable", "Greengrass gave no deployment id");
-  return deploymentId;
+  if (deploymentId === undefined || iotJobId === undefined) {
+    throw new AppError("unavailable", "Greengrass gave no ids for the deployment");
+  }
+  return { deploymentId, jobId: iotJobId };
 };
 
 /** How long one call goes through a target's deployments. */

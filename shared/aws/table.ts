@@ -58,15 +58,32 @@ export interface ListQuery {
   /** The sort key after which to go on. */
   readonly after?: string | undefined;
   readonly newestFirst?: boolean;
+  /** Only these attributes of each item. */
+  readonly attributes?: readonly string[];
+  /** Only items with a list that holds one of these values. */
+  readonly holding?: { readonly attribute: string; readonly oneOf: readonly string[] };
 }
 
 /** One page of a partition, in the order of the sort key. `next` is the sort key to go on after, if there may be more. */
 export const listItems = async <T extends object>(query: ListQuery): Promise<{ items: T[]; next?: string }> => {
+  const expression = new Expression();
+  const KeyConditionExpression = `pk = ${expression.value(query.partition)}`;
+  const { attributes, holding } = query;
+  const narrowed = {
+    // The sort key is where the next page goes on.
+    ...(attributes && { ProjectionExpression: ["sk", ...attributes].map((one) => expression.name(one)).join(", ") }),
+    ...(holding && {
+      FilterExpression: holding.oneOf
+        .map((one) => `contains(${expression.name(holding.attribute)}, ${expression.value(one)})`)
+        .join(" OR "),
+    }),
+  };
   const { Items = [], LastEvaluatedKey } = await client().send(
     new QueryCommand({
       TableName: tableName(query.table),
-      KeyConditionExpression: "pk = :pk",
-      ExpressionAttributeValues: { ":pk": query.partition },
+      KeyConditionExpression,
+      ...narrowed,
+      ...expression.attributes,
       ConsistentRead: true,
       ScanIndexForward: query.newestFirst !== true,
       // One more than asked for tells whether there is more, so that no last page is empty.
@@ -82,19 +99,22 @@ export const listItems = async <T extends object>(query: ListQuery): Promise<{ i
   return { items, ...(LastEvaluatedKey !== undefined && { next: String(LastEvaluatedKey.sk) }) };
 };
 
+type WholeQuery = Omit<ListQuery, "limit" | "after">;
+
 /** All items of a partition, page by page. */
-export async function* eachItem<T extends object>(partition: string, table?: TableName): AsyncGenerator<T> {
+export async function* eachItem<T extends object>(list: string | WholeQuery): AsyncGenerator<T> {
+  const query = typeof list === "string" ? { partition: list } : list;
   let after: string | undefined;
   do {
-    const page: { items: T[]; next?: string } = await listItems<T>({ partition, after, ...(table && { table }) });
+    const page: { items: T[]; next?: string } = await listItems<T>({ ...query, after });
     yield* page.items;
     after = page.next;
   } while (after !== undefined);
 }
 
-/** All items of a partition at once: for partitions that stay small. */
-export const allItems = async <T extends object>(partition: string, table?: TableName): Promise<T[]> =>
-  Array.fromAsync(eachItem<T>(partition, table));
+/** All items of a partition at once: for partitions that stay small, or of which few items or attributes are asked for. */
+export const allItems = async <T extends object>(list: string | WholeQuery): Promise<T[]> =>
+  Array.fromAsync(eachItem<T>(list));
 
 export const isPartitionEmpty = async (partition: string, table?: TableName): Promise<boolean> =>
   (await listItems({ partition, limit: 1, ...(table && { table }) })).items.length === 0;
@@ -123,9 +143,18 @@ export const listIndex = async <T extends object>(
   return { items: Items.map(unpacked) as T[], ...(LastEvaluatedKey !== undefined && { next: LastEvaluatedKey }) };
 };
 
-/** The items with these keys, in the keys' order; absent ones are left out. At most 100 keys. */
+/** As many keys as a BatchGetItem takes. */
+const BATCH = 100;
+
+/** The items with these keys, in the keys' order; absent ones are left out. */
 export const getItems = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
-  if (keys.length === 0) return [];
+  const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, at) =>
+    keys.slice(at * BATCH, (at + 1) * BATCH),
+  );
+  return (await Promise.all(batches.map((batch) => getBatch<T>(batch)))).flat();
+};
+
+const getBatch = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
   const table = tableName();
   const found = new Map<string, T>();
   let wanted: Record<string, unknown>[] = keys.map(({ pk, sk }) => ({ pk, sk }));

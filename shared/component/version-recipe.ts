@@ -192,7 +192,7 @@ export const refuseErrors = (findings: readonly RecipeFinding[], at: string): vo
 };
 
 /** A member of a recipe by its documented name, whatever its case. */
-const memberOf = (document: unknown, name: string): unknown =>
+export const memberOf = (document: unknown, name: string): unknown =>
   isObject(document)
     ? Object.entries(document).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
     : undefined;

@@ -1,5 +1,7 @@
 import valid from "semver/functions/valid.js";
 import * as z from "zod";
+import type { Runtime } from "../deployment/cell.ts";
+import type { Dependency } from "../deployment/versions.ts";
 import type { Moment } from "../ids.ts";
 import { type IntentKind, type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
@@ -109,6 +111,11 @@ export type StoredVersion = z.infer<typeof ComponentVersion> &
     readonly type: "component-version";
     readonly workspaceId: string;
     readonly componentId: string;
+    /** What its recipe depends on, once published, for resolution: that reads many versions, and no recipes. */
+    readonly dependencies?: Readonly<Record<string, Dependency>>;
+    /** The runtimes that it is made for; absent for all. */
+    readonly runtimes?: readonly Runtime[];
+    readonly deprecated?: { readonly reason: string };
   };
 
 export const Sha256 = z

@@ -10,7 +10,15 @@ import {
   ListedVersion,
   RecipeFindings,
 } from "../component/version.ts";
-import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
+import { Deployment, DeploymentRevision, ListedRevision } from "../deployment/deployment.ts";
+import {
+  DeploymentPatch,
+  DeploymentRefresh,
+  DeploymentReplacement,
+  DeploymentRollback,
+  RevisionDifferences,
+} from "../deployment/edit.ts";
+import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
@@ -27,7 +35,7 @@ import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
 import type { Permission } from "./permissions.ts";
 
 export interface Route {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly summary: string;
   readonly access: Access;
@@ -41,6 +49,8 @@ export interface Route {
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
   readonly repeatable?: true;
+  /** It writes nothing, though it is a POST: what it is asked is too much for a URL. */
+  readonly readOnly?: true;
   /** The answer carries an ETag. */
   readonly tagged?: true;
   /** The answer to a creation carries the Location of what was created. */
@@ -80,6 +90,30 @@ const I = `${W}/node-imports/{nodeImport}` as const;
 const C = `${W}/components/{component}` as const;
 const V = `${C}/versions/{version}` as const;
 const R = `${W}/releases/{release}` as const;
+
+/** What the plan of an edit may refuse. */
+const REFUSALS = ["unresolvable", "unmet-dependency", "deployment-too-large", "ambiguous"] as const;
+const EDITS = {
+  access: "operator",
+  status: 202,
+  answer: Intent,
+  problems: [...REFUSALS, "precondition-failed", "not-ready", "conflict"],
+  permissions: ["control:ConditionCheckItem", "control:Query"],
+} as const;
+const PLANS = {
+  status: 200,
+  repeatable: true,
+  readOnly: true,
+  problems: ["invalid-cursor", "precondition-failed"],
+  permissions: ["control:Query"],
+} as const;
+/** A transition is told with every component that it changes. */
+const PlanLimit = z.coerce.number().int().min(1).max(25).default(10);
+const Against = z.object({
+  from: z.coerce.number().int().min(1).max(999_999_999).optional().meta({
+    description: "The revision to compare with; the one before, without it",
+  }),
+});
 
 /**
  * Every operation of the HTTP API. The key is the operation's id; its handler is the file of the same name in kebab
@@ -222,25 +256,175 @@ export const routes = {
   updateNodeGroupDeployment: route({
     method: "PATCH",
     path: `${G}/deployment`,
-    summary: "Add, change or remove named components of a node group's deployment",
-    access: "operator",
-    body: PatchDeployment,
+    summary: "Add, change or remove named components of a node group's deployment, or its settings",
+    body: DeploymentPatch,
     ifMatch: "optional",
-    status: 202,
-    answer: Intent,
-    problems: ["unresolvable", "not-ready", "conflict"],
-    permissions: ["control:ConditionCheckItem", "control:Query"],
+    ...EDITS,
+  }),
+  replaceNodeGroupDeployment: route({
+    method: "PUT",
+    path: `${G}/deployment`,
+    summary: "Replace a node group's deployment as the plan showed; what is not said is removed",
+    body: DeploymentReplacement,
+    ifMatch: "optional",
+    ...EDITS,
   }),
   deleteNodeGroupDeployment: route({
     method: "DELETE",
     path: `${G}/deployment`,
     summary: "Empty a node group's deployment: its components leave the group's nodes",
-    access: "operator",
     ifMatch: "optional",
-    status: 202,
-    answer: Intent,
-    problems: ["not-ready", "conflict"],
-    permissions: ["control:ConditionCheckItem"],
+    ...EDITS,
+  }),
+  refreshNodeGroupDeployment: route({
+    method: "POST",
+    path: `${G}/deployment/refresh`,
+    summary: "Let components of a node group's deployment see what was published since they were last named",
+    body: DeploymentRefresh,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  rollBackNodeGroupDeployment: route({
+    method: "POST",
+    path: `${G}/deployment/rollback`,
+    summary: "Say again what a revision said, in a new one that resolves as it did then",
+    body: DeploymentRollback,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  listNodeGroupDeploymentRevisions: route({
+    method: "GET",
+    path: `${G}/deployment/revisions`,
+    summary: "List the revisions of a node group's deployment, newest first: who made them, when and why",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ListedRevision),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getNodeGroupDeploymentRevision: route({
+    method: "GET",
+    path: `${G}/deployment/revisions/{revision}`,
+    summary: "Get a revision of a node group's deployment",
+    access: "viewer",
+    status: 200,
+    answer: DeploymentRevision,
+    problems: [],
+  }),
+  diffNodeGroupDeploymentRevision: route({
+    method: "GET",
+    path: `${G}/deployment/revisions/{revision}/diff`,
+    summary: "Get what a revision of a node group's deployment changed, of the one before it or of another",
+    access: "viewer",
+    query: Against,
+    status: 200,
+    answer: RevisionDifferences,
+    problems: [],
+  }),
+  getNodeDeployment: route({
+    method: "GET",
+    path: `${N}/deployment`,
+    summary: "Get the deployment that a node has of its own, if it has one",
+    access: "viewer",
+    status: 200,
+    answer: Deployment,
+    tagged: true,
+    problems: [],
+  }),
+  updateNodeDeployment: route({
+    method: "PATCH",
+    path: `${N}/deployment`,
+    summary:
+      "Add, change or remove named components of a node's deployment, or its settings; makes it where there is none",
+    body: DeploymentPatch,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  replaceNodeDeployment: route({
+    method: "PUT",
+    path: `${N}/deployment`,
+    summary: "Replace a node's deployment as the plan showed; what is not said is removed",
+    body: DeploymentReplacement,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  deleteNodeDeployment: route({
+    method: "DELETE",
+    path: `${N}/deployment`,
+    summary: "Lift a node's own deployment: those of its groups alone reach it then",
+    ifMatch: "optional",
+    ...EDITS,
+    permissions: ["control:Query", "control:DeleteItem"],
+  }),
+  refreshNodeDeployment: route({
+    method: "POST",
+    path: `${N}/deployment/refresh`,
+    summary: "Let components of a node's deployment see what was published since they were last named",
+    body: DeploymentRefresh,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  rollBackNodeDeployment: route({
+    method: "POST",
+    path: `${N}/deployment/rollback`,
+    summary: "Say again what a revision said, in a new one that resolves as it did then",
+    body: DeploymentRollback,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  listNodeDeploymentRevisions: route({
+    method: "GET",
+    path: `${N}/deployment/revisions`,
+    summary: "List the revisions of a node's deployment, newest first: who made them, when and why",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ListedRevision),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getNodeDeploymentRevision: route({
+    method: "GET",
+    path: `${N}/deployment/revisions/{revision}`,
+    summary: "Get a revision of a node's deployment",
+    access: "viewer",
+    status: 200,
+    answer: DeploymentRevision,
+    problems: [],
+  }),
+  diffNodeDeploymentRevision: route({
+    method: "GET",
+    path: `${N}/deployment/revisions/{revision}/diff`,
+    summary: "Get what a revision of a node's deployment changed, of the one before it or of another",
+    access: "viewer",
+    query: Against,
+    status: 200,
+    answer: RevisionDifferences,
+    problems: [],
+  }),
+
+  planChanges: route({
+    method: "POST",
+    path: `${W}/plans`,
+    summary: "Plan proposed changes: what would come of them for every cell, why, and what forbids them",
+    access: "viewer",
+    query: Page.extend({ limit: PlanLimit }),
+    body: PlanRequest,
+    ...PLANS,
+    answer: PlanAnswer,
+  }),
+  planNodes: route({
+    method: "POST",
+    path: `${W}/plans/nodes`,
+    summary: "Plan proposed changes: what would become of each node",
+    access: "viewer",
+    query: Page.extend({
+      group: z.string().min(1).max(64).optional().meta({ description: "Only nodes of this node group (name or id)" }),
+    }),
+    body: PlanRequest,
+    ...PLANS,
+    answer: PlanNodes,
   }),
 
   createNode: route({

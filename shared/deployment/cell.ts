@@ -47,6 +47,16 @@ export const cellKey = (targets: readonly string[], runtime: Runtime): string =>
     .digest("hex")
     .slice(0, 16);
 
+/**
+ * Which deployments reach a node, sorted: those of its groups, each of which has one from its first day, and its own if
+ * there is one. A node's own deployment has the node's id as its target.
+ */
+export const targetsOfNode = (node: {
+  readonly id: string;
+  readonly groups: readonly string[];
+  readonly ownDeployment?: boolean | undefined;
+}): string[] => (node.ownDeployment === true ? [...node.groups, node.id] : [...node.groups]).sort();
+
 /** What a new cell of these targets looks like before AWS knows of it. */
 const newCell = (workspaceId: string, targets: readonly string[], runtime: Runtime, now: Date) => ({
   type: "cell" as const,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { cellKey, enterCell, leaveCell, type Runtime } from "../deployment/cell.ts";
+import { cellKey, enterCell, leaveCell, type Runtime, targetsOfNode } from "../deployment/cell.ts";
 import type { Moment } from "../ids.ts";
 import { Intent, type NewIntent, requestIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
@@ -32,7 +32,9 @@ export const NodeAttributes = z
   .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} attributes`)
   .meta({ description: "Attributes of its AWS IoT thing, by which fleets are indexed and searched" });
 
-const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
+export const RuntimeSchema = z
+  .enum(["nucleus", "nucleus-lite"])
+  .meta({ description: "The Greengrass runtime on the device" });
 
 /** What clients say of a node that is to be, one by one or in an import. */
 export const NodeWish = z.strictObject({
@@ -88,6 +90,8 @@ export type StoredNode = z.infer<typeof Node> &
     readonly cell: string;
     /** The import that created it, if one did. */
     readonly importId?: string;
+    /** Whether it has a deployment of its own, which reaches it beside those of its groups. */
+    readonly ownDeployment?: boolean;
     /** The hash of its registration token, while that could still be used. */
     readonly token?: string;
     /** When AWS IoT last told of its connection, in milliseconds. */
@@ -100,9 +104,6 @@ const subject = (node: StoredNode): NewIntent["subject"] => ({
   name: node.name,
   href: `/v1/workspaces/${node.workspaceId}/nodes/${node.id}`,
 });
-
-/** Which deployments reach the node. Every node group has a deployment from its first day, so its groups are it. */
-const targetsOf = (groups: readonly Pick<StoredNodeGroup, "id">[]): string[] => groups.map(({ id }) => id).sort();
 
 /** Where a node that is to be comes from. */
 export interface NewNode {
@@ -123,7 +124,7 @@ export const newNode = (
 ): { readonly node: StoredNode; readonly writes: readonly Write[] } => {
   const id = moment.newId("node");
   const token = firstToken({ id, workspaceId }, newToken, caller, moment.now);
-  const targets = targetsOf(groups);
+  const targets = targetsOfNode({ id, groups: groups.map((group) => group.id) });
   const runtime: Runtime = wish.runtime;
   const node: StoredNode = {
     ...keys.node(workspaceId, id),
@@ -250,5 +251,8 @@ export const forgetNode = (node: StoredNode): Write[] => [
   { do: "delete", key: keys.nodeName(node.workspaceId, node.name) },
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
   ...withoutToken(node),
+  ...(node.ownDeployment === true
+    ? [{ do: "delete", key: keys.deployment(node.workspaceId, node.id) } satisfies Write]
+    : []),
   leaveCell(node.workspaceId, node.cell),
 ];

@@ -11,6 +11,7 @@ import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { benchOta } from "./ota.ts";
 import { type Row, table } from "./report.ts";
+import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
 import { benchStepFunctions } from "./step-functions.ts";
 import { benchStreams } from "./streams.ts";
@@ -47,6 +48,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   ota: benchOta,
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 

@@ -44,7 +44,7 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
   [/./, /^Traces |^LogDelivery /, "not emulated"],
   [/./, /^Logs logs:CreateLogStream$/, "Lambda's log streams are not emulated"],
   [
-    /^local-api-(create|update|delete|publish|start)-/,
+    /^local-api-(create|update|delete|publish|start|refresh|roll-back|replace)-/,
     /^ControlTable dynamodb:(Get|Put|Update|Delete)Item$/,
     "an Idempotency-Key is claimed, taken over, answered and given up: api/idempotency.test.ts",
   ],

@@ -78,8 +78,12 @@ describe("the routes", () => {
       expect(route.status).toBe(200);
       expect(route.body).toBeUndefined();
       expect(route.ifMatch).toBeUndefined();
-    } else {
-      expect(route.query).toBeUndefined();
+    } else if (route.query !== undefined) {
+      expect(route.readOnly).toBe(true);
+    }
+    if (route.readOnly) {
+      expect([route.method, route.status, route.repeatable]).toEqual(["POST", 200, true]);
+      expect(route.permissions).toEqual(["control:Query"]);
     }
     if (route.access !== "anyone" && route.access !== "caller") expect(route.path).toContain("/{workspace}");
     if (route.status === 202) expect(route.tagged).toBeUndefined();

@@ -63,6 +63,7 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
     "create-component-version",
     "describe-component-version",
     "finish-component-version",
+    "update-deployments",
   ],
   "component-version-delete": [
     "check-version-unused",

@@ -31,6 +31,8 @@ const G = "<ws>/node-groups";
 const C = "<ws>/components";
 const V = `${C}/com.example.A/versions`;
 const D = `${G}/g/deployment`;
+const ND = "<ws>/nodes/n/deployment";
+const P = "<ws>/plans";
 const F = `${V}/2.0.0/files`;
 const R = "<ws>/releases";
 
@@ -202,6 +204,88 @@ const FIELDS: readonly Refusal[] = [
   }),
 ];
 
+const unknownRevision = { body: { revision: 99 } };
+const wanted = { "com.example.A": { version: "1.0.0" } };
+const proposing = (nodeGroups: object, more: object = {}) => ({ body: { nodeGroups, ...more } });
+const asking = { deployment: { edit: "patch", priority: 1 } };
+
+const DEPLOYMENTS: readonly Refusal[] = [
+  patch("an edit that changes nothing but gives a reason", D, { body: { reason: "why not" } }),
+  patch("an edit with a hash that is none", D, { body: { priority: 1, plan: "no" }, at: "/plan" }),
+  patch("an edit with a member of the stored form", D, { body: { priority: 1, catalogue: 9 }, at: "/catalogue" }),
+  patch("a rollout without end", D, { body: { rollout: { maximumPerMinute: 0 } }, at: "/rollout/maximumPerMinute" }),
+  patch("limits of what a component may use that are below nothing", D, {
+    ...wanting({ version: "1.0.0", runWith: { systemResourceLimits: { memory: -1 } } }),
+    at: "/components/com.example.A/runWith/systemResourceLimits/memory",
+  }),
+  refusal("PATCH", 412, "precondition-failed")("an edit with the plan of something else", D, {
+    body: { priority: 1, plan: "0".repeat(64) },
+  }),
+  refusal("PUT", 400, "invalid-request")("a replacement without a plan", D, {
+    body: { components: wanted },
+    at: "/plan",
+  }),
+  refusal("PUT", 400, "invalid-request")("a replacement that removes by null", D, {
+    body: { components: { "com.example.A": null }, plan: "0".repeat(64) },
+    at: "/components/com.example.A",
+  }),
+  refusal("PUT", 412, "precondition-failed")("a replacement with the plan of something else", D, {
+    body: { components: wanted, plan: "0".repeat(64) },
+  }),
+  refusal("PUT", 412, "precondition-failed")("a replacement of a revision that was another one", D, {
+    body: { components: wanted, plan: "0".repeat(64) },
+    headers: { "if-match": '"9"' },
+  }),
+  post("a rollback to no revision", `${D}/rollback`, { body: { revision: 0 }, at: "/revision" }),
+  absent("POST")("a rollback to a revision that there is none", `${D}/rollback`, unknownRevision),
+  absent("POST")("a rollback of a node that never had a deployment", `${ND}/rollback`, { body: { revision: 1 } }),
+  absent("POST")("a refresh of a node without a deployment of its own", `${ND}/refresh`, { body: {} }),
+  absent("DELETE")("the deletion of a node's deployment that there is none", ND),
+  refusal("PATCH", 412, "precondition-failed")("an edit of a revision of what there is none", ND, {
+    body: { priority: 1 },
+    headers: { "if-match": '"1"' },
+  }),
+  ...[ND, `${D}/revisions/0`, `${D}/revisions/01`, `${D}/revisions/x`, `${D}/revisions/99`].map((path) =>
+    absent("GET")(`nothing at ${path}`, path),
+  ),
+  absent("GET")("differences from a revision that there is none", `${D}/revisions/1/diff?from=98`),
+  list("differences from nothing", `${D}/revisions/1/diff?from=0`, { at: "?from" }),
+  badCursor("revisions after another list's cursor", `${D}/revisions?cursor=<cursor>`),
+
+  post("a plan for a node group that there is none", P, { ...proposing({ no: asking }), at: "/nodeGroups/no" }),
+  post("a plan for a node group by its name and its id", P, {
+    body: '{"nodeGroups":{"g":{"deployment":null},"<group>":{"deployment":null}}}',
+    at: "/nodeGroups/<group>",
+  }),
+  post("a plan that puts a node into a group that there is none", P, {
+    ...proposing({}, { nodes: { n: { groups: ["g", "no"] } } }),
+    at: "/nodes/n/groups/1",
+  }),
+  post("a plan for a new node twice in one group", P, {
+    body: '{"newNodes":[{"name":"x","groups":["g","<group>"]}]}',
+    at: "/newNodes/0/groups/1",
+  }),
+  post("a plan for a node that there is none", P, { body: { nodes: { no: null } }, at: "/nodes/no" }),
+  post("a plan of an edit of no kind", P, {
+    ...proposing({ g: { deployment: { edit: "undo" } } }),
+    at: "/nodeGroups/g/deployment/edit",
+  }),
+  post("a plan of an edit that changes nothing", P, proposing({ g: { deployment: { edit: "patch" } } })),
+  absent("POST")("a plan of a rollback to a revision that there is none", P, {
+    ...proposing({ g: { deployment: { edit: "rollback", revision: 99 } } }),
+  }),
+  absent("POST")("a plan to lift what is not there", P, { body: { nodes: { n: { deployment: null } } } }),
+  absent("POST")("a plan for nodes of a group that there is none", `${P}/nodes?group=no`, { body: {} }),
+  ...[P, `${P}/nodes`].map((path) =>
+    refusal("POST", 400, "invalid-cursor")(`${path} after another list's cursor`, `${path}?cursor=<cursor>`, {
+      body: {},
+    }),
+  ),
+  refusal("POST", 412, "precondition-failed")("a cursor of a plan that is another one by now", `${P}?cursor=<stale>`, {
+    body: {},
+  }),
+];
+
 const QUERIES: readonly Refusal[] = [
   ...["0", "101", "-1", "abc", "1.5", "", "1,2", "%zz", "Infinity"].map((limit) =>
     list(`a limit of ${limit === "" ? "nothing" : limit}`, `${G}?limit=${limit}`, { at: "?limit" }),
@@ -308,7 +392,7 @@ const PATHS: readonly Refusal[] = [
       ["POST", "/v1/openapi.json", ["GET"]],
       ["POST", "/v1/intents/x", ["GET"]],
       ["POST", `${G}/g`, ["DELETE", "GET", "PATCH"]],
-      ["POST", D, ["DELETE", "GET", "PATCH"]],
+      ["POST", D, ["DELETE", "GET", "PATCH", "PUT"]],
       ["PUT", W, ["GET", "POST"]],
       ["PATCH", G, ["GET", "POST"]],
       ["DELETE", "<ws>/intents", ["GET"]],
@@ -317,4 +401,4 @@ const PATHS: readonly Refusal[] = [
   ).map(([method, path, allow]) => refusal(method, 405, "method-not-allowed")(`${method} of ${path}`, path, { allow })),
 ];
 
-export const REFUSALS: readonly Refusal[] = [...BODIES, ...FIELDS, ...QUERIES, ...HEADERS, ...PATHS];
+export const REFUSALS: readonly Refusal[] = [...BODIES, ...FIELDS, ...DEPLOYMENTS, ...QUERIES, ...HEADERS, ...PATHS];

@@ -185,10 +185,7 @@ const walk = async (): Promise<void> => {
   await call("createComponentVersion", { body: refused }); // with findings
   await call("updateComponentVersion", { at: { version: clone }, body: { recipe: { dependencies: { a: "latest" } } } });
   await done("publishComponentVersion");
-  await done("updateNodeGroupDeployment", {
-    components: { "com.example.A": { version: "^1.0.0", merge: { a: 1 }, reset: ["/b"] } },
-    priority: 3,
-  });
+  await deployments();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;
   await sendFile(release.body.upload, "binary");
@@ -196,12 +193,14 @@ const walk = async (): Promise<void> => {
   const readings = operations.filter(([, { method, access }]) => method === "GET" && access !== "anyone");
   places.intent =
     (await call<{ items: { id: string }[] }>("listIntents", { query: "?limit=1" })).body.items[0]?.id ?? "";
-  for (const [name, { query }] of readings) await call(name, query === undefined ? {} : { query: "?limit=1" });
+  for (const [name, { query }] of readings)
+    await call(name, "limit" in (query?.shape ?? {}) ? { query: "?limit=1" } : {});
   const failing = await made("createRelease", releaseOf("never-uploaded", "x"));
   const failed = await call<{ id: string }>("publishRelease", { at: { release: failing.body.id } });
   await api.ended(failed.body.id);
   await call("getIntent", { at: { intent: failed.body.id } }); // a failed one, with its problem
   await refusals();
+  await done("deleteNodeDeployment");
   await done("deleteNodeGroupDeployment");
   await done("revokeNodeCertificate");
   await done("deleteNode");
@@ -218,6 +217,51 @@ const walk = async (): Promise<void> => {
   places.release = current;
   await done("deleteRelease");
   await done("deleteWorkspace");
+};
+
+/** The deployments of a group and of a node, edited in every way. */
+const deployments = async (): Promise<void> => {
+  const components = {
+    "com.example.A": {
+      version: "^1.0.0",
+      merge: { a: 1 },
+      reset: ["/b"],
+      runWith: { posixUser: "ggc_user", systemResourceLimits: { memory: 1_024, cpus: 0.5 } },
+    },
+  };
+  const settings = {
+    policies: { failureHandling: "do-nothing", componentUpdate: { action: "notify" }, validationSeconds: 9 },
+    rollout: {
+      exponential: { baseRatePerMinute: 5, incrementFactor: 1.5, increaseAfter: { notified: 3 } },
+      abort: [{ failure: "all", thresholdPercentage: 12.5, minimumExecuted: 4 }],
+      timeoutMinutes: 30,
+    },
+  };
+  places.revision = "2";
+  for (const target of ["NodeGroup", "Node"] as const) {
+    await done(`update${target}Deployment`, { components, priority: 3, reason: "first" });
+    await done(`update${target}Deployment`, { ...settings, autoUpdate: true });
+    const place = target === "Node" ? { nodes: { n: {} } } : { nodeGroups: { g: {} } };
+    const [list, name] = Object.entries(place).map(([key, value]) => [key, Object.keys(value)[0]] as const)[0] ?? [];
+    const replacement = { components, priority: 4, ...settings };
+    const asked = { [list ?? ""]: { [name ?? ""]: { deployment: { edit: "replace", ...replacement } } } };
+    const { body } = await expecting(200, call<{ hash: string }>("planChanges", { body: asked }));
+    await done(`replace${target}Deployment`, { ...replacement, plan: body.hash });
+    await done(`refresh${target}Deployment`, { components: ["com.example.A"] });
+    await done(`rollBack${target}Deployment`, { revision: 1, reason: "as before" });
+  }
+  const body = {
+    nodeGroups: { g: { deployment: { edit: "patch", components: { "com.example.A": null } } } },
+    nodes: { n: { deployment: null } },
+    newNodes: [{ name: "planned", groups: ["g"], runtime: "nucleus-lite" }],
+  };
+  const planned = await expecting(200, call<{ nextCursor?: string }>("planChanges", { body, query: "?limit=1" }));
+  const rest = `?limit=1&cursor=${encodeURIComponent(planned.body.nextCursor ?? "")}`;
+  await expecting(200, call("planChanges", { body, query: rest }));
+  await call("planChanges", { body: {}, query: rest }); // another plan
+  await expecting(200, call("planNodes", { body, query: "?group=g" }));
+  const refused = { "com.example.None": { version: "1.0.0" } };
+  await call("planChanges", { body: { nodeGroups: { g: { deployment: { edit: "patch", components: refused } } } } });
 };
 
 /** A device that becomes the node, and the token for another one. */

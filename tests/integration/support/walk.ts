@@ -49,7 +49,7 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
   }
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
-  await api.done("PATCH", deployment, { components: { "com.example.Walk": { version: "^1.0.0" } } });
+  await editDeployments(api, workspace);
   for (const path of [
     "/v1/openapi.json",
     "/v1/workspaces",
@@ -70,6 +70,45 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     await describeAnew(api, `${workspace}${path}`);
   }
   await expecting(404, api.call("GET", "/v1/nowhere"));
+};
+
+/** Deployments of a group and of a node, each edited in every way. */
+const editDeployments = async (api: ApiClient, workspace: string): Promise<void> => {
+  const walking = { "com.example.Walk": { version: "^1.0.0" } };
+  for (const [list, name] of [
+    ["nodeGroups", "one"],
+    ["nodes", "n1"],
+  ] as const) {
+    const path = `${workspace}/${list === "nodes" ? "nodes" : "node-groups"}/${name}/deployment`;
+    const replacement = { components: { "com.example.Walk": { version: "1.0.0" } }, priority: 2 };
+    await api.done("PATCH", path, { components: walking });
+    const asked = { [list]: { [name]: { deployment: { edit: "replace", ...replacement } } } };
+    const plan = await expecting(200, api.call<{ hash: string }>("POST", `${workspace}/plans`, { body: asked }));
+    await expecting(200, api.call("POST", `${workspace}/plans/nodes?group=one`, { body: asked }));
+    await api.done("PUT", path, { ...replacement, plan: plan.body.hash });
+    await api.done("POST", `${path}/refresh`, {});
+    await api.done("POST", `${path}/rollback`, { revision: 1 });
+    await api.done("PATCH", path, { components: walking });
+    for (const at of ["", "/revisions", "/revisions/2", "/revisions/2/diff"]) {
+      await expecting(200, api.call("GET", `${path}${at}`));
+    }
+  }
+  await api.done("DELETE", `${workspace}/nodes/n1/deployment`);
+  await api.done("PATCH", `${workspace}/nodes/n1/deployment`, { priority: 1 }); // goes with the node
+  await followPublications(api, workspace);
+};
+
+/** A deployment moves on by itself when a version is published. */
+const followPublications = async (api: ApiClient, workspace: string): Promise<void> => {
+  const path = `${workspace}/node-groups/one/deployment`;
+  await api.done("PATCH", path, { autoUpdate: true });
+  const revision = async () => (await expecting(200, api.call<{ revision: number }>("GET", path))).body.revision;
+  const before = await revision();
+  const versions = `${workspace}/components/com.example.Walk/versions`;
+  const recipe = { run: "true" };
+  await expecting(201, api.call("POST", versions, { body: { version: "1.1.0", recipe } }));
+  await api.done("POST", `${versions}/1.1.0/publish`);
+  await until(async () => (await revision()) > before, { what: "the deployment to move on" });
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
@@ -257,7 +296,7 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "2.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "2.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
