@@ -27,8 +27,11 @@ export const structured = async (value: string, what: string): Promise<unknown> 
   }
 };
 
-const integer = (value: string, what: string): number => {
-  if (!/^-?\d+$/.test(value)) throw new CliError("usage", `${what} takes a whole number, not ${value}`);
+/** A whole number. @throws CliError */
+export const integer = (value: string, what: string): number => {
+  if (!/^-?\d+$/.test(value)) {
+    throw new CliError("usage", `${what} takes a whole number, not ${value}`);
+  }
   return Number(value);
 };
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { nounCommand, timeoutOption, withCommonOptions, withWaitOptions } from "./commands.ts";
-import { count, duration } from "./input.ts";
+import { count, duration, integer } from "./input.ts";
 
 /** Adds a command whose code is loaded when it is run. */
 const leaf = (parent: Command, name: string, description: string): Command =>
@@ -79,11 +79,41 @@ export const addOwnCommands = (program: Command): void => {
       .option("--attributes <a,b>", "only devices that state one of these"),
   ).action(async (file, options) => (await import("./ota.ts")).publishRelease(file, options));
 
+  const deploy = program.command("deploy").description("plan and apply edits of deployments").helpGroup(WORK);
+  deploy.helpCommand(false);
+  withEditOptions(leaf(deploy, "plan", "show what an edit would do to every node, and why; nothing is written"))
+    .option("--exit-code", "exit with 11 when there are changes")
+    .action(async (options) => (await import("./deploy.ts")).planDeployment(options));
+  withWaitOptions(
+    withEditOptions(leaf(deploy, "apply", "show what an edit would do, and do it once that is agreed to"))
+      .option("-y, --yes", "do it without asking")
+      .option("--plan <hash>", "do it if the plan still has this hash, without asking"),
+  ).action(async (options) => (await import("./deploy.ts")).applyDeployment(options));
+
   leaf(program, "completion", "print what makes the shell complete commands: bash, zsh or fish")
     .argument("<shell>")
     .helpGroup(START)
     .action(async (shell) => (await import("./completion.ts")).printCompletion(shell, program));
 };
+
+const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+const withEditOptions = (command: Command): Command =>
+  command
+    .option("--group <group>", "whose deployment: a node group's")
+    .option("--node <node>", "or a node's own")
+    .addOption(new Option("--component <name@version>", "add or change; may be repeated").argParser(repeated))
+    .addOption(new Option("--remove <component>", "remove; may be repeated").argParser(repeated))
+    .addOption(
+      new Option("--priority <n>", "decides between groups; higher wins").argParser((text: string) =>
+        integer(text, "--priority"),
+      ),
+    )
+    .option("-f, --file <file>", "components and settings as YAML or JSON, as in the API's edit")
+    .option("--replace", "the file is all: what it does not name is removed")
+    .option("--refresh [a,b]", "let components, or all, see what was published since")
+    .addOption(new Option("--rollback <revision>", "say again what a revision said").argParser(count))
+    .option("--reason <text>", "kept with the revision");
 
 const START = "To begin:";
 const WORK = "Work:";

@@ -121,7 +121,7 @@ const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
     throw new AppError("method-not-allowed", `packages take GET and HEAD, not ${method}`);
   const query = parseQuery(event.rawQueryString);
   const workspaceId = await workspaceOf(event.rawPath);
-  const releases = await allItems<StoredCurrent>(otaPartitions.current(workspaceId), "ota");
+  const releases = await allItems<StoredCurrent>({ partition: otaPartitions.current(workspaceId), table: "ota" });
   const base = baseUrl(headers);
   const answer = answerPackage({
     payloadType: query.payloadType,
