@@ -21,8 +21,8 @@ export const deploymentApply: Workflow = {
         ),
         "Is it a node's own?": {
           Type: "Choice",
-          Choices: [{ Variable: "$.cells.value.places", BooleanEquals: true, Next: "Place the node" }],
-          Default: "Finish",
+          Choices: [{ Variable: "$.cells.value.places", BooleanEquals: false, Next: "Finish" }],
+          Default: "Place the node",
         },
         ...placeNode(functionArn, "Remove what it left"),
         "Remove what it left": removeVacated(functionArn, "Finish"),
