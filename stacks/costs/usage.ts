@@ -218,7 +218,7 @@ export const idle = (): Quantities => {
       (Object.keys(metrics) as MetricName[]).map((name) => 1 + sum(metrics[name].by.map((by) => VALUES[by] ?? 1))),
     ),
     wafAcls: 1,
-    wafRules: 2,
+    wafRules: 3,
     lambdaRequests: sweeps + renewals,
     lambdaTime: (sweeps * memoryGb("sweep-intents") + renewals * memoryGb("renew-snapshots")) * A.quickSeconds,
     tableReads: sweeps + 2 * renewals,
