@@ -1,6 +1,6 @@
 import { publishedVersions } from "../../shared/aws/catalogue.ts";
 import { allItems } from "../../shared/aws/table.ts";
-import type { StoredCell, StoredGeneration } from "../../shared/deployment/cell.ts";
+import type { StoredCell } from "../../shared/deployment/cell.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
 import { layerOf, resolver } from "../../shared/deployment/resolve.ts";
 import { deploymentsWith } from "../../shared/deployment/users.ts";
@@ -17,8 +17,7 @@ export const handler = endpoint("listComponentVersionUsage", async ({ workspace,
   const named = new Set(deployments.flatMap(({ components }) => Object.keys(components)));
   const published = await publishedVersions(workspace.id, [...named]);
   if (query.of === "deployments") {
-    const generations = await allItems<StoredGeneration>(partitions.cellGenerations(workspace.id));
-    const users = new Set(deploymentsWith(version, deployments, published, generations).map(({ id }) => id));
+    const users = new Set(deploymentsWith(version, deployments, published).map(({ id }) => id));
     return filteredPage(
       partitions.deployments(workspace.id),
       `${version.id} deployments`,

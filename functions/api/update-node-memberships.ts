@@ -11,6 +11,7 @@ const TRY_FOR_MS = 20_000;
 export const handler = endpoint(
   "updateNodeMemberships",
   async ({ workspace, params, body, ifMatch, caller, moment, accept }) => {
+    let node = await findNode(workspace, params.node); // before what the body names: a node of others does not exist
     const add = await findNodeGroups(workspace, body.add ?? [], "/add");
     const remove = await findNodeGroups(workspace, body.remove ?? [], "/remove");
     const both = add.findIndex(({ id }) => remove.some((group) => group.id === id));
@@ -21,7 +22,7 @@ export const handler = endpoint(
     }
     const deadline = Date.now() + TRY_FOR_MS;
     for (let tries = 1; ; tries += 1) {
-      const node = await findNode(workspace, params.node);
+      if (tries > 1) node = await findNode(workspace, params.node);
       checkIfMatch(node, ifMatch);
       try {
         return await accept(changeMemberships(node, add, remove, caller, moment));

@@ -23,8 +23,8 @@ const client = once(() =>
   DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings), { marshallOptions: { removeUndefinedValues: true } }),
 );
 
-/** Attributes that hold what people wrote, of any JSON: kept as text, since a table's own maps cannot hold all of it. */
-const OPAQUE = ["components", "recipe", "document"] as const;
+/** Attributes that hold what people wrote, of any JSON or under any name: kept as text, since a table's own maps cannot hold all of it. */
+const OPAQUE = ["components", "delivered", "dependencies", "document", "recipe"] as const;
 
 const packed = (attributes: Attributes): Record<string, unknown> => ({
   ...attributes,

@@ -101,7 +101,7 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
     "delete-cell",
     "finish-deployment",
   ],
-  "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
+  "release-publish": ["hash-release", "store-release", "compress-release", "sign-release", "finish-release"],
   "archive-create": ["hash-archive", "store-archive", "finish-archive"],
   "release-pause": ["pause-release"],
   "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
