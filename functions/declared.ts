@@ -44,6 +44,24 @@ export const NO_ROUTE = apiFunctionName("noSuchRoute");
 /** The function of a route, as a key of {@link functions}. */
 export const functionOfRoute = (operation: RouteName): string => apiFunctionName(operation);
 
+const SNAPSHOT_ENVIRONMENT = [
+  "CONTROL_TABLE",
+  "OTA_TABLE",
+  "OTA_BUCKET",
+  "OTA_SIGNING_KEYS",
+  "OTA_SNAPSHOT_HOURS",
+] as const satisfies EnvironmentName[];
+const SNAPSHOT_PERMISSIONS: readonly Permission[] = [
+  "control:GetItem",
+  "ota:GetItem",
+  "ota:Query",
+  "ota:PutItem",
+  "ota:UpdateItem",
+  "ota-object:PutSnapshot",
+  "signing:Sign",
+  "signing:GetPublicKey",
+];
+
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
@@ -77,6 +95,13 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     memoryMb: 256,
     permissions: ["control:PutItem", "ota:UpdateItem"],
   },
+  "refresh-snapshots": {
+    module: "functions/streams/refresh-snapshots",
+    environment: SNAPSHOT_ENVIRONMENT,
+    timeoutSeconds: 120,
+    memoryMb: 256,
+    permissions: SNAPSHOT_PERMISSIONS,
+  },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
     environment: ["CONTROL_TABLE", "OTA_TABLE"],
@@ -90,6 +115,13 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     timeoutSeconds: 60,
     memoryMb: 256,
     permissions: ["index:openIntents", "control:UpdateItem", "ota:UpdateItem", "states:DescribeExecution"],
+  },
+  "renew-snapshots": {
+    module: "functions/events/renew-snapshots",
+    environment: ["STAGE", ...SNAPSHOT_ENVIRONMENT],
+    timeoutSeconds: 300,
+    memoryMb: 256,
+    permissions: SNAPSHOT_PERMISSIONS,
   },
   "pre-provisioning": {
     module: "functions/device/pre-provisioning",
@@ -117,6 +149,6 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     ],
     timeoutSeconds: 300,
     memoryMb: 512,
-    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
+    permissions: ["ota:GetItem", "ota:BatchGetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
   },
 };

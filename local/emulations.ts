@@ -5,6 +5,7 @@ import { emulation as eventSourceMapping } from "./event-source-mapping/emulatio
 import { emulation as events } from "./events/emulation.ts";
 import { emulation as greengrass } from "./greengrass/emulation.ts";
 import { emulation as iot } from "./iot/emulation.ts";
+import { emulation as kms } from "./kms/emulation.ts";
 import { emulation as lambda } from "./lambda/emulation.ts";
 import { emulation as mqtt } from "./mqtt/emulation.ts";
 import { emulation as s3 } from "./s3/emulation.ts";
@@ -110,6 +111,7 @@ export const emulations: readonly Emulation[] = [
   dynamodbStreams,
   lambda,
   events,
+  kms,
   eventSourceMapping,
   gateway,
   cdn,

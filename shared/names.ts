@@ -51,6 +51,18 @@ export const awsNames = {
   provisioningTemplate: (stage: string) => `${stage}-slipway-node`,
 } as const;
 
+/** The generation of a cell whose thing group has this name; undefined for a thing group that is no cell of the workspace. */
+export const cellOfThingGroup = (
+  stage: string,
+  workspaceId: string,
+  name: string,
+): { readonly key: string; readonly generation: number } | undefined => {
+  const prefix = `${stage}-${workspaceId}-cell-`;
+  if (!name.startsWith(prefix)) return undefined;
+  const [, key, generation] = /^([0-9a-f]{16})-([1-9]\d*)$/.exec(name.slice(prefix.length)) ?? [];
+  return key === undefined ? undefined : { key, generation: Number(generation) };
+};
+
 /** What a client id of a node says: Greengrass connects as its thing, with a suffix (`T#2`) for a second connection. */
 export const nodeOfClientId = (
   stage: string,
@@ -84,6 +96,8 @@ export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountI
     /** The queue for what a trigger could not get its function to take. */
     deadLetters: (trigger: string) => named(`${trigger}-dead-letters`),
     eventBus: named("slipway"),
+    /** Keys that sign releases and snapshots are numbered from 1; each signs its successor. */
+    signingKey: (number: number) => `alias/${stage}-slipway-signing-${number}`,
     /** Bucket names are the whole world's. */
     otaBucket: `slipway-${stage}-ota-${accountId}`,
     importsBucket: `slipway-${stage}-imports-${accountId}`,

@@ -3,7 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { theMoment } from "../functions/moment.ts";
 import { getItem, transact } from "../shared/aws/table.ts";
-import type { StoredCell } from "../shared/deployment/cell.ts";
+import type { StoredGeneration } from "../shared/deployment/cell.ts";
 import type { StoredDeployment } from "../shared/deployment/deployment.ts";
 import { reviseDeployment } from "../shared/deployment/revise.ts";
 import { keys } from "../shared/keys.ts";
@@ -18,6 +18,8 @@ AWS SDK's own: AWS_REGION, AWS_PROFILE and so on.`;
 /** More deliveries than a cell has had since the moment that the table was put back to. */
 const SKIPPED = 1_000_000;
 
+const NOTHING = { deploymentId: "", jobId: "", at: 0, versions: {} };
+
 /** Keys of all items of these types, read page by page. */
 const scan = async (TableName: string): Promise<{ cells: Key[]; deployments: Key[] }> => {
   const found = { cells: [] as Key[], deployments: [] as Key[] };
@@ -30,11 +32,11 @@ const scan = async (TableName: string): Promise<{ cells: Key[]; deployments: Key
       ProjectionExpression: "pk, sk, #type",
       FilterExpression: "#type IN (:cell, :deployment)",
       ExpressionAttributeNames: { "#type": "type" },
-      ExpressionAttributeValues: { ":cell": "cell", ":deployment": "deployment" },
+      ExpressionAttributeValues: { ":cell": "cell-generation", ":deployment": "deployment" },
     },
   );
   for await (const { Items = [] } of pages) {
-    for (const { pk, sk, type } of Items) found[type === "cell" ? "cells" : "deployments"].push({ pk, sk });
+    for (const { pk, sk, type } of Items) found[type === "cell-generation" ? "cells" : "deployments"].push({ pk, sk });
   }
   client.destroy();
   return found;
@@ -46,17 +48,17 @@ const scan = async (TableName: string): Promise<{ cells: Key[]; deployments: Key
  * that it gave out after its moment: they are skipped. And what the table calls delivered is no longer what devices have.
  */
 const forgetDelivery = async (key: Key): Promise<void> => {
-  const cell = await getItem<StoredCell>(key);
+  const cell = await getItem<StoredGeneration>(key);
   if (cell === undefined) return;
   const { delivered, pending, workspaceId } = cell;
   const sequence = Math.max(delivered?.sequence ?? 0, pending?.sequence ?? 0) + SKIPPED;
   await transact([
     {
       do: "update",
-      key: keys.cell(workspaceId, cell.key),
-      set: { delivered: { deploymentId: "", ...delivered, hash: "", sequence, revisions: {} }, leaseUntil: 0 },
+      key: keys.cellGeneration(workspaceId, cell.key, cell.generation),
+      set: { delivered: { ...NOTHING, ...delivered, hash: "", sequence, revisions: {} }, leaseUntil: 0 },
       remove: ["pending", "lease"],
-      when: { type: "cell" },
+      when: { type: "cell-generation" },
     },
   ]);
 };

@@ -122,6 +122,8 @@ interface Asking {
 
 /** How long an edit is applied anew to what concurrent edits have left: well within the function's own time. */
 const TRY_FOR_MS = 24_000;
+/** A hundred losers that came back sooner would be in one another's way, and few of their tries would count. */
+const MOST_PAUSE_MS = 4_000;
 
 /**
  * Edits a target's deployment. Concurrent edits all survive: each is applied to what it finds, and the condition on the
@@ -167,7 +169,7 @@ export const revise = async (
     } catch (error) {
       const lostRace = error instanceof AppError && error.code === "conflict";
       if (!lostRace || Date.now() > deadline) throw error;
-      await pause(Math.random() * Math.min(1_000, 5 * 2 ** tries));
+      await pause(Math.random() * Math.min(MOST_PAUSE_MS, 10 * 2 ** tries));
     }
   }
 };

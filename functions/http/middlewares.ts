@@ -6,7 +6,7 @@ import type {
 } from "aws-lambda";
 import * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
-import type { Route } from "../../shared/declared/routes.ts";
+import { parametersIn, type Route } from "../../shared/declared/routes.ts";
 import { faultOfShape, issuesOf } from "../../shared/json.ts";
 import { AppError, type Finding, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
 import type { Role } from "../../shared/workspace/access.ts";
@@ -34,7 +34,7 @@ export interface Work {
 export type ApiEvent = APIGatewayProxyEventV2WithJWTAuthorizer & { work: Work };
 export type ApiMiddleware = MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2>;
 
-/** The largest body that an operation takes, in bytes. Files go to S3, not through the API. */
+/** The largest body that an operation takes, in bytes, if it does not say more. Files go to S3, not through the API. */
 const MAX_BODY_BYTES = 262_144;
 
 export const jsonResult = (
@@ -106,17 +106,18 @@ export const parse = (route: Route): ApiMiddleware => ({
   before: ({ event }) => {
     const { work } = event;
     work.params = event.pathParameters as Record<string, string>;
-    if (Object.values(work.params ?? {}).some((value) => value.length > 256)) {
+    work.params ??= {};
+    const bounds = new Map(parametersIn(route.path).map(({ name, greedy }) => [name, greedy ? 512 : 256]));
+    if (Object.entries(work.params).some(([name, value]) => value.length > (bounds.get(name) ?? 0))) {
       throw new AppError("not-found", "a part of the path is longer than any name");
     }
-    work.params ??= {};
     work.query = validated(
       (route.query ?? z.object({})).strict(),
       event.queryStringParameters ?? {},
       (path) => ({ parameter: String(path[0] ?? "") }),
       "the query is not valid",
     );
-    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body);
+    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route.maxBodyBytes);
     if (route.ifMatch !== undefined) work.ifMatch = revisionOf(event.headers["if-match"], route.ifMatch === "required");
   },
 });
@@ -136,11 +137,11 @@ const noBody = (event: ApiEvent): undefined => {
   if (body !== "" && body !== "{}") throw new AppError("invalid-request", "this operation takes no body");
 };
 
-const parsedBody = (event: ApiEvent, schema: z.ZodType): unknown => {
+const parsedBody = (event: ApiEvent, schema: z.ZodType, most = MAX_BODY_BYTES): unknown => {
   const raw = rawBody(event);
   const bytes = Buffer.byteLength(raw);
-  if (bytes > MAX_BODY_BYTES) {
-    throw new AppError("body-too-large", `the body has ${bytes} bytes; at most ${MAX_BODY_BYTES} are taken`);
+  if (bytes > most) {
+    throw new AppError("body-too-large", `the body has ${bytes} bytes; at most ${most} are taken`);
   }
   const mediaType = (event.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
   if (mediaType !== "application/json" && mediaType !== "application/merge-patch+json") {

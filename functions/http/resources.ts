@@ -36,11 +36,14 @@ export const findNodeGroup = async ({ id }: StoredWorkspace, reference: string):
 
 /**
  * Node groups by names or ids, each once.
+ *
+ * @param at where the body names them
  * @throws AppError `invalid-request` that points to the group that does not exist or is named twice
  */
 export const findNodeGroups = async (
   { id }: StoredWorkspace,
   references: readonly string[],
+  at = "/groups",
 ): Promise<StoredNodeGroup[]> => {
   const ids = await Promise.all(
     references.map(async (reference) =>
@@ -53,7 +56,7 @@ export const findNodeGroups = async (
     [...new Set(ids)].flatMap((groupId) => (groupId === undefined ? [] : [keys.nodeGroup(id, groupId)])),
   );
   return ids.map((groupId, index) => {
-    const pointer = `/groups/${index}`;
+    const pointer = `${at}/${index}`;
     const group = groups.find((candidate) => candidate.id === groupId);
     const refuse = (rule: string, detail: string) =>
       new AppError("invalid-request", `the body is not valid: ${pointer}: ${detail}`, {
@@ -146,14 +149,14 @@ export const describeAnew = <T extends Stored & { description?: string | undefin
  */
 export const changeAnew = <T extends Stored>(
   stored: T,
-  edits: Readonly<Record<string, string | null | undefined>>,
+  edits: Readonly<Record<string, string | object | null | undefined>>,
   ifMatch: number | undefined,
   now: Date,
 ): { next: T; write: Write } => {
   checkIfMatch(stored, ifMatch);
   const removed = Object.keys(edits).filter((name) => edits[name] === null);
   const changed = {
-    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => typeof value === "string")),
+    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => value !== null && value !== undefined)),
     revision: stored.revision + 1,
     updatedAt: now.toISOString(),
   };

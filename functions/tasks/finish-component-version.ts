@@ -25,7 +25,7 @@ export const handler = task("finish-component-version", async (input) => {
 
 const publish = async (input: TaskInput): Promise<void> => {
   const version = await desiredVersion(input);
-  const catalogue = await getItem<{ number: number }>(keys.catalogue());
+  const catalogue = await getItem<{ number?: number }>(keys.catalogue());
   const number = (catalogue?.number ?? 0) + 1;
   const now = new Date();
   const { dependencies, runtimes } = factsOf(version, number);
@@ -33,9 +33,10 @@ const publish = async (input: TaskInput): Promise<void> => {
     input,
     [
       {
-        do: "put",
-        item: { ...keys.catalogue(), type: "catalogue", number },
-        when: catalogue === undefined ? { number: { exists: false } } : { number: catalogue.number },
+        do: "update",
+        key: keys.catalogue(),
+        set: { type: "catalogue", number },
+        when: catalogue?.number === undefined ? { number: { exists: false } } : { number: catalogue.number },
         otherwise: { code: "busy", detail: "another version was published at the same time" },
       },
       {
@@ -50,6 +51,12 @@ const publish = async (input: TaskInput): Promise<void> => {
         },
         add: { revision: 1 },
         when: { status: "publishing" },
+      },
+      {
+        do: "update",
+        key: keys.versionOrder(version.componentId, version.version),
+        set: { published: number },
+        when: { id: version.id },
       },
     ],
     now,

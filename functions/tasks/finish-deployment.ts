@@ -1,24 +1,27 @@
-import { addToThingGroup, groupsOfThing, removeFromThingGroup } from "../../shared/aws/iot.ts";
-import { env } from "../../shared/env.ts";
+import { generationsOf, generationsOfTarget } from "../../shared/aws/cells.ts";
+import { getItem } from "../../shared/aws/table.ts";
 import { isId } from "../../shared/ids.ts";
-import { awsNames } from "../../shared/names.ts";
+import { keys } from "../../shared/keys.ts";
+import type { StoredNode } from "../../shared/node/node.ts";
+import { AppError } from "../../shared/problems.ts";
 import { succeed } from "./activate.ts";
-import { desiredCell, desiredNode } from "./desired.ts";
 import { type TaskInput, task } from "./task.ts";
 
-/** A node whose own deployment came or went leaves the cell that it was in, and joins the one that delivers to it now. */
-const moveNode = async (input: TaskInput): Promise<void> => {
-  const { thing, cell } = await desiredNode(input);
-  const { workspaceId, key, generation } = await desiredCell({ workspaceId: input.workspaceId, cell });
-  const wanted = awsNames.cell(env("STAGE"), workspaceId, key, generation);
-  const cells = `${env("STAGE")}-${workspaceId}-cell-`;
-  for (const group of await groupsOfThing(thing)) {
-    if (group.startsWith(cells) && group !== wanted) await removeFromThingGroup(thing, group);
-  }
-  await addToThingGroup(thing, wanted);
+const reachedBy = async ({ workspaceId, subjectId }: TaskInput) => {
+  if (!isId(subjectId, "node")) return generationsOfTarget(workspaceId, subjectId);
+  const node = await getItem<StoredNode>(keys.node(workspaceId, subjectId));
+  return node === undefined ? [] : generationsOf(workspaceId, node.cell);
 };
 
+/**
+ * A cell to which nothing could be delivered has kept no other from being delivered to.
+ * @throws AppError that tells why, once all that could be delivered is
+ */
 export const handler = task("finish-deployment", async (input) => {
-  if (isId(input.subjectId, "node")) await moveNode(input);
-  await succeed(input);
+  const blocked = (await reachedBy(input)).flatMap((one) => (one.removing ? [] : (one.blocked ?? [])));
+  const [first] = blocked;
+  if (first === undefined) return succeed(input);
+  const details = [...new Set(blocked.map(({ detail }) => detail))];
+  const more = details.length > 1 ? `; and ${details.length - 1} more` : "";
+  throw new AppError(first.code, `${first.detail}${more}`);
 });

@@ -1,7 +1,9 @@
 import { eachItem, transact } from "../../shared/aws/table.ts";
-import { keys, otaKeys, partitions } from "../../shared/keys.ts";
+import type { StoredCell } from "../../shared/deployment/cell.ts";
+import { keys, otaKeys, otaPartitions, partitions } from "../../shared/keys.ts";
+import { forgetSnapshot } from "../../shared/ota/snapshot.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
-import type { Write } from "../../shared/writes.ts";
+import type { Key, Write } from "../../shared/writes.ts";
 import { succeed } from "./activate.ts";
 import { desiredWorkspace } from "./desired.ts";
 import { task } from "./task.ts";
@@ -10,8 +12,8 @@ import { task } from "./task.ts";
 const MOST_OWNERS_AT_ONCE = 40;
 
 /**
- * Memberships first, one by one, since there may be more of them than one transaction takes; the owners' last of all, with
- * the workspace, so that one that could not be forgotten still has someone to see it.
+ * Memberships first, one by one, since there may be more of them than one transaction takes, and what is known of binaries;
+ * the owners' last of all, with the workspace, so that one that could not be forgotten still has someone to see it.
  */
 export const handler = task("forget-workspace", async (input) => {
   const workspace = await desiredWorkspace(input);
@@ -19,15 +21,22 @@ export const handler = task("forget-workspace", async (input) => {
     { do: "delete", key: keys.membership(subject, workspace.id) },
     { do: "delete", key: keys.member(workspace.id, subject) },
   ];
+  for await (const { key } of eachItem<StoredCell>(partitions.cells(workspace.id))) {
+    await transact([{ do: "delete", key: keys.cell(workspace.id, key) }]);
+  }
   const owners: string[] = [];
   for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {
     if (role === "owner" && owners.length < MOST_OWNERS_AT_ONCE) owners.push(subject);
     else await transact(membershipOf(subject));
+  }
+  for await (const { pk, sk } of eachItem<Key>({ partition: otaPartitions.binaries(workspace.id), table: "ota" })) {
+    await transact([{ do: "delete", table: "ota", key: { pk, sk } }]);
   }
   await succeed(input, [
     ...owners.flatMap(membershipOf),
     { do: "delete", key: keys.workspace(workspace.id), when: { status: "deleting" } },
     { do: "delete", key: keys.workspaceName(workspace.name) },
     { do: "delete", table: "ota", key: otaKeys.workspaceName(workspace.name) },
+    forgetSnapshot(workspace.id),
   ]);
 });

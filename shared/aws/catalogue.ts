@@ -3,11 +3,22 @@ import type { StoredDeployment } from "../deployment/deployment.ts";
 import type { VersionFacts } from "../deployment/versions.ts";
 import { keys, partitions } from "../keys.ts";
 import { AppError } from "../problems.ts";
+import { once } from "./settings.ts";
 import { allItems, getItem, getItems } from "./table.ts";
 
+/** The account's catalogue: how many versions were published, and how often what was published was taken back. */
+export interface Catalogue {
+  readonly number: number;
+  readonly edition: number;
+}
+
+export const currentCatalogue = async (): Promise<Catalogue> => {
+  const item = await getItem<Partial<Catalogue>>(keys.catalogue());
+  return { number: item?.number ?? 0, edition: item?.edition ?? 0 };
+};
+
 /** The number of the newest published version of the account; 0 before the first. */
-export const catalogueNumber = async (): Promise<number> =>
-  (await getItem<{ number: number }>(keys.catalogue()))?.number ?? 0;
+export const catalogueNumber = async (): Promise<number> => (await currentCatalogue()).number;
 
 /** How many components' versions are read at a time: each may hold a connection. */
 const AT_A_TIME = 32;
@@ -22,13 +33,16 @@ const AWS = "aws";
  * What versions depend on of AWS's that the catalogue does not know is left out: Greengrass itself adds that on the device,
  * and nothing could be pinned.
  *
+ * @param options `settled` to wait for versions whose deletion may still be called off; `asOf`, a catalogue that was just
+ * read, to take what is remembered of it
  * @throws AppError `busy`, if `settled` is asked for, while a version's deletion may still be called off
  */
 export const publishedVersions = async (
   workspaceId: string,
   components: readonly string[],
-  options: { readonly settled: boolean } = { settled: false },
+  options: { readonly settled?: true; readonly asOf?: Catalogue } = {},
 ): Promise<Record<string, VersionFacts[]>> => {
+  const versionsOf = options.asOf === undefined ? readVersions(options.settled) : remembering(options.asOf);
   const published = new Map<string, VersionFacts[]>();
   let names = [...new Set(components)];
   while (names.length > 0) {
@@ -38,7 +52,7 @@ export const publishedVersions = async (
     );
     const found = await inTurns(names, async (name): Promise<VersionFacts[]> => {
       const id = ids.get(keys.componentName(name).pk);
-      return id === undefined ? [] : versionsOf(id, options.settled);
+      return id === undefined ? [] : versionsOf(id);
     });
     for (const [at, name] of names.entries()) published.set(name, found[at] ?? []);
     const needed = found.flat().flatMap(({ dependencies = {} }) => Object.keys(dependencies));
@@ -67,28 +81,59 @@ const inTurns = async <In, Out>(items: readonly In[], work: (item: In) => Promis
   return results;
 };
 
+/** A deprecation changes no catalogue, and may be told so much later. */
+const REMEMBERED_MS = 30_000;
+
+const memory = once(() => ({
+  of: "",
+  until: 0,
+  versions: new Map<string, VersionFacts[]>(),
+}));
+
+/**
+ * Versions as they are read, and kept while the catalogue stays as it is: it was read before them, and whatever is published or
+ * taken back since makes it another one. Plans look at the same hundreds of components over and over.
+ */
+const remembering = ({ number, edition }: Catalogue) => {
+  const kept = memory();
+  const of = `${number} ${edition}`;
+  if (kept.of !== of || kept.until < Date.now()) {
+    Object.assign(kept, { of, until: Date.now() + REMEMBERED_MS, versions: new Map() });
+  }
+  const { versions } = kept;
+  return async (componentId: string): Promise<VersionFacts[]> => {
+    const known = versions.get(componentId);
+    if (known !== undefined) return known;
+    const read = await readVersions()(componentId);
+    versions.set(componentId, read);
+    return read;
+  };
+};
+
 const FACTS = ["component", "version", "status", "catalogueNumber", "dependencies", "runtimes", "deprecated"] as const;
 
-const versionsOf = async (componentId: string, settled: boolean): Promise<VersionFacts[]> => {
-  const versions = await allItems<Pick<StoredVersion, (typeof FACTS)[number]>>({
-    partition: partitions.versions(componentId),
-    attributes: FACTS,
-  });
-  return versions.flatMap(({ component, version, status, catalogueNumber, dependencies, runtimes, deprecated }) => {
-    if (catalogueNumber === undefined) return [];
-    if (settled && status === "deleting") {
-      throw new AppError("busy", `whether ${component} ${version} is deleted is not settled yet`);
-    }
-    if (status !== "published") return [];
-    return {
-      version,
-      catalogueNumber,
-      ...(dependencies !== undefined && { dependencies }),
-      ...(runtimes !== undefined && { runtimes }),
-      ...(deprecated !== undefined && { deprecated: deprecated.reason }),
-    };
-  });
-};
+const readVersions =
+  (settled?: true) =>
+  async (componentId: string): Promise<VersionFacts[]> => {
+    const versions = await allItems<Pick<StoredVersion, (typeof FACTS)[number]>>({
+      partition: partitions.versions(componentId),
+      attributes: FACTS,
+    });
+    return versions.flatMap(({ component, version, status, catalogueNumber, dependencies, runtimes, deprecated }) => {
+      if (catalogueNumber === undefined) return [];
+      if (settled && status === "deleting") {
+        throw new AppError("busy", `whether ${component} ${version} is deleted is not settled yet`);
+      }
+      if (status !== "published") return [];
+      return {
+        version,
+        catalogueNumber,
+        ...(dependencies !== undefined && { dependencies }),
+        ...(runtimes !== undefined && { runtimes }),
+        ...(deprecated !== undefined && { deprecated: deprecated.reason }),
+      };
+    });
+  };
 
 /** The deployments that there are of a cell's targets, as they are now. */
 export const deploymentsOf = (cell: {

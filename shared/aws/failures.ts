@@ -1,3 +1,4 @@
+import { takenBack } from "../component/version.ts";
 import { afterFailure } from "../intent/failure.ts";
 import { failIntent, type WorkflowInput } from "../intent/intent.ts";
 import { AppError, type Problem } from "../problems.ts";
@@ -11,14 +12,16 @@ const code = (error: unknown) => (error instanceof AppError ? error.code : undef
  */
 export const recordFailure = async (input: WorkflowInput, problem: Problem, now: Date): Promise<void> => {
   const intent = failIntent(input.intentId, input.attempt, now, problem);
-  const subject = afterFailure(input, problem, now);
-  try {
-    await transact(subject === undefined ? [intent] : [intent, subject]);
-  } catch (error) {
-    if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
-    if (code(error) !== "not-ready") throw error;
-    await recordFailureAlone(intent); // the subject is gone, or has moved on by other means
+  const beside = input.kind === "component-version.delete" ? [takenBack()] : []; // it may be there again
+  for (const subject of afterFailure(input, problem, now)) {
+    try {
+      return await transact([intent, subject, ...beside]);
+    } catch (error) {
+      if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
+      if (code(error) !== "not-ready") throw error;
+    }
   }
+  await recordFailureAlone(intent); // the subject stays, is gone, or has moved on by other means
 };
 
 const recordFailureAlone = async (intent: ReturnType<typeof failIntent>): Promise<void> => {

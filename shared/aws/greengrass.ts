@@ -6,8 +6,12 @@ import {
   DeleteCoreDeviceCommand,
   DeleteDeploymentCommand,
   DescribeComponentCommand,
+  GetComponentCommand,
+  GetCoreDeviceCommand,
   GreengrassV2Client,
   ListDeploymentsCommand,
+  paginateListEffectiveDeployments,
+  paginateListInstalledComponents,
 } from "@aws-sdk/client-greengrassv2";
 import type { DeploymentContent } from "../deployment/resolve.ts";
 import { createDeploymentSettings, type DeliverySettings } from "../deployment/settings.ts";
@@ -121,6 +125,13 @@ export const describeComponent = async (
   }
 };
 
+/** The recipe as Greengrass gives it back, byte for byte, with the digests of the artifacts. */
+export const getRecipe = async (arn: string): Promise<string> => {
+  const { recipe } = await client().send(new GetComponentCommand({ arn, recipeOutputFormat: "JSON" }));
+  if (recipe === undefined) throw new AppError("unavailable", "Greengrass gave no recipe");
+  return new TextDecoder().decode(recipe);
+};
+
 /** Idempotent. */
 export const deleteComponent = async (arn: string): Promise<void> => {
   try {
@@ -136,5 +147,41 @@ export const deleteCoreDevice = async (thing: string): Promise<void> => {
     await client().send(new DeleteCoreDeviceCommand({ coreDeviceThingName: thing }));
   } catch (error) {
     if (!isAwsError(error, "ResourceNotFoundException")) throw error;
+  }
+};
+
+/** What a core device has reported of itself. */
+export interface DeviceReport {
+  /** When it last did, in milliseconds. */
+  readonly at: number;
+  /** Component to version, with what came as a dependency. */
+  readonly installed: ReadonlyMap<string, string>;
+  /** The error codes of deployments that failed, from the most general on, by the id of the job. */
+  readonly errors: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What a node's device has reported; undefined before it first did. */
+export const reportOfDevice = async (thing: string): Promise<DeviceReport | undefined> => {
+  const device = { coreDeviceThingName: thing };
+  try {
+    const { lastStatusUpdateTimestamp } = await client().send(new GetCoreDeviceCommand(device));
+    const installed = new Map<string, string>();
+    const components = paginateListInstalledComponents({ client: client() }, { ...device, topologyFilter: "ALL" });
+    for await (const { installedComponents = [] } of components) {
+      for (const { componentName = "", componentVersion = "" } of installedComponents) {
+        installed.set(componentName, componentVersion);
+      }
+    }
+    const errors = new Map<string, readonly string[]>();
+    for await (const page of paginateListEffectiveDeployments({ client: client() }, device)) {
+      for (const { iotJobId, coreDeviceExecutionStatus, statusDetails } of page.effectiveDeployments ?? []) {
+        if (iotJobId === undefined || coreDeviceExecutionStatus !== "FAILED") continue;
+        errors.set(iotJobId, statusDetails?.errorStack ?? []);
+      }
+    }
+    return { at: lastStatusUpdateTimestamp?.getTime() ?? 0, installed, errors };
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
   }
 };

@@ -1,13 +1,13 @@
-import { cellKey, type StoredCell, targetsOfNode } from "../deployment/cell.ts";
+import { cellKey, isGroupsOwn, type StoredCell, targetsOfNode } from "../deployment/cell.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
-import type { Changes, PlanNode, Snapshot } from "../deployment/plan.ts";
+import type { Changes, PlanCell, PlanNode, Snapshot } from "../deployment/plan.ts";
 import { isId } from "../ids.ts";
 import { keys, partitions } from "../keys.ts";
 import type { StoredNode } from "../node/node.ts";
-import { catalogueNumber, publishedVersions } from "./catalogue.ts";
+import { currentCatalogue, publishedVersions } from "./catalogue.ts";
 import { allItems, getItems } from "./table.ts";
 
-const CELL = ["key", "targets", "runtime", "nodes", "generation", "delivered"] as const;
+const CELL = ["key", "targets", "runtime", "nodes", "lastGeneration"] as const;
 type SeenCell = Pick<StoredCell, (typeof CELL)[number]>;
 
 /** DynamoDB takes at most so many operators in one filter; where more targets change, all cells are read. */
@@ -15,15 +15,15 @@ const MAX_FILTERS = 100;
 
 /**
  * All that a plan of these changes looks at, and little more: the cells that they reach, the deployments of those cells'
- * targets, and the versions of the components of those. It is read anew each time, consistently item by item; numbers are
- * read before the versions that they lead to.
+ * targets, and the versions of the components of those. It is read anew each time, consistently item by item, but for versions,
+ * which are remembered while the catalogue stays the same; that is read before them.
  */
 export const snapshotFor = async (workspaceId: string, changes: Changes): Promise<Snapshot> => {
   const edited = Object.keys(changes.deployments ?? {});
   const [groups, ownOnes] = [edited.filter((id) => isId(id, "node-group")), edited.filter((id) => isId(id, "node"))];
   const named = [...new Set([...ownOnes, ...Object.keys(changes.nodes ?? {})])];
   const [catalogue, nodes, reached] = await Promise.all([
-    catalogueNumber(),
+    currentCatalogue(),
     getItems<StoredNode>(named.map((id) => keys.node(workspaceId, id))),
     cellsOfTargets(workspaceId, groups),
   ]);
@@ -40,13 +40,10 @@ export const snapshotFor = async (workspaceId: string, changes: Changes): Promis
   const deployments = await getItems<StoredDeployment>(targets.map((id) => keys.deployment(workspaceId, id)));
   return {
     workspaceId,
-    catalogue,
+    catalogue: catalogue.number,
     deployments,
-    published: await publishedVersions(workspaceId, [...componentsOf(deployments, changes)]),
-    cells: cells.map(({ key, targets: of, runtime, nodes: count }) => ({ key, targets: of, runtime, nodes: count })),
-    delivered: cells.flatMap(({ key, generation, nodes: count, delivered }) =>
-      delivered === undefined ? [] : [{ key, generation, nodes: count, hash: delivered.hash }],
-    ),
+    published: await publishedVersions(workspaceId, [...componentsOf(deployments, changes)], { asOf: catalogue }),
+    cells: cells.map(planCell),
     nodes: nodes.map(planNode),
   };
 };
@@ -59,6 +56,15 @@ export const planNode = ({ id, name, groups, runtime, ownDeployment, revision }:
   runtime,
   ...(ownDeployment !== undefined && { ownDeployment }),
   revision,
+});
+
+/** A cell keeps its highest generation's number for ever; its thing groups go with its last node, but for a group's own. */
+const planCell = ({ key, targets, runtime, nodes, lastGeneration }: SeenCell): PlanCell => ({
+  key,
+  targets,
+  runtime,
+  nodes,
+  delivers: lastGeneration !== undefined && (nodes > 0 || isGroupsOwn({ targets, runtime })),
 });
 
 const cellsOfTargets = async (workspaceId: string, targets: readonly string[]): Promise<SeenCell[]> => {

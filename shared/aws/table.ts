@@ -23,8 +23,8 @@ const client = once(() =>
   DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings), { marshallOptions: { removeUndefinedValues: true } }),
 );
 
-/** Attributes that hold what people wrote, of any JSON: kept as text, since a table's own maps cannot hold all of it. */
-const OPAQUE = ["components", "recipe", "document"] as const;
+/** Attributes that hold what people wrote, of any JSON or under any name: kept as text, since a table's own maps cannot hold all of it. */
+const OPAQUE = ["components", "delivered", "dependencies", "document", "recipe"] as const;
 
 const packed = (attributes: Attributes): Record<string, unknown> => ({
   ...attributes,
@@ -147,15 +147,15 @@ export const listIndex = async <T extends object>(
 const BATCH = 100;
 
 /** The items with these keys, in the keys' order; absent ones are left out. */
-export const getItems = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
+export const getItems = async <T extends object>(keys: readonly Key[], name?: TableName): Promise<T[]> => {
   const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, at) =>
     keys.slice(at * BATCH, (at + 1) * BATCH),
   );
-  return (await Promise.all(batches.map((batch) => getBatch<T>(batch)))).flat();
+  return (await Promise.all(batches.map((batch) => getBatch<T>(batch, name)))).flat();
 };
 
-const getBatch = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
-  const table = tableName();
+const getBatch = async <T extends object>(keys: readonly Key[], name: TableName | undefined): Promise<T[]> => {
+  const table = tableName(name);
   const found = new Map<string, T>();
   let wanted: Record<string, unknown>[] = keys.map(({ pk, sk }) => ({ pk, sk }));
   for (let attempt = 1; wanted.length > 0; attempt += 1) {
@@ -274,21 +274,27 @@ const sendSingle = async (write: Write): Promise<void> => {
   }
 };
 
+/** An update by itself. @returns the attributes that it touched, as they are now @throws AppError as {@link transact} */
+export const updated = async (write: Extract<Write, { do: "update" }>): Promise<Attributes> => {
+  const { Update } = transactItem(write);
+  const command = new UpdateCommand({
+    ...(Update as NonNullable<typeof Update> & { Key: object }),
+    ReturnValues: "UPDATED_NEW",
+  });
+  try {
+    return (await client().send(command)).Attributes ?? {};
+  } catch (error) {
+    throw error instanceof ConditionalCheckFailedException ? refusal(write, error) : error;
+  }
+};
+
 /** Adds one to a number of an item, making it where there is none. @returns what it is now */
 export const increment = async (
   key: Key,
   table: TableName,
   attribute: string,
   set: Readonly<Record<string, number>>,
-): Promise<number> => {
-  const { Update } = transactItem({ do: "update", table, key, set, add: { [attribute]: 1 } });
-  const command = new UpdateCommand({
-    ...(Update as NonNullable<typeof Update> & { Key: object }),
-    ReturnValues: "UPDATED_NEW",
-  });
-  const { Attributes } = await client().send(command);
-  return Number(Attributes?.[attribute]);
-};
+): Promise<number> => Number((await updated({ do: "update", table, key, set, add: { [attribute]: 1 } }))[attribute]);
 
 /** How often a transaction that met another one on the same items is tried. */
 const MAX_CONFLICTS = 12;

@@ -1,5 +1,6 @@
 import { indexes } from "../keys.ts";
 import { awsNames, type Place, stageNames } from "../names.ts";
+import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
 import type { TableName } from "../writes.ts";
 
@@ -53,6 +54,16 @@ export const targets = {
   otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
   otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
   otaArchives: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${ARCHIVES}*`] },
+
+  otaSnapshots: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${SNAPSHOTS}*`] },
+  signingKeys: {
+    arns: (place) => [aws(place, "kms", "key/*")],
+    condition: ({ stage, accountId }) => ({
+      StringLike: { "kms:RequestAlias": stageNames({ stage, accountId }).signingKey(0).replace(/0$/, "*") },
+    }),
+    unscoped:
+      "KMS gives keys random ids; the alias by which a key is asked for must be one of the stage's signing keys",
+  },
 
   importsBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}`] },
   importUploads: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/uploads/*`] },
@@ -224,8 +235,12 @@ export const permissions = {
       ["s3:GetObject", "artifacts"],
       ["s3:ListBucket", "artifactBuckets"],
     ],
+    Get: [["s3:GetObject", "artifacts"]],
     Put: [["s3:PutObject", "artifacts"]],
     Delete: [["s3:DeleteObject", "artifacts"]],
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+    ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
+    AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
   }),
   ...prefixed("ota-object", {
     Find: [
@@ -235,9 +250,15 @@ export const permissions = {
     Get: [["s3:GetObject", "otaObjects"]],
     Put: [["s3:PutObject", "otaObjects"]],
     PutArchive: [["s3:PutObject", "otaArchives"]],
+    PutSnapshot: [["s3:PutObject", "otaSnapshots"]],
     AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
     AbortArchive: [["s3:AbortMultipartUpload", "otaArchives"]],
     Delete: [["s3:DeleteObject", "otaObjects"]],
+  }),
+
+  ...prefixed("signing", {
+    Sign: [["kms:Sign", "signingKeys"]],
+    GetPublicKey: [["kms:GetPublicKey", "signingKeys"]],
   }),
 
   ...prefixed("import-bucket", { List: [["s3:ListBucket", "importsBucket"]] }),
@@ -286,6 +307,7 @@ export const permissions = {
       ["iot:RemoveThingFromThingGroup", "thingGroups"],
     ],
     ListThingGroupsForThing: [["iot:ListThingGroupsForThing", "things"]],
+    ListJobExecutionsForThing: [["iot:ListJobExecutionsForThing", "things"]],
     CreateThingType: [["iot:CreateThingType", "thingTypes"]],
     DescribeThingType: [["iot:DescribeThingType", "thingTypes"]],
     DeprecateThingType: [["iot:DeprecateThingType", "thingTypes"]],
@@ -327,7 +349,11 @@ export const permissions = {
       ["s3:GetObject", "artifacts"],
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
+    GetComponent: [["greengrass:GetComponent", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
+    GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
+    ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],
+    ListEffectiveDeployments: [["greengrass:ListEffectiveDeployments", "coreDevices"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
       ["iot:DescribeJobExecution", "things"],

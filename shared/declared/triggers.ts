@@ -76,6 +76,18 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
     maximumRetryAttempts: 5,
     maximumRecordAgeSeconds: 3_600, // by then devices ask anew
   },
+  "refresh-snapshots": {
+    table: "ota",
+    function: "refresh-snapshots",
+    // What devices may get was written or removed.
+    filters: [
+      { eventName: ["INSERT", "MODIFY"], dynamodb: { NewImage: { type: { S: ["current-release"] } } } },
+      { eventName: ["REMOVE"], dynamodb: { OldImage: { type: { S: ["current-release"] } } } },
+    ],
+    batchSize: 100, // one snapshot for all changes of a workspace
+    maximumRetryAttempts: 5,
+    maximumRecordAgeSeconds: 86_400,
+  },
 };
 
 /** @param stateMachines what the ARN of every state machine of the stage starts with */
@@ -94,6 +106,7 @@ export const rules = (stateMachines: string): Readonly<Record<string, RuleDeclar
 
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
+  "renew-snapshots": { every: "rate(15 minutes)", function: "renew-snapshots" },
 };
 
 export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import gt from "semver/functions/gt.js";
 import { AppError } from "../problems.ts";
-import { cellKey, type Runtime, targetsOfNode } from "./cell.ts";
+import { cellKey, isGroupsOwn, type Runtime, targetsOfNode } from "./cell.ts";
 import { emptyDeployment, type StoredDeployment } from "./deployment.ts";
 import { type DeploymentEdit, edited } from "./edit.ts";
 import { type AwsRates, secondsFor, type Work } from "./estimate.ts";
@@ -23,12 +23,10 @@ export interface PlanNode {
   readonly revision: number;
 }
 
-/** What Greengrass was last given for one generation of a cell, and the nodes in that. */
-export interface DeliveredCell {
-  readonly key: string;
-  readonly generation: number;
-  readonly nodes: number;
-  readonly hash?: string | undefined;
+/** A cell as it is. */
+export interface PlanCell extends CellCount {
+  /** Whether it has a thing group that Greengrass delivers through. */
+  readonly delivers: boolean;
 }
 
 /**
@@ -41,9 +39,8 @@ export interface Snapshot {
   readonly deployments: readonly StoredDeployment[];
   /** The workspace's versions and AWS's public ones. */
   readonly published: Published;
-  /** Every cell, those without nodes included. */
-  readonly cells: readonly CellCount[];
-  readonly delivered: readonly DeliveredCell[];
+  /** Every cell that the changes reach, those without nodes included; others may be left out. */
+  readonly cells: readonly PlanCell[];
   readonly nodes: readonly PlanNode[];
 }
 
@@ -139,7 +136,7 @@ const EPOCH = new Date(0);
 /** The state with the changes made, and the nodes that they move. @throws AppError `not-found` for what is not there */
 const changed = (snapshot: Snapshot, changes: Changes): { state: State; moves: Move[] } => {
   const deployments = new Map(snapshot.deployments.map((one) => [one.id, one]));
-  const cells = new Map(snapshot.cells.map((cell) => [cell.key, cell]));
+  const cells = new Map<string, CellCount>(snapshot.cells.map((cell) => [cell.key, cell]));
   const nodes = new Map(snapshot.nodes.map((node) => [node.id, node]));
   const found = (id: string): PlanNode => {
     const node = nodes.get(id);
@@ -248,18 +245,16 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
   const warnings = new Findings();
   const transitions: Transition[] = [];
   const contents: unknown[] = [];
+  const hashes = new Map<string, readonly [string | undefined, string]>();
   const leaving = countBy(moves, ({ from }) => from);
   for (const cell of affected) {
     const [old, fresh] = [setBefore(cell.key), setAfter(cell.key)];
     if (fresh === undefined) continue;
-    contents.push([
-      cell.key,
-      before.cells.get(cell.key)?.nodes ?? 0,
-      cell.nodes,
-      old === undefined ? null : cellHash(old),
-      cellHash(fresh),
-    ]);
+    const hashBefore = old === undefined ? undefined : cellHash(old);
+    const hashAfter = cellHash(fresh);
+    contents.push([cell.key, before.cells.get(cell.key)?.nodes ?? 0, cell.nodes, hashBefore ?? null, hashAfter]);
     const isVacated = cell.nodes === 0 && !isGroupsOwn(cell);
+    if (!isVacated) hashes.set(cell.key, [hashBefore, hashAfter]);
     if (!isVacated) {
       const known = new Set((old ? refusalsOf(old, resolving.index, nameOf) : []).map((one) => JSON.stringify(one)));
       for (const finding of refusalsOf(fresh, resolving.index, nameOf)) {
@@ -281,7 +276,7 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
     });
   }
 
-  const work = workOf(snapshot, after, affected, moves, setAfter, rates);
+  const work = workOf(snapshot, after, affected, moves, hashes, rates);
   const byMove = new Map(transitions.map((one) => [`${one.from} ${one.to}`, one]));
   const nodesAfter = nodesOf(snapshot, changes);
   const result: Plan = {
@@ -383,10 +378,6 @@ const namesIn = (before: State, after: State, { nodes }: Snapshot) => {
   };
 };
 
-/** A group's own cell, which is there with or without nodes. */
-const isGroupsOwn = ({ targets }: CellCount): boolean =>
-  targets.length === 1 && targets[0]?.startsWith("grp_") === true;
-
 const countBy = (moves: readonly Move[], cellOf: (move: Move) => string | undefined): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>();
   for (const move of moves) {
@@ -407,32 +398,31 @@ const grouped = (moves: readonly Move[]): (Move & { nodes: number })[] => {
   return [...byPair].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, move]) => move);
 };
 
+/**
+ * The least that AWS is asked for: each cell that delivers already delivers once where its content changes. What is still on
+ * its way to devices is not counted, and a cell may deliver through more than one thing group (ADR 16).
+ */
 const workOf = (
-  { delivered }: Snapshot,
+  { cells }: Snapshot,
   after: State,
   affected: readonly CellCount[],
   moves: readonly Move[],
-  setAfter: (key: string) => CellSet | undefined,
+  hashes: ReadonlyMap<string, readonly [before: string | undefined, after: string]>,
   { jobExecutionsPerMinute }: AwsRates,
 ): Work => {
-  const generations = Map.groupBy(delivered, ({ key }) => key);
+  const there = new Map(cells.filter(({ delivers }) => delivers).map((cell) => [cell.key, cell]));
   let [thingGroups, deliveries, jobs, rolloutMinutes] = [0, 0, 0, 0];
   const joining = countBy(moves, ({ to }) => to);
-  for (const cell of affected) {
-    if (cell.nodes === 0 && !isGroupsOwn(cell)) continue;
-    const set = setAfter(cell.key);
-    if (set === undefined) continue;
-    const wanted = cellHash(set);
-    const there = generations.get(cell.key) ?? [];
-    if (there.length === 0) {
-      thingGroups += 1;
-      deliveries += 1;
-    }
-    const behind = there.filter((one) => one.hash !== wanted);
-    deliveries += behind.length;
-    const told = behind.reduce((sum, one) => sum + one.nodes, 0);
-    jobs += told + (joining.get(cell.key) ?? 0);
-    const layers = cell.targets.flatMap((target) => after.deployments.get(target) ?? []);
+  const leaving = countBy(moves, ({ from }) => from);
+  for (const { key, targets } of affected) {
+    const [old, fresh] = hashes.get(key) ?? [];
+    if (fresh === undefined) continue; // nobody is left in it
+    const changes = old !== fresh;
+    if (!there.has(key)) thingGroups += 1;
+    if (!there.has(key) || changes) deliveries += 1;
+    const told = changes ? (there.get(key)?.nodes ?? 0) - (leaving.get(key) ?? 0) : 0;
+    jobs += told + (joining.get(key) ?? 0);
+    const layers = targets.flatMap((target) => after.deployments.get(target) ?? []);
     const { rollout } = deliverySettings(layers.sort((a, b) => byPrecedence(layerOf(a), layerOf(b))));
     rolloutMinutes = Math.max(rolloutMinutes, told / (rollout?.maximumPerMinute ?? jobExecutionsPerMinute));
   }

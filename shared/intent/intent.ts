@@ -12,15 +12,18 @@ export const INTENT_KINDS = [
   "node-group.create",
   "node-group.delete",
   "node.create",
+  "node.move",
   "node.delete",
   "node-import.run",
   "node-import.delete",
   "certificate.revoke",
+  "component-version.copy",
   "component-version.publish",
   "component-version.delete",
   "deployment.apply",
   "release.publish",
   "release.delete",
+  "release.pause",
   "archive.create",
 ] as const;
 

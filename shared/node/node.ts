@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { cellKey, enterCell, leaveCell, type Runtime, targetsOfNode } from "../deployment/cell.ts";
+import { cellKey, enterCell, type Runtime, targetsOfNode } from "../deployment/cell.ts";
 import type { Moment } from "../ids.ts";
-import { Intent, type NewIntent, requestIntent } from "../intent/intent.ts";
+import { Intent, requestIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
 import { ResourceName } from "../names.ts";
 import type { StoredNodeGroup } from "../node-group/node-group.ts";
@@ -9,6 +9,7 @@ import { firstToken, type NewToken, RegistrationToken, TokenLife, withoutToken }
 import { born, Description, ResourceStatus, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
+import { nodeSubject } from "./intents.ts";
 
 /** A thing can be in 10 static groups (AWS IoT's limit); one of them is the cell. */
 export const MAX_GROUPS_OF_NODE = 9;
@@ -90,6 +91,8 @@ export type StoredNode = z.infer<typeof Node> &
     readonly cell: string;
     /** The import that created it, if one did. */
     readonly importId?: string;
+    /** How often another device took the place of the one that was registered. */
+    readonly registrations?: number;
     /** Whether it has a deployment of its own, which reaches it beside those of its groups. */
     readonly ownDeployment?: boolean;
     /** The hash of its registration token, while that could still be used. */
@@ -97,13 +100,6 @@ export type StoredNode = z.infer<typeof Node> &
     /** When AWS IoT last told of its connection, in milliseconds. */
     readonly connectionAt?: number;
   };
-
-const subject = (node: StoredNode): NewIntent["subject"] => ({
-  type: "node",
-  id: node.id,
-  name: node.name,
-  href: `/v1/workspaces/${node.workspaceId}/nodes/${node.id}`,
-});
 
 /** Where a node that is to be comes from. */
 export interface NewNode {
@@ -181,7 +177,7 @@ export const createNode = (
   const { node, writes } = newNode(workspace.id, wish, groups, { thing: options.thing, token }, caller, moment);
   return {
     intent: requestIntent(
-      { kind: "node.create", workspaceId: workspace.id, subject: subject(node), requestedBy: caller },
+      { kind: "node.create", workspaceId: workspace.id, subject: nodeSubject(node), requestedBy: caller },
       moment,
     ),
     writes,
@@ -230,7 +226,7 @@ export const connectionChanged = (node: StoredNode, connected: boolean, at: Date
 /** Marks the node; the workflow takes it out of AWS and then forgets it. */
 export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
-    { kind: "node.delete", workspaceId: node.workspaceId, subject: subject(node), requestedBy: caller },
+    { kind: "node.delete", workspaceId: node.workspaceId, subject: nodeSubject(node), requestedBy: caller },
     moment,
   ),
   writes: [
@@ -245,14 +241,15 @@ export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Ac
   ],
 });
 
-/** The last writes of a deletion: once AWS has nothing of the node, Slipway forgets it, all at once. */
+/**
+ * The last writes of a deletion: once AWS has nothing of the node, Slipway forgets it, all at once. It was counted out of
+ * its cell when it left that.
+ */
 export const forgetNode = (node: StoredNode): Write[] => [
   { do: "delete", key: keys.node(node.workspaceId, node.id), when: { status: "deleting" } },
   { do: "delete", key: keys.nodeName(node.workspaceId, node.name) },
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
   ...withoutToken(node),
-  ...(node.ownDeployment === true
-    ? [{ do: "delete", key: keys.deployment(node.workspaceId, node.id) } satisfies Write]
-    : []),
-  leaveCell(node.workspaceId, node.cell),
+  { do: "delete", key: keys.nodeProgress(node.workspaceId, node.id) },
+  { do: "delete", key: keys.deployment(node.workspaceId, node.id) },
 ];

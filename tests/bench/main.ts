@@ -5,12 +5,14 @@ import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
 import { benchBundles } from "./bundles.ts";
 import { benchCli } from "./cli.ts";
+import { benchComponents } from "./components.ts";
 import { benchDevices } from "./devices.ts";
 import { benchGreengrass } from "./greengrass.ts";
 import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { benchOta } from "./ota.ts";
+import { benchPlans } from "./plans.ts";
 import { type Row, table } from "./report.ts";
 import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
@@ -49,7 +51,9 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   ota: benchOta,
   bundles: (quick) => benchBundles(quick ? 1 : 5),
   cli: (quick) => benchCli(quick ? 3 : 20, quick ? 500 : 10_000),
+  components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  plans: (quick) => benchPlans(quick ? 1_000 : 10_000, quick ? 5 : 50),
   resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };

@@ -111,7 +111,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
         called: functionOfRoute(operation),
         open: access === "anyone",
         // A parameter may be anything; the rest of the permission is the route itself.
-        source: `${method}${path.replace(/\{\w+\}/g, "*")}`,
+        source: `${method}${path.replace(/\{\w+\+?\}/g, "*")}`,
       })),
       { routeKey: "$default", called: NO_ROUTE, open: true, source: "$default" },
     ];

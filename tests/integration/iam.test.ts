@@ -44,7 +44,7 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
   [/./, /^Traces |^LogDelivery /, "not emulated"],
   [/./, /^Logs logs:CreateLogStream$/, "Lambda's log streams are not emulated"],
   [
-    /^local-api-(create|update|delete|publish|start|refresh|roll-back|replace)-/,
+    /^local-api-(create|update|delete|publish|start|refresh|roll-back|replace|pause|resume|withdraw|promote)-/,
     /^ControlTable dynamodb:(Get|Put|Update|Delete)Item$/,
     "an Idempotency-Key is claimed, taken over, answered and given up: api/idempotency.test.ts",
   ],
@@ -57,9 +57,19 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     "what a failed publication left: components.test.ts",
   ],
   [
-    /^local-(compress-release|check-node-import|finish-node-import)$/,
-    /^(OtaObjects|ImportWork|ImportResults) s3:AbortMultipartUpload$/,
+    /^local-(refresh|renew)-snapshots$/,
+    /^SigningKeys kms:GetPublicKey$/,
+    "a key that the stage has more than before: ota-signatures.test.ts",
+  ],
+  [
+    /^local-(compress-release|check-node-import|finish-node-import|package-sources)$/,
+    /^(OtaObjects|ImportWork|ImportResults|Artifacts) s3:AbortMultipartUpload$/,
     "what an upload that fails has sent so far",
+  ],
+  [
+    /^local-verify-artifacts$/,
+    /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,
+    "a package that was changed behind the API: publishing.test.ts",
   ],
 ];
 

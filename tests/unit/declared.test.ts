@@ -60,7 +60,7 @@ describe("every handler is declared, and every declared one is there:", () => {
 
 describe("the routes", () => {
   test("are each one method and path", () => {
-    const shapes = operations.map(([, { method, path }]) => `${method} ${path.replace(/\{\w+\}/g, "{}")}`);
+    const shapes = operations.map(([, { method, path }]) => `${method} ${path.replace(/\{\w+\+?\}/g, "{}")}`);
     expect(new Set(shapes).size).toBe(shapes.length);
   });
 
@@ -71,7 +71,7 @@ describe("the routes", () => {
   });
 
   test.each(operations.map(([name, route]) => ({ name, route })))("$name is consistent", ({ route }) => {
-    expect(route.path).toMatch(/^\/v1(\/([a-z-]+(\.json|\.sh)?|\{[a-zA-Z]+\}))+$/);
+    expect(route.path).toMatch(/^\/v1(\/([a-z-]+(\.json|\.sh)?|\{[a-zA-Z]+\}))+(\/\{[a-zA-Z]+\+\})?$/);
     expect(route.summary).toMatch(/^[A-Z].*[^.]$/);
     expect(route.answer === undefined).toBe(route.status === 204);
     if (route.method === "GET") {
@@ -91,7 +91,7 @@ describe("the routes", () => {
       expect(route.problems).toContain("invalid-cursor");
     }
     expect(new Set(route.problems).size).toBe(route.problems.length);
-    const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+    const parameters = [...route.path.matchAll(/\{(\w+)\+?\}/g)].map(([, parameter]) => parameter);
     expect(new Set(parameters).size).toBe(parameters.length);
   });
 });

@@ -69,12 +69,14 @@ export const answersInTurn =
 export const WELL: Readonly<Record<string, Script>> = {
   "check-workspace-empty": answers(["c1", "c2"]),
   "check-node-group-empty": answers(["c1", "c2"]),
-  "list-cells-of-deployment": answers(["c1", "c2"]),
+  "list-cells-of-deployment": answers({ cells: ["c1", "c2"], places: false }),
+  "place-node": answers({ next: "done", cells: ["c1", "c2"] }),
+  "leave-groups": answers(["c1", "c2"]),
   "check-node-import": answers({ cells: ["c1", "c2"], bucket: "imports", key: "batches" }),
   "empty-bucket": answers({ empty: true }),
-  "create-thing": answers({ key: "c1" }),
-  "create-cell": answers({ delivers: false }),
   "deliver-cell": answers({ settled: true }),
+  "copy-component-files": answers({ more: false }),
+  "verify-artifacts": answers({ more: false }),
   "describe-component-version": answers({ deployable: true }),
   "delete-component-files": answers({ gone: true }),
 };

@@ -202,7 +202,7 @@ test("what is just within the bounds is taken", async () => {
   await expecting(201, api.call("POST", `${ws}/components`, { body: { name, publisher: "p".repeat(256) } }));
   const body = { version: `1.0.0-${"a".repeat(58)}`, recipe: { run: "x".repeat(4096), install: "y".repeat(4096) } };
   await expecting(201, api.call("POST", `${ws}/components/${name}/versions`, { body }));
-  const file = { path: `src/${"a".repeat(508)}`, size: 5 * 1024 ** 3, sha256: "f".repeat(64) };
+  const file = { path: `src/${"a".repeat(255)}/${"b".repeat(252)}`, size: 2 * 1024 ** 3, sha256: "f".repeat(64) };
   const files = `${ws}/components/${name}/versions/${body.version}/files`;
   await expecting(201, api.call("POST", files, { body: file }));
   await expecting(201, api.call("POST", files, { body: { ...file, path: "dist/empty", size: 0 } }));

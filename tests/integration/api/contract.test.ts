@@ -2,7 +2,10 @@ import { Ajv2020, type AnySchema, type ValidateFunction } from "ajv/dist/2020.js
 import formats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
+import { documentedPath } from "../../../shared/api/openapi.ts";
+import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
@@ -57,7 +60,7 @@ const mistakes = (validate: ValidateFunction, value: unknown): string[] =>
 
 const operationOf = (name: RouteName): Documented => {
   const { method, path }: Route = routes[name];
-  const operation = document.paths[path]?.[method.toLowerCase()];
+  const operation = document.paths[documentedPath(path)]?.[method.toLowerCase()];
   if (operation === undefined) throw new Error(`${method} ${path} is not documented`);
   return operation;
 };
@@ -67,10 +70,12 @@ const OF_THE_TRANSPORT = new Set([
   "apigw-requestid",
   "cache-control",
   "connection",
+  "content-encoding",
   "content-length",
   "content-type",
   "date",
   "keep-alive",
+  "vary",
 ]);
 
 /** What in an answer is not as the document says. */
@@ -91,7 +96,7 @@ const violations = (name: RouteName, { status, headers, body }: ApiAnswer<unknow
   if (mediaType === undefined || !(mediaType in documented.content)) return [...found, `${status}: type ${mediaType}`];
   const place = ["responses", String(status), "content", mediaType, "schema"];
   try {
-    const validate = schemaAt("paths", path, method.toLowerCase(), ...place);
+    const validate = schemaAt("paths", documentedPath(path), method.toLowerCase(), ...place);
     return [...found, ...mistakes(validate, body).map((mistake) => `${status}: ${mistake}`)];
   } catch (error) {
     return [...found, `${status}: ${(error as Error).message}`];
@@ -155,12 +160,14 @@ const walk = async (): Promise<void> => {
   const description = "changed";
   await call("getOpenapi");
   await call("getInstaller");
+  await call("getDocs");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
+  await call("updateNodeMemberships", { body: { remove: ["gateways"] } });
   await imports();
   await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
@@ -169,6 +176,10 @@ const walk = async (): Promise<void> => {
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
   await sendFile((await made("createComponentFile", file)).body.upload, "a");
+  await call("applyComponentManifest", { body: { files: [file] } });
+  places.path = file.path;
+  await call("getComponentFile");
+  await largeFile();
   const own = {
     RecipeFormatVersion: "2020-01-25",
     ComponentName: "com.example.A",
@@ -177,6 +188,7 @@ const walk = async (): Promise<void> => {
   };
   const text = JSON.stringify({ ...own, Manifests: [{ Lifecycle: { run: "true" } }] });
   const clone = (await made("createComponentVersion", { version: "1.1.0", from: "1.0.0" })).body.id;
+  await until(async () => (await call("getComponentVersion", { at: { version: clone } })).body.copying === undefined);
   const recipeText = { format: "json", text };
   const edited = await call("updateComponentVersion", { at: { version: clone }, body: { recipeText } });
   expect(edited.body).toMatchObject({ recipeText, document: JSON.parse(text) });
@@ -184,16 +196,31 @@ const walk = async (): Promise<void> => {
   const refused = { version: "1.2.0", recipeText: { format: "yaml", text: "a: *b" } };
   await call("createComponentVersion", { body: refused }); // with findings
   await call("updateComponentVersion", { at: { version: clone }, body: { recipe: { dependencies: { a: "latest" } } } });
+  places.from = clone;
   await done("publishComponentVersion");
+  await call("deprecateComponentVersion", { body: { reason: "old" } });
+  await call("restoreComponentVersion");
+  await call("deprecateComponentVersion", { at: { version: clone }, body: { reason: "a draft" } });
+  await call("restoreComponentVersion", { at: { version: clone } });
+  await call("listComponentVersionUsage", { query: "?of=nodes" });
+  await call("listComponents", { query: "?search=EXAMPLE&prefix=com&publisher=p" });
   await deployments();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;
   await sendFile(release.body.upload, "binary");
   await done("publishRelease");
+  await call("updateRelease", { body: { rollout: 50, reason: "slowly" } });
+  for (const name of ["pauseRelease", "resumeRelease", "withdrawRelease"] as const) {
+    await call(name, { body: { reason: "seen" } });
+  }
+  await done("publishRelease");
+  await call("createReport", { body: bodyFor("createReport", "") });
+  const promoted = await done("promoteRelease", { environment: "beta" });
+  await api.done("DELETE", pathOf(routes.deleteRelease.path, { ...places, release: promoted }));
   const readings = operations.filter(([, { method, access }]) => method === "GET" && access !== "anyone");
   places.intent =
     (await call<{ items: { id: string }[] }>("listIntents", { query: "?limit=1" })).body.items[0]?.id ?? "";
-  for (const [name, { query }] of readings)
+  for (const [name, { query }] of readings.filter(([one]) => one !== "getComponentUpload"))
     await call(name, "limit" in (query?.shape ?? {}) ? { query: "?limit=1" } : {});
   const failing = await made("createRelease", releaseOf("never-uploaded", "x"));
   const failed = await call<{ id: string }>("publishRelease", { at: { release: failing.body.id } });
@@ -276,6 +303,22 @@ const registration = async (): Promise<void> => {
   await tokenBy("reRegisterNode");
 };
 
+/** A file of two parts that is uploaded and deleted again. */
+const largeFile = async (): Promise<void> => {
+  const at = { path: "src/large" };
+  const size = SINGLE_UPLOAD_BYTES + 1;
+  await made("createComponentFile", { path: at.path, size, sha256: "0".repeat(64) });
+  await call("completeComponentUpload", { at }); // nothing has come
+  const { items } = (await call<{ items: (Upload & { size: number; upload: Upload })[] }>("getComponentUpload", { at }))
+    .body;
+  for (const part of items) await sendFile(part.upload, Buffer.alloc(part.size));
+  await call("getComponentUpload", { at, query: "?limit=1" });
+  await call("getComponentUpload", { at, query: "?cursor=x" });
+  await call("completeComponentUpload", { at });
+  await call("deleteComponentFile", { at });
+  await call("deleteComponentFile", { at });
+};
+
 /** What each kind of operation refuses. */
 const refusals = async (): Promise<void> => {
   const stranger = await cloud.client("stranger");
@@ -344,7 +387,7 @@ describe("the document", () => {
     const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
     );
-    const declared = operations.map(([name, { method, path }]) => `${name}: ${method} ${path}`);
+    const declared = operations.map(([name, { method, path }]) => `${name}: ${method} ${documentedPath(path)}`);
     expect(documented.sort()).toEqual(declared.sort());
   });
 
@@ -363,7 +406,15 @@ describe("the document", () => {
     "has a schema that takes what the operation takes: %s",
     (name, { method, path }) => {
       const [type = ""] = Object.keys(operationOf(name).requestBody?.content ?? {});
-      const validate = schemaAt("paths", path, method.toLowerCase(), "requestBody", "content", type, "schema");
+      const validate = schemaAt(
+        "paths",
+        documentedPath(path),
+        method.toLowerCase(),
+        "requestBody",
+        "content",
+        type,
+        "schema",
+      );
       expect(mistakes(validate, bodyFor(name, "x"))).toEqual([]);
       expect(mistakes(validate, { unknown: "member" })).not.toEqual([]);
     },
@@ -373,7 +424,7 @@ describe("the document", () => {
     const { parameters = [] } = operationOf(name);
     const of = (place: string) =>
       parameters.filter((parameter) => parameter.in === place).map((parameter) => parameter.name);
-    expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter));
+    expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\+?\}/g)].map(([, parameter]) => parameter));
     expect(of("query")).toEqual(Object.keys(route.query?.shape ?? {}));
     const headers = [
       ...(route.method === "POST" && !route.repeatable ? ["Idempotency-Key"] : []),

@@ -1,13 +1,17 @@
+import { randomBytes } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
+import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
+import { ageSnapshot, snapshotOfAll } from "./ota.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -30,7 +34,73 @@ const describeAnew = async (api: ApiClient, path: string): Promise<void> => {
   await expecting(200, api.call("PATCH", path, { body: { description: "seen" }, headers: ifMatch }));
 };
 
-const managedDevices = async (api: ApiClient, workspace: string): Promise<void> => {
+/** A version that is packaged from its sources: sent by a manifest, pruned by another, and a large file in parts. */
+const folders = async (cloud: TestCloud, api: ApiClient, component: string, version: string): Promise<void> => {
+  const packed = `${component}/versions/1.1.0`;
+  await expecting(
+    201,
+    api.call("POST", `${component}/versions`, { body: { version: "1.1.0", recipe: { run: "true" } } }),
+  );
+  const apply = async (at: string, files: object[], prune = false) =>
+    (
+      await expecting(
+        200,
+        api.call<{ items: { path: string; upload?: Upload }[] }>("POST", `${at}/manifest`, { body: { files, prune } }),
+      )
+    ).body.items;
+  const small = (path: string, bytes: string) => ({ path, size: bytes.length, sha256: sha256(bytes) });
+  const whole = randomBytes(SINGLE_UPLOAD_BYTES + 1); // a package of nothing but zeros would be taken for a bomb
+  const large = { path: "src/large", size: whole.length, sha256: sha256(whole) };
+  // Each is there for a step of the manifests: sent, replaced, given up half sent, and taken away.
+  const first = await apply(packed, [small("src/a", "old"), small("src/b", "b"), large]);
+  for (const { path, upload } of first)
+    if (upload !== undefined) await sendFile(upload, path === "src/b" ? "b" : "old");
+  const second = await apply(packed, [small("src/a", "new"), small("src/large", "small")], true);
+  for (const { path, upload } of second)
+    if (upload !== undefined) await sendFile(upload, path === "src/a" ? "new" : "small");
+  for (const other of [whole.length + 1, whole.length]) {
+    await expecting(201, api.call("POST", `${packed}/files`, { body: { ...large, size: other } }));
+  }
+  await expecting(201, api.call("POST", `${packed}/files`, { body: large })); // goes on
+  await apply(packed, [small("src/a", "new"), large]);
+  const uploads = `${packed}/uploads/src/large`;
+  const { items } = (await expecting(200, api.call<{ items: { size: number; upload: Upload }[] }>("GET", uploads)))
+    .body;
+  let at = 0;
+  for (const { size, upload } of items) {
+    await sendFile(upload, Buffer.from(whole.subarray(at, at + size)));
+    at += size;
+  }
+  await expecting(200, api.call("POST", uploads));
+  await expecting(200, api.call("POST", uploads));
+  await expecting(200, api.call("GET", `${packed}/files/src/large`));
+  await expecting(201, api.call("POST", `${packed}/files`, { body: { ...large, path: "src/given-up" } }));
+  await expecting(204, api.call("DELETE", `${packed}/files/src/given-up`));
+  await publishTwice(cloud, api, packed);
+  await expecting(200, api.call("GET", `${version}/files/dist/run.sh`));
+};
+
+/** A publication that fails once it has made all that it makes, with its package, and one of other sources. */
+const publishTwice = async (cloud: TestCloud, api: ApiClient, version: string): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  await control.arm("lambda:local-finish-component-version", "TypeError", 500);
+  const { body } = await expecting(202, api.call<IntentBody>("POST", `${version}/publish`));
+  const { status } = await api.ended(body.id);
+  if (status !== "failed") throw new Error(`a publication without its last step ${status}`);
+  await control.disarm();
+  const bytes = "added";
+  const declared = { path: "src/added", size: bytes.length, sha256: sha256(bytes) };
+  const added = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
+  await sendFile(added.body.upload, bytes);
+  await api.done("POST", `${version}/publish`);
+};
+
+const download200 = async (url: string): Promise<void> => {
+  const { status } = await fetch(url);
+  if (status !== 200) throw new Error(`the download answers ${status}`);
+};
+
+const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
   await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
   await expecting(201, api.call("POST", `${workspace}/components`, { body: { name: "com.example.Walk" } }));
@@ -47,9 +117,13 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     const { body } = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
     await sendFile(body.upload, bytes);
   }
+  await folders(cloud, api, component, version);
+  await draftsOf(api, workspace).clone(version, "1.2.0");
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
   await editDeployments(api, workspace);
+  await expecting(200, api.call("POST", `${version}/deprecation`, { body: { reason: "seen" } }));
+  await expecting(200, api.call("DELETE", `${version}/deprecation`));
   for (const path of [
     "/v1/openapi.json",
     "/v1/workspaces",
@@ -60,12 +134,21 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     `${component}/versions`,
     version,
     `${version}/files`,
+    `${version}/diff/1.1.0`,
+    `${version}/usage`,
+    `${version}/usage?of=nodes`,
+    `${workspace}/components?search=walk`,
     `${workspace}/deployments`,
     deployment,
     `${workspace}/intents`,
   ]) {
     await expecting(200, api.call("GET", path));
   }
+  const folder = await expecting(
+    200,
+    api.call<{ items: { download?: { url: string } }[] }>("GET", `${version}/export`),
+  );
+  for (const { download } of folder.body.items) if (download !== undefined) await download200(download.url);
   for (const path of ["", "/node-groups/one", "/nodes/n1", "/components/com.example.Walk"]) {
     await describeAnew(api, `${workspace}${path}`);
   }
@@ -94,7 +177,6 @@ const editDeployments = async (api: ApiClient, workspace: string): Promise<void>
     }
   }
   await api.done("DELETE", `${workspace}/nodes/n1/deployment`);
-  await api.done("PATCH", `${workspace}/nodes/n1/deployment`, { priority: 1 }); // goes with the node
   await followPublications(api, workspace);
 };
 
@@ -188,6 +270,55 @@ const storedArchive = async (cloud: TestCloud, host: string, expected: number, c
   return new URL(at || "none:").pathname.slice(1);
 };
 
+/** A release's terms and availability, and the same content in another environment: all as before at the end. */
+const changedReleases = async (api: ApiClient, workspace: string, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const ifMatch = { "if-match": headers.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", path, { body: { allowDowngrade: true }, headers: ifMatch }));
+  for (const step of ["pause", "resume", "withdraw"]) {
+    await expecting(200, api.call("POST", `${path}/${step}`, { body: { reason: "seen" } }));
+  }
+  await api.done("POST", `${path}/publish`);
+  const { subject } = await api.done("POST", `${path}/promote`, { environment: "beta" });
+  await expecting(200, api.call("GET", `${path}/history`));
+  await api.done("DELETE", path.replace(/[^/]+$/, subject.id));
+  // Each of four newer ones displaces nothing but the last, which displaces the first.
+  const releases = path.replace(/\/[^/]+$/, "");
+  const newer: string[] = [];
+  for (const version of ["1.0", "1.1", "1.2", "1.3"]) {
+    const bytes = `binary of ${version}`;
+    const body = { ...releaseOf("tool", bytes), version };
+    const created = await expecting(201, api.call<{ id: string; upload: Upload }>("POST", releases, { body }));
+    await sendFile(created.body.upload, bytes);
+    newer.push(created.body.id);
+    await api.done("POST", `${releases}/${created.body.id}/publish`);
+  }
+  await reportedRollout(api, workspace, `${releases}/${newer.at(-1)}`);
+  for (const id of newer) await api.done("DELETE", `${releases}/${id}`);
+};
+
+/** A snapshot of what is current, and its renewal when it is old. */
+const snapshots = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  await snapshotOfAll(cloud, "walk", 1);
+  const { id } = (await expecting(200, api.call<{ id: string }>("GET", workspace))).body;
+  await ageSnapshot(cloud, { id, name: "walk" }, 40);
+  await controlOf(cloud.endpoints).invoke("renew-snapshots");
+  const { status, headers } = await fetch(`${cloud.endpoints.ota}/walk/snapshot`);
+  if (status !== 200) throw new Error(`the snapshot: ${status}, ${headers.get("content-type")}`);
+};
+
+/** A rollout that is paused for what devices say of it. */
+const reportedRollout = async (api: ApiClient, workspace: string, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const body = { rollout: 50, pauseAbove: 50 };
+  await expecting(200, api.call("PATCH", path, { body, headers: { "if-match": headers.get("etag") ?? "" } }));
+  const report = { app: "tool", version: "1.3", outcome: "failed" };
+  for (let i = 0; i < 20; i += 1) await expecting(204, api.call("POST", `/v1/${workspace}/reports`, { body: report }));
+  const availability = async () =>
+    (await expecting(200, api.call<{ availability: string }>("GET", path))).body.availability;
+  await until(async () => (await availability()) === "paused", { what: "a rollout to be paused" });
+};
+
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
@@ -199,6 +330,11 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  await snapshots(cloud, api, workspace);
+  const { headers: before } = await expecting(200, api.call("GET", workspace));
+  const ifUnchanged = { "if-match": before.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", workspace, { body: { ota: { pollSeconds: 600 } }, headers: ifUnchanged }));
+  await changedReleases(api, "walk", `${workspace}/releases/${release}`);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
   await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
@@ -248,10 +384,17 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   await endsFailed(await accepted("POST", `${workspace}/releases/${await aRelease("os_missing")}/publish`));
   const versions = `${workspace}/components/com.example.Walk/versions`;
   const recipe = { run: "sh {artifact}" };
-  await expecting(201, api.call("POST", versions, { body: { version: "2.0.0", recipe } }));
-  const missing = { path: "dist/run.sh", size: 4, sha256: sha256("true") };
-  await expecting(201, api.call("POST", `${versions}/2.0.0/files`, { body: missing }));
-  await endsFailed(await accepted("POST", `${versions}/2.0.0/publish`));
+  for (const [version, path] of [
+    ["2.0.0", "dist/run.sh"],
+    ["3.0.0", "src/run.sh"],
+  ] as const) {
+    await expecting(201, api.call("POST", versions, { body: { version, recipe } }));
+    const missing = { path, size: 4, sha256: sha256("true") };
+    await expecting(201, api.call("POST", `${versions}/${version}/files`, { body: missing }));
+    await endsFailed(await accepted("POST", `${versions}/${version}/publish`));
+    await expecting(200, api.call("GET", `${versions}/${version}/files/${path}`));
+    await expecting(409, api.call("POST", `${versions}/${version}/uploads/${path}`));
+  }
 
   for (const task of ["create-thing", "hash-release"]) await control.arm(`lambda:local-${task}`, "Busy", 500);
   const heard = [
@@ -296,7 +439,7 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "1.1.0", "2.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "2.0.0", "3.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
@@ -313,7 +456,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   const api = await cloud.client();
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
-  await managedDevices(api, workspace);
+  await managedDevices(cloud, api, workspace);
   await registrations(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);

@@ -62,8 +62,7 @@ const snapshotOf = (
     catalogue: 30,
     deployments,
     published,
-    cells: [...cells.values()],
-    delivered: [...cells.values()].map(({ key, nodes: count }) => ({ key, generation: 1, nodes: count, hash: "old" })),
+    cells: [...cells.values()].map((cell) => ({ ...cell, delivers: true })),
     nodes,
   };
 };
@@ -206,11 +205,15 @@ describe("a plan", () => {
     expect(() => planned(snapshotOf(BASE), { deployments: { grp_9: { edit: "refresh" } } })).toThrow("grp_9");
   });
 
-  test("counts as deliveries just the cells whose content is not what Greengrass has", () => {
+  test("counts a delivery for each cell whose content changes, and one with a thing group for each that has none", () => {
+    const workOf = (snapshot: Snapshot, deployments: Changes["deployments"] = {}) =>
+      planned(snapshot, { deployments }).plan.summary.work;
     const settled = snapshotOf(BASE);
-    const first = planned(settled, { deployments: { [SITE]: { edit: "refresh" } } });
-    expect(first.plan.transitions).toEqual([]);
-    expect(first.plan.summary.work.deliveries).toBe(2); // "old" is not what they should have
+    expect(workOf(settled, { [SITE]: { edit: "refresh" } })).toMatchObject({ thingGroups: 0, deliveries: 0, jobs: 0 });
+    const emptied = { [SITE]: { edit: "delete" } } as const;
+    expect(workOf(settled, emptied)).toMatchObject({ thingGroups: 0, deliveries: 2, jobs: 2 });
+    const fresh = { ...settled, cells: settled.cells.map((cell) => ({ ...cell, delivers: false })) };
+    expect(workOf(fresh, emptied)).toMatchObject({ thingGroups: 2, deliveries: 2, jobs: 0 });
   });
 });
 
@@ -358,6 +361,6 @@ describe("a plan's hash", () => {
   });
 
   test("does not depend on how far deliveries have come", () => {
-    expect(hashOf({ ...base, delivered: [] })).toBe(hashOf(base));
+    expect(hashOf({ ...base, cells: base.cells.map((cell) => ({ ...cell, delivers: false })) })).toBe(hashOf(base));
   });
 });

@@ -1,10 +1,10 @@
 import rcompare from "semver/functions/rcompare.js";
 import satisfies from "semver/functions/satisfies.js";
-import { getItem, listItems } from "../../shared/aws/table.ts";
-import type { StoredVersion } from "../../shared/component/version.ts";
-import { dependenciesOf } from "../../shared/component/version-recipe.ts";
-import { keys, partitions } from "../../shared/keys.ts";
-import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
+import { getItem, listItems } from "../shared/aws/table.ts";
+import type { StoredVersion } from "../shared/component/version.ts";
+import { dependenciesOf } from "../shared/component/version-recipe.ts";
+import { keys, partitions } from "../shared/keys.ts";
+import type { StoredWorkspace } from "../shared/workspace/workspace.ts";
 
 /** A look goes no further than this many components, and among this many of the newest versions of each. */
 const MAX_COMPONENTS = 50;
