@@ -27,8 +27,14 @@ export interface Operation {
 export const readOperations = (): Operation[] =>
   JSON.parse(readFileSync(new URL("./operations.json", import.meta.url), "utf8")) as Operation[];
 
-/** What devices ask, what is no thing of a workspace, and what `login` does. */
-export const NO_COMMANDS: readonly string[] = ["register", "getOpenapi", "getDocs", "getInstaller", "createToken"];
+/**
+ * What devices ask, what is no thing of a workspace, and what
+ * `login`, `deploy` and `component push` do.
+ */
+export const NO_COMMANDS: readonly string[] = [
+  ...["register", "getOpenapi", "getDocs", "getInstaller"],
+  ...["createToken", "createReport", "planChanges", "planNodes", "applyComponentManifest"],
+];
 
 /** Shorter words for people than those of the API's operations, at the beginning of a noun. */
 const SHORTER: readonly (readonly [long: string, short: string])[] = [
@@ -36,12 +42,17 @@ const SHORTER: readonly (readonly [long: string, short: string])[] = [
   ["node-group", "group"],
   ["component-version", "version"],
   ["component-file", "file"],
+  ["component-upload", "upload"],
   ["registration-token", "token"],
   ["node-certificate", "certificate"],
 ];
 
 const EXCEPTIONS: Readonly<Record<string, readonly [noun: string, verb: string]>> = {
   getComponentVersionFindings: ["version", "findings"],
+  getComponentVersionDiff: ["version", "diff"],
+  listComponentVersionUsage: ["version", "usage"],
+  listReleaseChanges: ["release", "history"],
+  updateNodeMemberships: ["node", "groups"],
 };
 
 export const kebab = (text: string): string => text.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

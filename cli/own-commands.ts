@@ -79,6 +79,20 @@ export const addOwnCommands = (program: Command): void => {
       .option("--attributes <a,b>", "only devices that state one of these"),
   ).action(async (file, options) => (await import("./ota.ts")).publishRelease(file, options));
 
+  withWaitOptions(
+    leaf(
+      nounCommand(program, "component"),
+      "push",
+      "make a draft's files what a folder holds: only what changed is sent",
+    )
+      .argument("<folder>", "with src/ (for people) and dist/ (for devices), and a recipe.yaml or recipe.json")
+      .option("--component <name>", "the recipe's ComponentName unless it is given; made if it is missing")
+      .option("--version <version>", "the recipe's ComponentVersion unless it is given; made if it is missing")
+      .option("--recipe <file>", "another recipe than the folder's")
+      .option("--keep", "keep files of the draft that are not in the folder")
+      .option("--publish", "publish the version then"),
+  ).action(async (folder, options) => (await import("./push.ts")).pushComponent(folder, options));
+
   const deploy = program.command("deploy").description("plan and apply edits of deployments").helpGroup(WORK);
   deploy.helpCommand(false);
   withEditOptions(leaf(deploy, "plan", "show what an edit would do to every node, and why; nothing is written"))
@@ -89,6 +103,21 @@ export const addOwnCommands = (program: Command): void => {
       .option("-y, --yes", "do it without asking")
       .option("--plan <hash>", "do it if the plan still has this hash, without asking"),
   ).action(async (options) => (await import("./deploy.ts")).applyDeployment(options));
+
+  withWaitOptions(
+    leaf(program, "apply", "make a workspace what a file declares: groups, nodes, deployments, releases")
+      .requiredOption("-f, --file <file>", "YAML or JSON, as export writes it; - for the standard input")
+      .option("--prune", "delete what is not declared, in those parts that are")
+      .option("--dry-run", "show what there is to do, and end")
+      .option("--exit-code", "with --dry-run, exit with 11 when there is something to do")
+      .option("-y, --yes", "do it without asking"),
+  )
+    .helpGroup(WORK)
+    .action(async (options) => (await import("./apply.ts")).applyFleet(options));
+  leaf(program, "export", "write a workspace as a file that apply takes")
+    .option("-o, --output <file>", "the standard output unless it is given")
+    .helpGroup(WORK)
+    .action(async (options) => (await import("./apply.ts")).exportFleet(options));
 
   leaf(program, "completion", "print what makes the shell complete commands: bash, zsh or fish")
     .argument("<shell>")
