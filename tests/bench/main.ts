@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
 import { benchBundles } from "./bundles.ts";
+import { benchCalls } from "./calls.ts";
 import { benchDevices } from "./devices.ts";
 import { benchGreengrass } from "./greengrass.ts";
 import { benchImports } from "./imports.ts";
@@ -46,6 +47,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   greengrass: (quick) => benchGreengrass(quick ? 50 : 500),
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   bundles: (quick) => benchBundles(quick ? 1 : 5),
+  calls: (quick) => benchCalls(quick ? 3 : 20),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
   plans: (quick) => benchPlans(quick ? 1_000 : 10_000, quick ? 5 : 50),
   resolver: (quick) => benchResolver(quick),
