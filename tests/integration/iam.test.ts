@@ -50,7 +50,7 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
   ],
   [/^local-create-bucket$/, /^ControlTable dynamodb:UpdateItem$/, "another name where the bucket's is taken"],
   [/^local-create-device-policy$/, /^DevicePolicies iot:GetPolicy$/, "whether a policy that is there is the same"],
-  [/^local-finish-(workspace|node-group|node|deployment)$/, /^ControlTable dynamodb:GetItem$/, "a repeated step"],
+  [/^local-finish-(workspace|node-group|node|node-move)$/, /^ControlTable dynamodb:GetItem$/, "a repeated step"],
   [
     /^local-(create|describe)-component-version$/,
     /^ComponentVersions greengrass:(Describe|Delete)Component$/,

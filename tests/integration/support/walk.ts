@@ -8,6 +8,7 @@ import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { aNode, devices } from "./devices.ts";
 import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
@@ -224,6 +225,20 @@ const registrations = async (cloud: TestCloud, api: ApiClient, workspace: string
   await api.done("DELETE", `${node}/certificates/${third.certificateId}`);
   await device.enrol(await issue("re-register"));
   await api.done("DELETE", node);
+};
+
+/** A node with a device that has run what it was told, and changes groups. */
+const moves = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const fleet = devices(() => cloud.endpoints);
+  try {
+    const node = await aNode(api, workspace, "mover", { groups: ["two"] });
+    await fleet.start({ token: node.token }).idle();
+    await api.done("PATCH", `${node.path}/groups`, { add: ["one"] });
+    await api.done("PATCH", `${node.path}/groups`, { remove: ["two"] });
+    await api.done("DELETE", node.path);
+  } finally {
+    await fleet.remove();
+  }
 };
 
 /** Three imports: one without a file, one with faults, and one in which AWS refuses a node at first. */
@@ -458,6 +473,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   const workspace = "/v1/workspaces/walk";
   await managedDevices(cloud, api, workspace);
   await registrations(cloud, api, workspace);
+  await moves(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);
