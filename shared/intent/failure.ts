@@ -44,6 +44,7 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
         when: { status: "revoking" },
       };
     case "component-version.copy": // a draft that lacks files, and is made anew
+    case "component-version.push": // or pushed again
       return {
         do: "update",
         key: keys.version(parentId, subjectId),
