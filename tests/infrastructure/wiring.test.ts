@@ -300,7 +300,9 @@ describe.each(STAGES)("in stage %s", (stage) => {
       const allowed = (told.Statement as { Effect: string; Condition: unknown }[]).filter(
         ({ Effect }) => Effect === "Allow",
       );
-      const rule = arn("events", `rule/${names.trigger(trigger)}`);
+      // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html, resource types
+      const bus = rules("", "")[trigger]?.bus === "slipway" ? `${names.eventBus}/` : "";
+      const rule = arn("events", `rule/${bus}${names.trigger(trigger)}`);
       expect(allowed.map(({ Condition }) => Condition)).toEqual(
         kind !== "event" ? [] : [{ ArnEquals: { "aws:SourceArn": rule } }],
       );
