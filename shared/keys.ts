@@ -59,6 +59,10 @@ export const keys = {
   file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: foldPath(path) }),
   /** The recipe of a published version, as AWS gives it back. */
   publishedRecipe: (versionId: string): Key => ({ pk: versionId, sk: "published-recipe" }),
+  /** The push that a version was made by. */
+  push: (versionId: string): Key => ({ pk: versionId, sk: "push" }),
+  /** An event that asked for a push, so that it does so once. */
+  pushEvent: (hash: string): Key => ({ pk: `push-event#${hash}`, sk: "push-event" }),
   deployment: (workspaceId: string, targetId: string): Key => ({
     pk: partitions.deployments(workspaceId),
     sk: targetId,

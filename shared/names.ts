@@ -63,6 +63,10 @@ export const cellOfThingGroup = (
   return key === undefined ? undefined : { key, generation: Number(generation) };
 };
 
+/** The workspace's name in the name of a bucket. Whether the bucket is the workspace's, the workspace tells. */
+export const workspaceNameOf = (bucket: string): string | undefined =>
+  /^ws-[a-z0-9]{3}-(.+)-comp-artifacts$/.exec(bucket)?.[1];
+
 /** What a client id of a node says: Greengrass connects as its thing, with a suffix (`T#2`) for a second connection. */
 export const nodeOfClientId = (
   stage: string,

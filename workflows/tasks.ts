@@ -244,6 +244,19 @@ export const tasks = {
   ),
   "finish-component-copy": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
 
+  "copy-pushed-files": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:DeleteItem",
+    "control:ConditionCheckItem",
+    "artifact:Find",
+    "artifact:Put",
+    "artifact:Delete",
+  ),
+  "finish-push": quick(["CONTROL_TABLE"], "control:GetItem", "control:PutItem", "control:UpdateItem"),
+
   "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
   "package-sources": patient(
     ["CONTROL_TABLE"],

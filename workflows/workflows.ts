@@ -2,7 +2,12 @@ import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/inte
 import { archiveCreate } from "./archive.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
-import { componentVersionCopy, componentVersionDelete, componentVersionPublish } from "./component-version.ts";
+import {
+  componentVersionCopy,
+  componentVersionDelete,
+  componentVersionPublish,
+  componentVersionPush,
+} from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete, nodeMove } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
@@ -23,6 +28,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
   "component-version.copy": componentVersionCopy,
+  "component-version.push": componentVersionPush,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
   "deployment.apply": deploymentApply,

@@ -87,8 +87,8 @@ export const ComponentVersion = z
       .optional()
       .meta({
         description:
-          "How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, " +
-          "nor the version be published; where it failed, the version can just be deleted",
+          "How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files " +
+          "cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again",
       }),
     recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }).optional(),
     recipeText: RecipeText.extend({})
@@ -153,6 +153,13 @@ const subject = (version: StoredVersion): NewIntent["subject"] => ({
   href: `/v1/workspaces/${version.workspaceId}/components/${version.componentId}/versions/${version.id}`,
 });
 
+/** Where a new version's files come from. */
+interface NewFiles {
+  readonly copies: boolean;
+  readonly caller: string;
+  readonly kind?: "component-version.copy" | "component-version.push";
+}
+
 /** What a draft is made of: its recipe was accepted for its version. */
 export interface NewVersion extends KeptRecipe {
   readonly version: string;
@@ -161,17 +168,17 @@ export interface NewVersion extends KeptRecipe {
 }
 
 /**
- * A draft, counted on its component, with its number claimed. The files of a version that it is made from are copied by a
- * workflow of its own.
+ * A draft, counted on its component, with its number claimed. The files of a version that it is made from, or of a push, are
+ * copied by a workflow of its own.
  * @param copies whether there are such files
  */
 export const createVersion = (
   workspace: StoredWorkspace,
   component: StoredComponent,
   input: NewVersion,
-  { copies, caller }: { readonly copies: boolean; readonly caller: string },
+  { copies, caller, kind = "component-version.copy" }: NewFiles,
   moment: Moment,
-): { version: StoredVersion; writes: Write[] } => {
+): { version: StoredVersion; intent?: StoredIntent; writes: Write[] } => {
   const id = moment.newId("component-version");
   const version: StoredVersion = {
     ...keys.version(component.id, id),
@@ -185,8 +192,10 @@ export const createVersion = (
     ...(copies && { copying: "running" }),
     ...born(moment.now),
   };
+  const intent = copies ? ask(kind, version, caller, moment) : undefined;
   return {
     version,
+    ...(intent && { intent }),
     writes: [
       workspaceIsActive(workspace.id),
       {
@@ -203,7 +212,7 @@ export const createVersion = (
       },
       { do: "create", item: { ...version } },
       { do: "create", item: { ...keys.versionOrder(component.id, input.version), ...versionOrderItem(version) } },
-      ...(copies ? [create(ask("component-version.copy", version, caller, moment))] : []),
+      ...(intent ? [create(intent)] : []),
     ],
   };
 };
@@ -277,7 +286,8 @@ export const bestOf = (
 
 const create = (intent: StoredIntent): Write => ({ do: "create", item: { ...intent } });
 
-const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
+/** An intent of a version's. */
+export const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
   requestIntent(
     {
       kind,
@@ -289,14 +299,14 @@ const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: M
     moment,
   );
 
-/** What a version is refused for that lacks files of the one that it was made from. */
+/** What a version is refused for that lacks files of the one, or of the push, that it was made from. */
 export const copyingOf = ({ component, version, copying }: StoredVersion): Refusal | undefined => {
   if (copying === undefined) return undefined;
   const why = copying === "running" ? "are still being copied" : "could not all be copied: delete it, and make it anew";
   return { code: "not-ready", detail: `the files of ${component} ${version} ${why}` };
 };
 
-/** All files of the version that it was made from are there. */
+/** All files that were copied are there. */
 export const finishCopy = (version: StoredVersion, now: Date): Write => ({
   do: "update",
   key: keys.version(version.componentId, version.id),
@@ -384,6 +394,7 @@ export const forgetVersion = (version: StoredVersion): Write[] => [
   { do: "delete", key: keys.versionName(version.componentId, version.version) },
   { do: "delete", key: keys.versionOrder(version.componentId, version.version) },
   { do: "delete", key: keys.publishedRecipe(version.id) },
+  { do: "delete", key: keys.push(version.id) },
   {
     do: "update",
     key: keys.component(version.workspaceId, version.componentId),

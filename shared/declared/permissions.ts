@@ -2,6 +2,7 @@ import { indexes } from "../keys.ts";
 import { awsNames, type Place, stageNames } from "../names.ts";
 import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
+import { DROP } from "../push/manifest.ts";
 import type { TableName } from "../writes.ts";
 
 /**
@@ -48,6 +49,11 @@ export const targets = {
   },
   artifacts: {
     arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts/*`],
+    condition: own,
+    unscoped: BUCKET_NAME,
+  },
+  drops: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts/${DROP}*`],
     condition: own,
     unscoped: BUCKET_NAME,
   },
@@ -241,6 +247,14 @@ export const permissions = {
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
     ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
     AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
+  }),
+  // What people and tools put into workspaces' buckets to be published. A deletion on condition of an ETag needs the right to
+  // read. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+  ...prefixed("drop", {
+    List: [["s3:ListBucket", "artifactBuckets"]],
+    Get: [["s3:GetObject", "drops"]],
+    Put: [["s3:PutObject", "drops"]],
+    Delete: [["s3:DeleteObject", "drops"]],
   }),
   ...prefixed("ota-object", {
     Find: [

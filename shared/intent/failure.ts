@@ -61,6 +61,7 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
         when: { status: "revoking" },
       };
     case "component-version.copy": // a draft that lacks files, and is made anew
+    case "component-version.push": // or pushed again
       return {
         do: "update",
         key: keys.version(parentId, subjectId),

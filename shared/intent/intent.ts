@@ -18,6 +18,7 @@ export const INTENT_KINDS = [
   "node-import.delete",
   "certificate.revoke",
   "component-version.copy",
+  "component-version.push",
   "component-version.publish",
   "component-version.delete",
   "deployment.apply",

@@ -70,6 +70,8 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   versionName: making("versionName", keys.versionName, idOf("component"), version),
   file: making("file", keys.file, idOf("component-version"), anything),
   publishedRecipe: making("publishedRecipe", keys.publishedRecipe, idOf("component-version")),
+  push: making("push", keys.push, idOf("component-version")),
+  pushEvent: making("pushEvent", keys.pushEvent, hash),
   deployment: making("deployment", keys.deployment, workspace, target),
   deploymentRevision: making("deploymentRevision", keys.deploymentRevision, target, number),
   catalogue: making("catalogue", keys.catalogue),

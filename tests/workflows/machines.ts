@@ -76,6 +76,7 @@ export const WELL: Readonly<Record<string, Script>> = {
   "empty-bucket": answers({ empty: true }),
   "deliver-cell": answers({ settled: true }),
   "copy-component-files": answers({ more: false }),
+  "copy-pushed-files": answers({ more: false }),
   "verify-artifacts": answers({ more: false }),
   "describe-component-version": answers({ deployable: true }),
   "delete-component-files": answers({ gone: true }),

@@ -13,6 +13,7 @@ import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { ageSnapshot, snapshotOfAll } from "./ota.ts";
+import { pushesOf } from "./pushes.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -192,6 +193,49 @@ const followPublications = async (api: ApiClient, workspace: string): Promise<vo
   await expecting(201, api.call("POST", versions, { body: { version: "1.1.0", recipe } }));
   await api.done("POST", `${versions}/1.1.0/publish`);
   await until(async () => (await revision()) > before, { what: "the deployment to move on" });
+};
+
+/** Pushes that are refused and that are taken, by manifest and by event; one fails, and comes again with other files. */
+const pushes = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const { bucket } = (await expecting(200, api.call<{ bucket: string }>("GET", workspace))).body;
+  const control = controlOf(cloud.endpoints);
+  const drop = pushesOf(cloud, bucket);
+  const component = "com.example.Pushed";
+  const pushed = async (expected: string, files: Readonly<Record<string, string>>, more: object = {}) => {
+    await drop.push("walk", { component, version: "1.0.0", recipe: { run: "true" }, ...more }, files);
+    const result = await drop.result("walk");
+    if (result.status !== expected) throw new Error(`the push: ${JSON.stringify(result)}`);
+  };
+  await pushed("failed", {}, { version: "none" });
+  await control.arm("greengrass:CreateComponentVersion", "ValidationException", 400);
+  await pushed("failed", { a: "a", b: "b" });
+  await control.disarm();
+  await cloud.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: "drop/walk/b" }));
+  await pushed("published", { a: "a" });
+
+  const requested = async (expected: string, version: string) => {
+    const id = await drop.request({
+      workspace: "walk",
+      folder: "event",
+      component,
+      version,
+      recipeFile: "recipe.json",
+    });
+    const told = await until(
+      async () =>
+        (await control.events()).find(({ detail }) => (detail as { origin?: { event?: string } }).origin?.event === id),
+      { what: "the outcome of an event" },
+    );
+    if (told["detail-type"] !== expected) throw new Error(`the event: ${JSON.stringify(told)}`);
+  };
+  await requested("push.failed", "1.1.0");
+  const recipe = { RecipeFormatVersion: "2020-01-25", ComponentName: component, ComponentVersion: "1.1.0" };
+  await drop.put("event/recipe.json", JSON.stringify({ ...recipe, Manifests: [{ Lifecycle: { run: "true" } }] }));
+  await requested("push.succeeded", "1.1.0");
+  for (const version of ["1.0.0", "1.1.0"]) {
+    await api.done("DELETE", `${workspace}/components/${component}/versions/${version}`);
+  }
+  await expecting(204, api.call("DELETE", `${workspace}/components/${component}`));
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
@@ -472,6 +516,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
   await managedDevices(cloud, api, workspace);
+  await pushes(cloud, api, workspace);
   await registrations(cloud, api, workspace);
   await moves(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
