@@ -1347,7 +1347,7 @@ export interface components {
             /** @description Id of the version that it was made from */
             clonedFrom?: string;
             /**
-             * @description How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted
+             * @description How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again
              * @enum {string}
              */
             copying?: "running" | "failed";
@@ -1559,7 +1559,7 @@ export interface components {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
             id: string;
             /** @enum {string} */
-            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component-version.copy" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
             /** @enum {string} */
             status: "requested" | "running" | "succeeded" | "failed";
             workspaceId: string;
@@ -1928,7 +1928,7 @@ export interface components {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
             id: string;
             /** @enum {string} */
-            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component-version.copy" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
             /** @enum {string} */
             status: "requested" | "running" | "succeeded" | "failed";
             workspaceId: string;
@@ -1990,7 +1990,7 @@ export interface components {
             /** @description Id of the version that it was made from */
             clonedFrom?: string;
             /**
-             * @description How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted
+             * @description How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again
              * @enum {string}
              */
             copying?: "running" | "failed";
