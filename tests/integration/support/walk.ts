@@ -190,8 +190,8 @@ const followPublications = async (api: ApiClient, workspace: string): Promise<vo
   const before = await revision();
   const versions = `${workspace}/components/com.example.Walk/versions`;
   const recipe = { run: "true" };
-  await expecting(201, api.call("POST", versions, { body: { version: "1.1.0", recipe } }));
-  await api.done("POST", `${versions}/1.1.0/publish`);
+  await expecting(201, api.call("POST", versions, { body: { version: "1.3.0", recipe } }));
+  await api.done("POST", `${versions}/1.3.0/publish`);
   await until(async () => (await revision()) > before, { what: "the deployment to move on" });
 };
 
@@ -498,7 +498,7 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "1.1.0", "1.2.0", "2.0.0", "3.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
