@@ -57,6 +57,11 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     "what a failed publication left: components.test.ts",
   ],
   [
+    /^local-check-version-unused$/,
+    /^ControlTable dynamodb:BatchGetItem$/,
+    "what deployments that are left depend on: smart-deployments.test.ts",
+  ],
+  [
     /^local-(compress-release|check-node-import|finish-node-import)$/,
     /^(OtaObjects|ImportWork|ImportResults) s3:AbortMultipartUpload$/,
     "what an upload that fails has sent so far",
