@@ -94,7 +94,6 @@ const editDeployments = async (api: ApiClient, workspace: string): Promise<void>
     }
   }
   await api.done("DELETE", `${workspace}/nodes/n1/deployment`);
-  await api.done("PATCH", `${workspace}/nodes/n1/deployment`, { priority: 1 }); // goes with the node
   await followPublications(api, workspace);
 };
 
