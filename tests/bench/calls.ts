@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ApiClient, apiClient } from "../../local/api-client.ts";
+import { type ApiClient, apiClient, type IntentBody } from "../../local/api-client.ts";
 import { runCloud } from "../../local/child.ts";
 import { controlOf } from "../integration/support/control.ts";
 import type { Row } from "./report.ts";
@@ -43,7 +43,14 @@ const furnish = async (api: ApiClient, ws: string, nodes: number): Promise<void>
 };
 
 const scenesOf = (api: ApiClient, ws: string, nodes: number): readonly Scene[] => {
-  const edit = (group: string, body: object) => api.done("PATCH", `${ws}/node-groups/${group}/deployment`, body);
+  const edit = async (group: string, body: object): Promise<void> => {
+    const path = `${ws}/node-groups/${group}/deployment`;
+    const { status, body: answer } = await api.call<IntentBody>("PATCH", path, { body });
+    if (status === 409) return edit(group, body); // it found no moment of its own among the others
+    if (status !== 202) throw new Error(`PATCH ${path}: ${status} ${JSON.stringify(answer)}`);
+    const { status: ended, problem } = await api.ended(answer.id);
+    if (ended !== "succeeded") throw new Error(`PATCH ${path}: ${JSON.stringify(problem)}`);
+  };
   const move = (node: string, body: object) => api.done("PATCH", `${ws}/nodes/${node}/groups`, body);
   const want = (name: string, version: string) => ({ components: { [name]: { version } } });
   const many = Array.from({ length: nodes }, (_, at) => `none-${at}`);
