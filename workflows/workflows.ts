@@ -1,6 +1,7 @@
 import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/intent.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
+import { componentImport } from "./component.ts";
 import { componentVersionCopy, componentVersionDelete, componentVersionPublish } from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete } from "./node.ts";
@@ -20,6 +21,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-import.run": nodeImportRun,
   "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
+  "component.import": componentImport,
   "component-version.copy": componentVersionCopy,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,

@@ -83,6 +83,19 @@ export const targets = {
     arns: (place) => [aws(place, "greengrass", "components:*")],
     unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
   },
+  anyComponents: {
+    arns: (place) => [
+      aws(place, "greengrass", "components:*"),
+      `arn:${place.partition}:greengrass:${place.region}:aws:components:*`,
+    ],
+    unscoped: "components that are imported have names of their own; AWS's belong to the account `aws`",
+  },
+  foreignArtifacts: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::*/*`],
+    condition: own,
+    unscoped:
+      "components that exist already have their artifacts in buckets of any name, of this account alone; the task that imports them reads nothing but what their recipes name, and no workspace's bucket",
+  },
   coreDevices: { arns: (place) => [aws(place, "greengrass", `coreDevices:${place.stage}-ws_*`)] },
 
   ownArtifacts: {
@@ -221,6 +234,7 @@ export const permissions = {
     ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
     AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
   }),
+  ...prefixed("foreign-artifact", { Get: [["s3:GetObject", "foreignArtifacts"]] }),
   ...prefixed("ota-object", {
     Find: [
       ["s3:GetObject", "otaObjects"],
@@ -320,6 +334,8 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     GetComponent: [["greengrass:GetComponent", "componentVersions"]],
+    GetAnyComponent: [["greengrass:GetComponent", "anyComponents"]],
+    ListComponentVersions: [["greengrass:ListComponentVersions", "anyComponents"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],

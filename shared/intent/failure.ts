@@ -75,6 +75,7 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
     case "release.publish":
     case "release.delete":
       return update(otaKeys.release(workspaceId, subjectId), "ota");
+    case "component.import": // what was imported stays, and the rest is asked for again
     case "deployment.apply":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }

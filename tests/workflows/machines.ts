@@ -75,6 +75,7 @@ export const WELL: Readonly<Record<string, Script>> = {
   "create-thing": answers({ key: "c1" }),
   "create-cell": answers({ delivers: false }),
   "deliver-cell": answers({ settled: true }),
+  "import-component": answers({ more: false }),
   "copy-component-files": answers({ more: false }),
   "verify-artifacts": answers({ more: false }),
   "describe-component-version": answers({ deployable: true }),

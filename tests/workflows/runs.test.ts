@@ -58,6 +58,7 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   "node-delete": ["leave-groups", "delete-core-device", "delete-thing", "forget-node"],
   "node-import-run": ["check-node-import", "create-cell", "deliver-cell", "import-nodes", "finish-node-import"],
   "node-import-delete": ["delete-node-import"],
+  "component-import": ["import-component", "finish-component-import"],
   "component-version-copy": ["copy-component-files", "finish-component-copy"],
   "component-version-publish": [
     "check-artifacts",
@@ -201,6 +202,7 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
 describe("a loop", () => {
   test.each([
     { name: "component-version-publish", task: "verify-artifacts" },
+    { name: "component-import", task: "import-component" },
     { name: "component-version-copy", task: "copy-component-files" },
   ])("of $task goes round while there is more", async ({ name, task }) => {
     const rounds = answersInTurn({ more: true }, { more: true }, { more: false });
