@@ -35,6 +35,15 @@ export const OwnComponentName = ComponentName.refine(
   "must not begin with aws.greengrass, as AWS's own do",
 ).refine((name) => !/^\.+$/.test(name), "must not be of dots alone");
 
+/** Whose components AWS's are, in the claims of names. */
+export const OF_AWS = "aws";
+
+/** Components that AWS publishes. https://docs.aws.amazon.com/greengrass/v2/developerguide/public-components.html */
+export const isPublicName = (name: string): boolean => name.startsWith("aws.greengrass.");
+
+/** Whether a bucket's name is of the form that workspaces' have. */
+export const isArtifactBucket = (bucket: string): boolean => /^ws-.+-comp-artifacts$/.test(bucket);
+
 /** Names that AWS sees. Account-wide there, so each carries stage and workspace; ids have a fixed length. */
 export const awsNames = {
   /** Also the name of the workspace's thing type: the device role's policy derives the bucket from it. */

@@ -233,6 +233,19 @@ export const tasks = {
     "import-results:Delete",
   ),
 
+  "import-component": patient(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:GetItem",
+    "control:PutItem",
+    "control:UpdateItem",
+    "greengrass:ListComponentVersions",
+    "greengrass:GetAnyComponent",
+    "foreign-artifact:Get", // of the workspace's own too
+    "artifact-bucket:List",
+    "artifact:Put",
+    "artifact:Delete",
+  ),
+  "finish-component-import": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "copy-component-files": patient(
     ["CONTROL_TABLE"],
     "control:GetItem",

@@ -2,6 +2,7 @@ import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/inte
 import { archiveCreate } from "./archive.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
+import { componentImport } from "./component.ts";
 import {
   componentVersionCopy,
   componentVersionDelete,
@@ -27,6 +28,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-import.run": nodeImportRun,
   "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
+  "component.import": componentImport,
   "component-version.copy": componentVersionCopy,
   "component-version.push": componentVersionPush,
   "component-version.publish": componentVersionPublish,

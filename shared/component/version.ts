@@ -97,6 +97,16 @@ export const ComponentVersion = z
     document: JsonObject.optional().meta({ description: "The recipe of one's own as it was read" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
     artifactBytes: z.int().optional().meta({ description: "Bytes of all files below dist/, once published" }),
+    imported: z
+      .object({
+        at: z.iso.datetime(),
+        missing: z.array(z.string()).meta({ description: "URIs of artifacts that could not be copied" }),
+      })
+      .optional()
+      .meta({
+        id: "Imported",
+        description: "That Greengrass had it before: devices download its artifacts from where they were",
+      }),
     deprecated: z
       .object({ reason: z.string(), at: z.iso.datetime(), by: z.string() })
       .optional()
@@ -196,24 +206,7 @@ export const createVersion = (
   return {
     version,
     ...(intent && { intent }),
-    writes: [
-      workspaceIsActive(workspace.id),
-      {
-        do: "update",
-        key: keys.component(workspace.id, component.id),
-        add: { versions: 1 },
-        when: { id: component.id },
-        otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
-      },
-      {
-        do: "create",
-        item: { ...keys.versionName(component.id, input.version), type: "name", id },
-        otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
-      },
-      { do: "create", item: { ...version } },
-      { do: "create", item: { ...keys.versionOrder(component.id, input.version), ...versionOrderItem(version) } },
-      ...(intent ? [create(intent)] : []),
-    ],
+    writes: [workspaceIsActive(workspace.id), ...versionItems(component, version), ...(intent ? [create(intent)] : [])],
   };
 };
 
@@ -265,10 +258,11 @@ export interface StoredVersionOrder extends Key {
   readonly published?: number;
 }
 
-const versionOrderItem = ({ id, version }: StoredVersion): Omit<StoredVersionOrder, keyof Key> => ({
+const versionOrderItem = ({ id, version, catalogueNumber }: StoredVersion): Omit<StoredVersionOrder, keyof Key> => ({
   type: "version-order",
   id,
   version,
+  ...(catalogueNumber !== undefined && { published: catalogueNumber }),
 });
 
 /** The highest of the published versions, and the one that was published last. */
@@ -283,6 +277,24 @@ export const bestOf = (
     newest: others.reduce((best, order) => ((order.published ?? 0) > (best.published ?? 0) ? order : best), first),
   };
 };
+
+/** A version as it is made: counted on its component, with its number claimed. */
+export const versionItems = (component: StoredComponent, version: StoredVersion): Write[] => [
+  {
+    do: "update",
+    key: keys.component(component.workspaceId, component.id),
+    add: { versions: 1 },
+    when: { id: component.id },
+    otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
+  },
+  {
+    do: "create",
+    item: { ...keys.versionName(component.id, version.version), type: "name", id: version.id },
+    otherwise: { code: "name-taken", detail: `${component.name} ${version.version} exists` },
+  },
+  { do: "create", item: { ...version } },
+  { do: "create", item: { ...keys.versionOrder(component.id, version.version), ...versionOrderItem(version) } },
+];
 
 const create = (intent: StoredIntent): Write => ({ do: "create", item: { ...intent } });
 

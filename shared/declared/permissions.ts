@@ -103,6 +103,19 @@ export const targets = {
     arns: (place) => [aws(place, "greengrass", "components:*")],
     unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
   },
+  anyComponents: {
+    arns: (place) => [
+      aws(place, "greengrass", "components:*"),
+      `arn:${place.partition}:greengrass:${place.region}:aws:components:*`,
+    ],
+    unscoped: "components that are imported have names of their own; AWS's belong to the account `aws`",
+  },
+  foreignArtifacts: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::*/*`],
+    condition: own,
+    unscoped:
+      "components that exist already have their artifacts in buckets of any name, of this account alone; the task that imports them reads nothing but what their recipes name, and no workspace's bucket",
+  },
   coreDevices: { arns: (place) => [aws(place, "greengrass", `coreDevices:${place.stage}-ws_*`)] },
 
   ownArtifacts: {
@@ -256,6 +269,7 @@ export const permissions = {
     Put: [["s3:PutObject", "drops"]],
     Delete: [["s3:DeleteObject", "drops"]],
   }),
+  ...prefixed("foreign-artifact", { Get: [["s3:GetObject", "foreignArtifacts"]] }),
   ...prefixed("ota-object", {
     Find: [
       ["s3:GetObject", "otaObjects"],
@@ -364,6 +378,8 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     GetComponent: [["greengrass:GetComponent", "componentVersions"]],
+    GetAnyComponent: [["greengrass:GetComponent", "anyComponents"]],
+    ListComponentVersions: [["greengrass:ListComponentVersions", "anyComponents"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
     GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
     ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],

@@ -230,6 +230,7 @@ describe("what a failed intent leaves of its subject", () => {
     "node-import.run": { key: keys.nodeImport("ws_1", "sub_1") },
     "node-import.delete": { key: keys.nodeImport("ws_1", "sub_1") },
     "certificate.revoke": undefined,
+    "component.import": undefined,
     "component-version.copy": undefined,
     "component-version.push": undefined,
     "component-version.publish": { key: keys.version("par_1", "sub_1") },

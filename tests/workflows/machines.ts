@@ -75,6 +75,7 @@ export const WELL: Readonly<Record<string, Script>> = {
   "check-node-import": answers({ cells: ["c1", "c2"], bucket: "imports", key: "batches" }),
   "empty-bucket": answers({ empty: true }),
   "deliver-cell": answers({ settled: true }),
+  "import-component": answers({ more: false }),
   "copy-component-files": answers({ more: false }),
   "copy-pushed-files": answers({ more: false }),
   "verify-artifacts": answers({ more: false }),

@@ -172,6 +172,7 @@ const walk = async (): Promise<void> => {
   await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
+  await done("importComponent", { name: "aws.greengrass.Cli" });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { CreateComponentVersionCommand, DescribeComponentCommand } from "@aws-sdk/client-greengrassv2";
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
@@ -102,6 +103,39 @@ const download200 = async (url: string): Promise<void> => {
   if (status !== 200) throw new Error(`the download answers ${status}`);
 };
 
+/** A component that someone made in Greengrass, of which one artifact has other bytes by now; and one of AWS's. */
+const adoptions = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const [name, Bucket] = ["org.legacy.Walk", "walk-legacy"];
+  await cloud.s3.send(new CreateBucketCommand({ Bucket }));
+  for (const Key of ["a", "b"]) await cloud.s3.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
+  const recipe = {
+    RecipeFormatVersion: "2020-01-25",
+    ComponentName: name,
+    ComponentVersion: "1.0.0",
+    Manifests: [{ Artifacts: ["a", "b"].map((key) => ({ Uri: `s3://${Bucket}/${key}` })) }],
+  };
+  const inlineRecipe = Buffer.from(JSON.stringify(recipe));
+  const { arn } = await cloud.greengrass.send(new CreateComponentVersionCommand({ inlineRecipe }));
+  await until(async () => {
+    const { status } = await cloud.greengrass.send(new DescribeComponentCommand({ arn }));
+    return status?.componentState === "DEPLOYABLE";
+  });
+  await cloud.s3.send(new PutObjectCommand({ Bucket, Key: "b", Body: "changed" }));
+  for (const one of [name, "aws.greengrass.Cli"]) {
+    await api.done("POST", `${workspace}/component-imports`, { name: one });
+  }
+  const draft = await draftsOf(api, workspace).draft("com.example.Depends", "1.0.0", {
+    run: "true",
+    dependencies: { "aws.greengrass.Cli": "*" },
+  });
+  await expecting(200, api.call("GET", `${draft}/findings`));
+  await api.done("DELETE", draft);
+  await api.done("DELETE", `${workspace}/components/${name}/versions/1.0.0`);
+  for (const one of [name, "com.example.Depends"]) {
+    await expecting(204, api.call("DELETE", `${workspace}/components/${one}`));
+  }
+};
+
 const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
   await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
@@ -146,6 +180,7 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
   ]) {
     await expecting(200, api.call("GET", path));
   }
+  await adoptions(cloud, api, workspace);
   const folder = await expecting(
     200,
     api.call<{ items: { download?: { url: string } }[] }>("GET", `${version}/export`),
