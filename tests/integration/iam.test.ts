@@ -61,11 +61,6 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     "what a failed publication left: components.test.ts",
   ],
   [
-    /^local-check-version-unused$/,
-    /^ControlTable dynamodb:BatchGetItem$/,
-    "what deployments that are left depend on: smart-deployments.test.ts",
-  ],
-  [
     /^local-(refresh|renew)-snapshots$/,
     /^SigningKeys kms:GetPublicKey$/,
     "a key that the stage has more than before: ota-signatures.test.ts",
