@@ -1,7 +1,7 @@
 import rcompare from "semver/functions/rcompare.js";
 import satisfies from "semver/functions/satisfies.js";
 import { allItems, getItem, listItems } from "../shared/aws/table.ts";
-import type { StoredPublicVersion } from "../shared/component/import.ts";
+import type { StoredPublicVersion } from "../shared/component/adopt.ts";
 import type { StoredVersion } from "../shared/component/version.ts";
 import { dependenciesOf } from "../shared/component/version-recipe.ts";
 import { keys, partitions } from "../shared/keys.ts";

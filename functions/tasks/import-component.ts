@@ -2,17 +2,14 @@ import { isAwsError } from "../../shared/aws/aws-errors.ts";
 import { copyOver, deleteObject, headObject } from "../../shared/aws/buckets.ts";
 import { componentArn, getComponent, listVersions, publicComponentArn } from "../../shared/aws/greengrass.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
+import { adoptVersion, claimPublicName, type PublicClaim, publicVersion } from "../../shared/component/adopt.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredFile } from "../../shared/component/file.ts";
 import {
   adoptedRecipe,
-  adoptVersion,
-  claimPublicName,
   type ForeignArtifact,
   foreignArtifacts,
   isPublicSubject,
-  type PublicClaim,
-  publicVersion,
 } from "../../shared/component/import.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";
 import { ComponentType } from "../../shared/component/short-form.ts";
