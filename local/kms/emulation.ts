@@ -4,7 +4,7 @@ import { operationsOf } from "./operations.ts";
 /** What this engine has of AWS KMS, and where it differs. */
 export const emulation: Emulation = {
   service: "AWS KMS",
-  client: undefined, // the project has no client of KMS: shared/aws/kms.ts sends two requests
+  client: "@aws-sdk/client-kms",
   operations: [...operationsOf(new Map(), { region: "", accountId: "" }).keys()].sort(),
   differences: [
     {
