@@ -83,12 +83,9 @@ export const targets = {
     arns: (place) => [aws(place, "greengrass", "components:*")],
     unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
   },
-  anyComponents: {
-    arns: (place) => [
-      aws(place, "greengrass", "components:*"),
-      `arn:${place.partition}:greengrass:${place.region}:aws:components:*`,
-    ],
-    unscoped: "components that are imported have names of their own; AWS's belong to the account `aws`",
+  publicComponents: {
+    arns: (place) => [`arn:${place.partition}:greengrass:${place.region}:aws:components:*`],
+    unscoped: "components that AWS publishes belong to the account `aws`, and anybody may read them",
   },
   foreignArtifacts: {
     arns: ({ partition }) => [`arn:${partition}:s3:::*/*`],
@@ -234,6 +231,12 @@ export const permissions = {
     ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
     AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
   }),
+  ...prefixed("public-component", {
+    Read: [
+      ["greengrass:GetComponent", "publicComponents"],
+      ["greengrass:ListComponentVersions", "publicComponents"],
+    ],
+  }),
   ...prefixed("foreign-artifact", { Get: [["s3:GetObject", "foreignArtifacts"]] }),
   ...prefixed("ota-object", {
     Find: [
@@ -334,8 +337,7 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     GetComponent: [["greengrass:GetComponent", "componentVersions"]],
-    GetAnyComponent: [["greengrass:GetComponent", "anyComponents"]],
-    ListComponentVersions: [["greengrass:ListComponentVersions", "anyComponents"]],
+    ListComponentVersions: [["greengrass:ListComponentVersions", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
