@@ -239,7 +239,8 @@ export const tasks = {
     "control:PutItem",
     "control:UpdateItem",
     "greengrass:ListComponentVersions",
-    "greengrass:GetAnyComponent",
+    "greengrass:GetComponent",
+    "public-component:Read",
     "foreign-artifact:Get", // of the workspace's own too
     "artifact-bucket:List",
     "artifact:Put",

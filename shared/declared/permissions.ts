@@ -103,12 +103,9 @@ export const targets = {
     arns: (place) => [aws(place, "greengrass", "components:*")],
     unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
   },
-  anyComponents: {
-    arns: (place) => [
-      aws(place, "greengrass", "components:*"),
-      `arn:${place.partition}:greengrass:${place.region}:aws:components:*`,
-    ],
-    unscoped: "components that are imported have names of their own; AWS's belong to the account `aws`",
+  publicComponents: {
+    arns: (place) => [`arn:${place.partition}:greengrass:${place.region}:aws:components:*`],
+    unscoped: "components that AWS publishes belong to the account `aws`, and anybody may read them",
   },
   foreignArtifacts: {
     arns: ({ partition }) => [`arn:${partition}:s3:::*/*`],
@@ -269,6 +266,12 @@ export const permissions = {
     Put: [["s3:PutObject", "drops"]],
     Delete: [["s3:DeleteObject", "drops"]],
   }),
+  ...prefixed("public-component", {
+    Read: [
+      ["greengrass:GetComponent", "publicComponents"],
+      ["greengrass:ListComponentVersions", "publicComponents"],
+    ],
+  }),
   ...prefixed("foreign-artifact", { Get: [["s3:GetObject", "foreignArtifacts"]] }),
   ...prefixed("ota-object", {
     Find: [
@@ -378,8 +381,7 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     GetComponent: [["greengrass:GetComponent", "componentVersions"]],
-    GetAnyComponent: [["greengrass:GetComponent", "anyComponents"]],
-    ListComponentVersions: [["greengrass:ListComponentVersions", "anyComponents"]],
+    ListComponentVersions: [["greengrass:ListComponentVersions", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
     GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
     ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],
