@@ -210,7 +210,7 @@ export const idle = (): Quantities => {
       (Object.keys(metrics) as MetricName[]).map((name) => 1 + sum(metrics[name].by.map((by) => VALUES[by] ?? 1))),
     ),
     wafAcls: 1,
-    wafRules: 2,
+    wafRules: 3,
     lambdaRequests: sweeps,
     lambdaTime: sweeps * memoryGb("sweep-intents") * A.quickSeconds,
     tableReads: sweeps,

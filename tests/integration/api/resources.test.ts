@@ -94,10 +94,16 @@ const created = async (path: string, body: unknown) => {
 };
 
 /** The same thing by each of these paths, with its ETag, and as the only item of its list. */
-const seen = async (list: string, references: readonly string[], view: Record<string, unknown>): Promise<void> => {
+/** @param beside members that lists do not have */
+const seen = async (
+  list: string,
+  references: readonly string[],
+  view: Record<string, unknown>,
+  beside: Record<string, unknown> = {},
+): Promise<void> => {
   for (const reference of references) {
     const { body, headers } = await expecting(200, api.call("GET", `${list}/${reference}`));
-    expect(body).toEqual(view);
+    expect(body).toEqual({ ...view, ...beside });
     expect(headers.get("etag")).toMatch(/^"\d+"$/);
   }
   expect((await api.call("GET", list)).body).toEqual({ items: [view] });
@@ -135,8 +141,9 @@ describe("a workspace and everything in it", () => {
     const { body } = await api.call<typeof workspace>("GET", "/v1/workspaces/acme");
     workspace = body;
     ws = subject.href;
+    const ota = { pollSeconds: 3_600, isStopped: false };
     const bucket = expect.stringMatching(/^ws-[a-z0-9]{3}-acme-comp-artifacts$/);
-    const view = { id: subject.id, name: "acme", description: "d", status: "active", bucket, ...at };
+    const view = { id: subject.id, name: "acme", description: "d", status: "active", bucket, ...at, ota };
     await seen("/v1/workspaces", ["acme", subject.id], view);
     await edited(ws);
     const aws = await awsSide();
@@ -265,12 +272,13 @@ describe("a workspace and everything in it", () => {
     const path = `${ws}/releases/${view.id}`;
     expect(answer.headers.get("location")).toBe(path);
     await sendFile(upload, bytes);
-    await seen(`${ws}/releases`, [view.id], view);
+    const reports = { installed: 0, failed: 0, rolledBack: 0 };
+    await seen(`${ws}/releases`, [view.id], view, { reports });
     await accepted("POST", `${path}/publish`, "release.publish");
     const md5 = expect.stringMatching(/^[0-9a-f]{32}$/);
     expect((await api.call("GET", path)).body).toEqual({
       ...{ ...view, ...at, status: "published", md5 },
-      ...{ availability: "offered", publishedAt: at.updatedAt },
+      ...{ availability: "offered", publishedAt: at.updatedAt, reports },
     });
     const got = await fetch(`${cloud.endpoints.ota}/acme/package?cpuArch=armv8&payloadType=metadataOnly`);
     expect(await got.json()).toMatchObject({ os_armv8: { latestVersion: "1.0.0", size: bytes.length } });
