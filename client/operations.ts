@@ -52,6 +52,7 @@ export const OPERATIONS = {
   startNodeImport: { method: "POST", path: "/v1/workspaces/{workspace}/node-imports/{nodeImport}/start", takesKey: true },
   createComponent: { method: "POST", path: "/v1/workspaces/{workspace}/components", takesKey: true },
   listComponents: { method: "GET", path: "/v1/workspaces/{workspace}/components" },
+  importComponent: { method: "POST", path: "/v1/workspaces/{workspace}/component-imports", takesKey: true },
   getComponent: { method: "GET", path: "/v1/workspaces/{workspace}/components/{component}" },
   updateComponent: { method: "PATCH", path: "/v1/workspaces/{workspace}/components/{component}" },
   deleteComponent: { method: "DELETE", path: "/v1/workspaces/{workspace}/components/{component}" },

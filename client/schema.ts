@@ -717,6 +717,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspace}/component-imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a component over that Greengrass has already: one of the account's own, or one of AWS's to refer to
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["importComponent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspace}/components/{component}": {
         parameters: {
             query?: never;
@@ -1347,7 +1367,7 @@ export interface components {
             /** @description Id of the version that it was made from */
             clonedFrom?: string;
             /**
-             * @description How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted
+             * @description How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again
              * @enum {string}
              */
             copying?: "running" | "failed";
@@ -1359,6 +1379,7 @@ export interface components {
             arn?: string;
             /** @description Bytes of all files below dist/, once published */
             artifactBytes?: number;
+            imported?: components["schemas"]["Imported"];
             deprecated?: components["schemas"]["Deprecation"];
             /** @description Place in the order of publication */
             catalogueNumber?: number;
@@ -1559,13 +1580,13 @@ export interface components {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
             id: string;
             /** @enum {string} */
-            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component-version.copy" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
             /** @enum {string} */
             status: "requested" | "running" | "succeeded" | "failed";
             workspaceId: string;
             subject: {
                 /** @enum {string} */
-                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component-version" | "deployment" | "release" | "archive";
+                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "release" | "archive";
                 id: string;
                 name: string;
                 href: string;
@@ -1923,18 +1944,29 @@ export interface components {
                 expiresAt: string;
             };
         };
+        ImportComponent: {
+            /** @description One of the account's own, or one of AWS's, which begin with aws.greengrass. */
+            name: string;
+        };
+        /** @description That Greengrass had it before: devices download its artifacts from where they were */
+        Imported: {
+            /** Format: date-time */
+            at: string;
+            /** @description URIs of artifacts that could not be copied */
+            missing: string[];
+        };
         /** @description An accepted wish and how far it has come */
         Intent: {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
             id: string;
             /** @enum {string} */
-            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component-version.copy" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
             /** @enum {string} */
             status: "requested" | "running" | "succeeded" | "failed";
             workspaceId: string;
             subject: {
                 /** @enum {string} */
-                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component-version" | "deployment" | "release" | "archive";
+                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "release" | "archive";
                 id: string;
                 name: string;
                 href: string;
@@ -1990,7 +2022,7 @@ export interface components {
             /** @description Id of the version that it was made from */
             clonedFrom?: string;
             /**
-             * @description How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted
+             * @description How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again
              * @enum {string}
              */
             copying?: "running" | "failed";
@@ -1999,6 +2031,7 @@ export interface components {
             arn?: string;
             /** @description Bytes of all files below dist/, once published */
             artifactBytes?: number;
+            imported?: components["schemas"]["Imported"];
             deprecated?: components["schemas"]["Deprecation"];
             /** @description Place in the order of publication */
             catalogueNumber?: number;
@@ -9145,6 +9178,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Component"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `name-taken`: The name is taken. `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importComponent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportComponent"];
+            };
+        };
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
                 };
             };
             /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */

@@ -1,9 +1,11 @@
 import rcompare from "semver/functions/rcompare.js";
 import satisfies from "semver/functions/satisfies.js";
-import { getItem, listItems } from "../shared/aws/table.ts";
+import { allItems, getItem, listItems } from "../shared/aws/table.ts";
+import type { StoredPublicVersion } from "../shared/component/adopt.ts";
 import type { StoredVersion } from "../shared/component/version.ts";
 import { dependenciesOf } from "../shared/component/version-recipe.ts";
 import { keys, partitions } from "../shared/keys.ts";
+import { isPublicName } from "../shared/names.ts";
 import type { StoredWorkspace } from "../shared/workspace/workspace.ts";
 
 /** A look goes no further than this many components, and among this many of the newest versions of each. */
@@ -27,14 +29,28 @@ export const knownDependencies = async (
     const next = waiting.shift();
     if (next === undefined) break;
     const [name, range] = next;
-    const version = await highestOf(workspace, name, range);
-    if (version === undefined) continue;
-    const dependencies = dependenciesOf(version);
+    const dependencies = isPublicName(name)
+      ? await publicDependencies(name, range)
+      : await ownDependencies(workspace, name, range);
+    if (dependencies === undefined) continue;
     known.set(name, [...dependencies.keys()]);
     waiting.push(...[...dependencies].filter(([dependency]) => !met.has(dependency)));
     for (const dependency of dependencies.keys()) met.add(dependency);
   }
   return known;
+};
+
+const ownDependencies = async (workspace: StoredWorkspace, name: string, range: string) => {
+  const version = await highestOf(workspace, name, range);
+  return version && dependenciesOf(version);
+};
+
+/** Of a component of AWS's, as far as it was imported. */
+const publicDependencies = async (name: string, range: string): Promise<ReadonlyMap<string, string> | undefined> => {
+  const versions = await allItems<StoredPublicVersion>(partitions.publicVersions(name));
+  const fitting = versions.findLast(({ version }) => satisfies(version, range, { includePrerelease: true }));
+  const { dependencies = {} } = fitting ?? {};
+  return fitting && new Map(Object.entries(dependencies).map(([needed, { requirement }]) => [needed, requirement]));
 };
 
 const highestOf = async ({ id }: StoredWorkspace, name: string, range: string): Promise<StoredVersion | undefined> => {

@@ -62,6 +62,17 @@ const SNAPSHOT_PERMISSIONS: readonly Permission[] = [
   "signing:GetPublicKey",
 ];
 
+/** What it asks of AWS to make a version of what was dropped, or to tell why not. */
+const ACCEPT_PUSH: readonly Permission[] = [
+  "control:GetItem",
+  "control:PutItem",
+  "control:UpdateItem",
+  "control:ConditionCheckItem",
+  "drop:List",
+  "drop:Get",
+  "events:PutEvents",
+];
+
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
@@ -108,6 +119,35 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     timeoutSeconds: 30,
     memoryMb: 256,
     permissions: ["control:GetItem", "control:UpdateItem", "ota:UpdateItem"],
+  },
+  "accept-drop": {
+    module: "functions/events/accept-drop",
+    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: [...ACCEPT_PUSH, "drop:Put"],
+  },
+  "accept-push": {
+    module: "functions/events/accept-push",
+    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: ACCEPT_PUSH,
+  },
+  "report-push": {
+    module: "functions/events/report-push",
+    environment: ["CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: [
+      "control:GetItem",
+      "control:Query",
+      "drop:List",
+      "drop:Get",
+      "drop:Put",
+      "drop:Delete",
+      "events:PutEvents",
+    ],
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",

@@ -65,6 +65,8 @@ import { startStepFunctions } from "./step-functions.ts";
 const STAGE = "local";
 const REGION = "eu-west-1";
 const ACCOUNT_ID = "123456789012";
+/** How many events of the stage's bus the test mode remembers. */
+const MOST_HEARD = 1_000;
 /** Enough for a fleet that polls a few packages, and little beside the rest of the process. */
 const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
@@ -275,14 +277,20 @@ const start = async (
     return lambda.invoke(functionName, payload);
   };
 
+  const heard: object[] = [];
   const events = later(
     await startEvents({
       ...place,
+      ...(options.testMode && {
+        heard: (bus: string, envelope: object) => {
+          if (bus !== "default" && heard.push(envelope) > MOST_HEARD) heard.shift();
+        },
+      }),
       dir: state("events"),
       port: port("events"),
       buses: [variables.EVENT_BUS],
       rules: [
-        ...Object.entries(rules(`${stateMachines}${STAGE}-`)).map(([name, rule]) => ({
+        ...Object.entries(rules(`${stateMachines}${STAGE}-`, ACCOUNT_ID)).map(([name, rule]) => ({
           name: nameOf(name),
           bus: rule.bus === "default" ? "default" : nameOf(rule.bus),
           pattern: rule.pattern,
@@ -485,7 +493,8 @@ const start = async (
     }),
   );
   if (options.testMode) {
-    later(await startControl({ port: port("control"), faults, deadLetters, identities, invoke, functionName: nameOf }));
+    const controlled = { faults, deadLetters, identities, invoke, functionName: nameOf, heard };
+    later(await startControl({ port: port("control"), ...controlled }));
   }
 
   const endpoints: Endpoints = {

@@ -44,7 +44,16 @@ const cdn: Emulation = {
       aws: "signs requests to the bucket and the function URL",
       here: "calls both directly",
     },
-    { of: "WAF, geo restrictions, logs, HTTP/2 and 3, TLS", aws: "configured on the distribution", here: "none" },
+    {
+      of: "WAF's budget of requests per address",
+      aws: "counted about every ten seconds, across all locations",
+      here: "exact, and only with --ota-requests",
+    },
+    {
+      of: "geo restrictions, reputation lists, logs, HTTP/2 and 3, TLS",
+      aws: "configured on the distribution",
+      here: "none",
+    },
     { of: "invalidation", aws: "CreateInvalidation", here: "none from outside" },
   ],
 };

@@ -61,7 +61,7 @@ export const answerInteraction = async (
   if (request.method === "POST") {
     const subject = (await formOf(request)).get("subject")?.trim();
     if (subject) {
-      await provider.interactionFinished(request, response, { login: { accountId: subject } });
+      await provider.interactionFinished(request, response, { login: { accountId: subject }, consent: {} });
       return true;
     }
   }

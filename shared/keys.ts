@@ -57,8 +57,17 @@ export const keys = {
   }),
   /** Paths that differ in letter case alone are one file: so no two can be. */
   file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: foldPath(path) }),
+  /** A version of a component that AWS publishes, by its place as semver orders them. */
+  publicVersion: (name: string, version: string): Key => ({
+    pk: partitions.publicVersions(name),
+    sk: versionOrder(version),
+  }),
   /** The recipe of a published version, as AWS gives it back. */
   publishedRecipe: (versionId: string): Key => ({ pk: versionId, sk: "published-recipe" }),
+  /** The push that a version was made by. */
+  push: (versionId: string): Key => ({ pk: versionId, sk: "push" }),
+  /** An event that asked for a push, so that it does so once. */
+  pushEvent: (hash: string): Key => ({ pk: `push-event#${hash}`, sk: "push-event" }),
   deployment: (workspaceId: string, targetId: string): Key => ({
     pk: partitions.deployments(workspaceId),
     sk: targetId,
@@ -128,6 +137,7 @@ export const partitions = {
   components: (workspaceId: string) => `${workspaceId}#component`,
   versions: (componentId: string) => `${componentId}#version`,
   versionOrders: (componentId: string) => `${componentId}#version-order`,
+  publicVersions: (name: string) => `public-component#${name}`,
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,

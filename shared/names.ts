@@ -35,6 +35,15 @@ export const OwnComponentName = ComponentName.refine(
   "must not begin with aws.greengrass, as AWS's own do",
 ).refine((name) => !/^\.+$/.test(name), "must not be of dots alone");
 
+/** Whose components AWS's are, in the claims of names. */
+export const OF_AWS = "aws";
+
+/** Components that AWS publishes. https://docs.aws.amazon.com/greengrass/v2/developerguide/public-components.html */
+export const isPublicName = (name: string): boolean => name.startsWith("aws.greengrass.");
+
+/** Whether a bucket's name is of the form that workspaces' have. */
+export const isArtifactBucket = (bucket: string): boolean => /^ws-.+-comp-artifacts$/.test(bucket);
+
 /** Names that AWS sees. Account-wide there, so each carries stage and workspace; ids have a fixed length. */
 export const awsNames = {
   /** Also the name of the workspace's thing type: the device role's policy derives the bucket from it. */
@@ -62,6 +71,10 @@ export const cellOfThingGroup = (
   const [, key, generation] = /^([0-9a-f]{16})-([1-9]\d*)$/.exec(name.slice(prefix.length)) ?? [];
   return key === undefined ? undefined : { key, generation: Number(generation) };
 };
+
+/** The workspace's name in the name of a bucket. Whether the bucket is the workspace's, the workspace tells. */
+export const workspaceNameOf = (bucket: string): string | undefined =>
+  /^ws-[a-z0-9]{3}-(.+)-comp-artifacts$/.exec(bucket)?.[1];
 
 /** What a client id of a node says: Greengrass connects as its thing, with a suffix (`T#2`) for a second connection. */
 export const nodeOfClientId = (

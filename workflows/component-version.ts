@@ -31,6 +31,30 @@ export const componentVersionCopy: Workflow = {
   },
 };
 
+export const componentVersionPush: Workflow = {
+  name: "component-version-push",
+  definition: (functionArn) => {
+    const task = taskStates(functionArn);
+    return sequence(
+      functionArn,
+      {
+        comment: "Gives a draft the files that were dropped for it, and asks for its publication",
+        timeoutSeconds: 3_600,
+        first: "Copy the dropped files",
+      },
+      {
+        "Copy the dropped files": task("copy-pushed-files", { Next: "Are all copied?" }, { result: "$.files" }),
+        "Are all copied?": {
+          Type: "Choice",
+          Choices: [{ Variable: "$.files.value.more", BooleanEquals: false, Next: "Finish the push" }],
+          Default: "Copy the dropped files",
+        },
+        "Finish the push": task("finish-push", { End: true }),
+      },
+    );
+  },
+};
+
 export const componentVersionPublish: Workflow = {
   name: "component-version-publish",
   definition: (functionArn) => {

@@ -1,4 +1,4 @@
-import { eachCell, sequence, taskStates, type Workflow } from "./asl.ts";
+import { eachCell, RETRY_TAKING_TURNS, sequence, taskStates, type Workflow } from "./asl.ts";
 import { placeNode, removeCell, removeVacated } from "./cells.ts";
 
 export const nodeCreate: Workflow = {
@@ -51,7 +51,11 @@ export const nodeDelete: Workflow = {
         first: "Leave the groups",
       },
       {
-        "Leave the groups": task("leave-groups", { Next: "Remove what it left" }, { result: "$.cells" }),
+        "Leave the groups": task(
+          "leave-groups",
+          { Next: "Remove what it left" },
+          { result: "$.cells", retry: RETRY_TAKING_TURNS },
+        ),
         "Remove what it left": eachCell(removeCell(functionArn), { Next: "Delete the core device" }),
         "Delete the core device": task("delete-core-device", { Next: "Delete the thing" }),
         "Delete the thing": task("delete-thing", { Next: "Forget the node" }),

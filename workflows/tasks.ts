@@ -233,6 +233,19 @@ export const tasks = {
     "import-results:Delete",
   ),
 
+  "import-component": patient(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:GetItem",
+    "control:PutItem",
+    "control:UpdateItem",
+    "greengrass:ListComponentVersions",
+    "greengrass:GetAnyComponent",
+    "foreign-artifact:Get", // of the workspace's own too
+    "artifact-bucket:List",
+    "artifact:Put",
+    "artifact:Delete",
+  ),
+  "finish-component-import": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "copy-component-files": patient(
     ["CONTROL_TABLE"],
     "control:GetItem",
@@ -243,6 +256,19 @@ export const tasks = {
     "artifact:Put",
   ),
   "finish-component-copy": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+
+  "copy-pushed-files": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:DeleteItem",
+    "control:ConditionCheckItem",
+    "artifact:Find",
+    "artifact:Put",
+    "artifact:Delete",
+  ),
+  "finish-push": quick(["CONTROL_TABLE"], "control:GetItem", "control:PutItem", "control:UpdateItem"),
 
   "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
   "package-sources": patient(

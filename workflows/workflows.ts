@@ -2,7 +2,13 @@ import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/inte
 import { archiveCreate } from "./archive.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
-import { componentVersionCopy, componentVersionDelete, componentVersionPublish } from "./component-version.ts";
+import { componentImport } from "./component.ts";
+import {
+  componentVersionCopy,
+  componentVersionDelete,
+  componentVersionPublish,
+  componentVersionPush,
+} from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
 import { nodeCreate, nodeDelete, nodeMove } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
@@ -22,7 +28,9 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-import.run": nodeImportRun,
   "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
+  "component.import": componentImport,
   "component-version.copy": componentVersionCopy,
+  "component-version.push": componentVersionPush,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
   "deployment.apply": deploymentApply,

@@ -3,6 +3,7 @@ import { clashesOf, extraFiles, findingsOf, type StoredFile, versionTakesFiles }
 import { keys, partitions } from "../../shared/keys.ts";
 import { inParallel } from "../../shared/parallel.ts";
 import { AppError } from "../../shared/problems.ts";
+import { refused } from "../../shared/read-json.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { compare, expectOpen, removeFile, sendingOf } from "../http/files.ts";
 import { findVersion } from "../http/resources.ts";
@@ -23,11 +24,7 @@ export const handler = endpoint("applyComponentManifest", async ({ workspace, pa
   const place = { version, bucket: workspace.bucket };
   expectOpen(place);
   const findings = findingsOf(body);
-  if (findings.length > 0) {
-    throw new AppError("invalid-request", `the body is not valid: ${findings[0]?.pointer}: ${findings[0]?.detail}`, {
-      findings,
-    });
-  }
+  if (findings.length > 0) throw refused("the body", findings);
   const files = await allItems<StoredFile>(partitions.files(version.id));
   const extra = extraFiles(body, files);
   const [clash] = body.prune ? [] : clashesOf([...extra, ...body.files].map(({ path }) => path));

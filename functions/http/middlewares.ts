@@ -7,8 +7,8 @@ import type {
 import * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { parametersIn, type Route } from "../../shared/declared/routes.ts";
-import { faultOfShape, issuesOf } from "../../shared/json.ts";
-import { AppError, type Finding, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
+import { AppError, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
+import { readJson, utf8, validated } from "../../shared/read-json.ts";
 import type { Role } from "../../shared/workspace/access.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { type Log, loggerOf } from "../logger.ts";
@@ -114,23 +114,16 @@ export const parse = (route: Route): ApiMiddleware => ({
     work.query = validated(
       (route.query ?? z.object({})).strict(),
       event.queryStringParameters ?? {},
+      "the query",
       (path) => ({ parameter: String(path[0] ?? "") }),
-      "the query is not valid",
     );
     work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route.maxBodyBytes);
     if (route.ifMatch !== undefined) work.ifMatch = revisionOf(event.headers["if-match"], route.ifMatch === "required");
   },
 });
 
-/** @throws AppError `malformed-json` when the bytes are not UTF-8 (RFC 8259 §8.1) */
-const rawBody = (event: ApiEvent): string => {
-  if (event.isBase64Encoded !== true) return event.body ?? "";
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(event.body ?? "", "base64"));
-  } catch (error) {
-    throw new AppError("malformed-json", "the body is not UTF-8", { cause: error });
-  }
-};
+const rawBody = (event: ApiEvent): string =>
+  event.isBase64Encoded === true ? utf8(Buffer.from(event.body ?? "", "base64"), "the body") : (event.body ?? "");
 
 const noBody = (event: ApiEvent): undefined => {
   const body = rawBody(event).trim();
@@ -147,43 +140,7 @@ const parsedBody = (event: ApiEvent, schema: z.ZodType, most = MAX_BODY_BYTES): 
   if (mediaType !== "application/json" && mediaType !== "application/merge-patch+json") {
     throw new AppError("unsupported-media-type", "the body must be application/json");
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(raw);
-  } catch (error) {
-    throw new AppError("malformed-json", "the body is not JSON", { cause: error });
-  }
-  const misshapen = faultOfShape(json);
-  if (misshapen !== undefined) {
-    throw new AppError("invalid-request", `the body is not valid: ${misshapen.detail}`, {
-      findings: [{ pointer: "", ...misshapen }],
-    });
-  }
-  return validated(schema, json, (path) => ({ pointer: pointerOf(path) }), "the body is not valid");
-};
-
-/** RFC 6901. */
-const pointerOf = (path: readonly PropertyKey[]): string =>
-  path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-
-const validated = (
-  schema: z.ZodType,
-  value: unknown,
-  where: (path: readonly PropertyKey[]) => { pointer: string } | { parameter: string },
-  detail: string,
-): unknown => {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const findings = issuesOf(parsed.error).map(({ path, ...issue }): Finding => ({ ...where(path), ...issue }));
-  const [first] = findings;
-  const place = first?.pointer ?? first?.parameter;
-  throw new AppError(
-    "invalid-request",
-    `${detail}: ${place === undefined || place === "" ? "" : `${place}: `}${first?.detail}`,
-    {
-      findings,
-    },
-  );
+  return readJson(schema, raw, "the body");
 };
 
 const revisionOf = (header: string | undefined, required: boolean): number | undefined => {

@@ -52,8 +52,14 @@ export const handler = cellTask("deliver-cell", async (input) => {
     });
     throw error;
   }
-  if (done === "blocked") return { settled: true };
   const after = await desiredGeneration(input);
+  if (done === "blocked") {
+    // An import would put its nodes into a cell that delivers nothing.
+    const { blocked, delivered } = after;
+    const isInVain = input.kind === "node-import.run" && delivered === undefined;
+    if (isInVain && blocked !== undefined) throw new AppError(blocked.code, blocked.detail);
+    return { settled: true };
+  }
   return { settled: isSettled(after, await deploymentsOf(after)) };
 });
 

@@ -1,4 +1,4 @@
-import { getRecipe } from "../../shared/aws/greengrass.ts";
+import { getComponent } from "../../shared/aws/greengrass.ts";
 import { transact } from "../../shared/aws/table.ts";
 import { artifactsOf, digestMismatch } from "../../shared/component/package.ts";
 import { keys } from "../../shared/keys.ts";
@@ -11,7 +11,7 @@ export const handler = task("record-component-version", async (input) => {
   const draft = await desiredDraft(input);
   const { version } = draft;
   if (version.arn === undefined) throw new AppError("component-rejected", "Greengrass has no such component version");
-  const text = await getRecipe(version.arn);
+  const { recipe: text } = await getComponent(version.arn);
   const artifacts = artifactsOf(draft.files);
   const mismatch = digestMismatch(JSON.parse(text), artifacts, uriPrefix(draft));
   if (mismatch !== undefined) throw new AppError("artifact-mismatch", mismatch);

@@ -138,6 +138,7 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
           })),
         ];
       case "DescribeComponent":
+      case "ListComponentVersions":
       case "GetComponent":
       case "DeleteComponent":
         return [{ action, resource: text(input, "arn") }];

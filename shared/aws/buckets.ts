@@ -27,6 +27,7 @@ import {
 import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { AppError } from "../problems.ts";
+import { DROP, DROP_DAYS } from "../push/manifest.ts";
 import { isAwsError } from "./aws-errors.ts";
 import type { MultipartUpload } from "./multipart.ts";
 import { clientSettings, once } from "./settings.ts";
@@ -237,6 +238,7 @@ export const secureBucket = async (bucket: string, origins: readonly string[]): 
             Filter: { Prefix: "" },
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
           },
+          { ID: "old-drops", Status: "Enabled", Filter: { Prefix: DROP }, Expiration: { Days: DROP_DAYS } },
         ],
       },
     }),
@@ -374,13 +376,13 @@ export const copyObject = async (bucket: string, from: string, to: string, heade
 
 /**
  * Copies as it is, within the bucket or from another one, up to 5 GB, over just what is there: the object with this ETag, or
- * nothing. S3 computes the copy's hash, also of what came in parts.
+ * nothing. S3 computes the copy's hash, also of what came in parts. A source with an ETag is copied only as it was then.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
  * @returns the SHA-256 of the bytes, hexadecimal; undefined when there is no such source
- * @throws AppError `busy` when something else is there, or is being written
+ * @throws AppError `busy` when something else is there, or is being written, or the source is another one
  */
 export const copyOver = async (
-  from: { readonly bucket: string; readonly key: string },
+  from: { readonly bucket: string; readonly key: string; readonly etag?: string },
   to: { readonly bucket: string; readonly key: string },
   replacedEtag: string | undefined,
 ): Promise<string | undefined> => {
@@ -391,6 +393,7 @@ export const copyOver = async (
         CopySource: copySource(from.bucket, from.key),
         Key: to.key,
         ChecksumAlgorithm: "SHA256",
+        ...(from.etag !== undefined && { CopySourceIfMatch: from.etag }),
         ...(replacedEtag === undefined ? { IfNoneMatch: "*" } : { IfMatch: replacedEtag }),
       }),
     );

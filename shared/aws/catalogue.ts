@@ -2,6 +2,7 @@ import type { StoredVersion } from "../component/version.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
 import type { VersionFacts } from "../deployment/versions.ts";
 import { keys, partitions } from "../keys.ts";
+import { OF_AWS } from "../names.ts";
 import { AppError } from "../problems.ts";
 import { once } from "./settings.ts";
 import { allItems, getItem, getItems } from "./table.ts";
@@ -22,9 +23,6 @@ export const catalogueNumber = async (): Promise<number> => (await currentCatalo
 
 /** How many components' versions are read at a time: each may hold a connection. */
 const AT_A_TIME = 32;
-
-/** Whose components AWS's public ones are. */
-const AWS = "aws";
 
 /**
  * The published versions of each of these components, and of all that those may depend on: a workspace's own and AWS's
@@ -47,12 +45,11 @@ export const publishedVersions = async (
   let names = [...new Set(components)];
   while (names.length > 0) {
     const claims = await getItems<{ id: string; workspaceId: string; pk: string }>(names.map(keys.componentName));
-    const ids = new Map(
-      claims.filter((claim) => [workspaceId, AWS].includes(claim.workspaceId)).map(({ pk, id }) => [pk, id]),
-    );
+    const owners = new Map(claims.map((claim) => [claim.pk, claim]));
     const found = await inTurns(names, async (name): Promise<VersionFacts[]> => {
-      const id = ids.get(keys.componentName(name).pk);
-      return id === undefined ? [] : versionsOf(id);
+      const owner = owners.get(keys.componentName(name).pk);
+      if (owner?.workspaceId === OF_AWS) return versionsOf(partitions.publicVersions(name));
+      return owner?.workspaceId === workspaceId ? versionsOf(partitions.versions(owner.id)) : [];
     });
     for (const [at, name] of names.entries()) published.set(name, found[at] ?? []);
     const needed = found.flat().flatMap(({ dependencies = {} }) => Object.keys(dependencies));
@@ -101,11 +98,11 @@ const remembering = ({ number, edition }: Catalogue) => {
     Object.assign(kept, { of, until: Date.now() + REMEMBERED_MS, versions: new Map() });
   }
   const { versions } = kept;
-  return async (componentId: string): Promise<VersionFacts[]> => {
-    const known = versions.get(componentId);
+  return async (partition: string): Promise<VersionFacts[]> => {
+    const known = versions.get(partition);
     if (known !== undefined) return known;
-    const read = await readVersions()(componentId);
-    versions.set(componentId, read);
+    const read = await readVersions()(partition);
+    versions.set(partition, read);
     return read;
   };
 };
@@ -114,9 +111,9 @@ const FACTS = ["component", "version", "status", "catalogueNumber", "dependencie
 
 const readVersions =
   (settled?: true) =>
-  async (componentId: string): Promise<VersionFacts[]> => {
+  async (partition: string): Promise<VersionFacts[]> => {
     const versions = await allItems<Pick<StoredVersion, (typeof FACTS)[number]>>({
-      partition: partitions.versions(componentId),
+      partition,
       attributes: FACTS,
     });
     return versions.flatMap(({ component, version, status, catalogueNumber, dependencies, runtimes, deprecated }) => {

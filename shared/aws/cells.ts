@@ -18,11 +18,18 @@ export const generationsOf = async (workspaceId: string, cellKey: string): Promi
   return found;
 };
 
-/** The generations of all cells that a target reaches. */
-export const generationsOfTarget = async (workspaceId: string, target: string): Promise<StoredGeneration[]> => {
-  const all = await allItems<StoredGeneration>(partitions.cellGenerations(workspaceId));
-  return all.filter(({ targets }) => targets.includes(target));
-};
+const SEEN = ["key", "generation", "targets", "removing", "blocked"] as const;
+
+/** The generations of all cells that a target reaches, without what they deliver. */
+export const generationsOfTarget = (
+  workspaceId: string,
+  target: string,
+): Promise<Pick<StoredGeneration, (typeof SEEN)[number]>[]> =>
+  allItems({
+    partition: partitions.cellGenerations(workspaceId),
+    attributes: SEEN,
+    holding: { attribute: "targets", oneOf: [target] },
+  });
 
 export const cellOf = (workspaceId: string, cellKey: string): Promise<StoredCell | undefined> =>
   getItem<StoredCell>(keys.cell(workspaceId, cellKey));

@@ -10,6 +10,7 @@ import {
   GetCoreDeviceCommand,
   GreengrassV2Client,
   ListDeploymentsCommand,
+  paginateListComponentVersions,
   paginateListEffectiveDeployments,
   paginateListInstalledComponents,
 } from "@aws-sdk/client-greengrassv2";
@@ -86,7 +87,7 @@ export const deleteDeployments = async (targetArn: string): Promise<void> => {
 
 /** The ARN that a version of one's own has. */
 export const componentVersionArn = async (accountId: string, name: string, version: string): Promise<string> =>
-  `arn:aws:greengrass:${await client().config.region()}:${accountId}:components:${name}:versions:${version}`;
+  `${await componentArn(accountId, name)}:versions:${version}`;
 
 /** The tag that says for which of our versions Greengrass has one. */
 const OWNER_TAG = "slipway:version";
@@ -125,11 +126,38 @@ export const describeComponent = async (
   }
 };
 
-/** The recipe as Greengrass gives it back, byte for byte, with the digests of the artifacts. */
-export const getRecipe = async (arn: string): Promise<string> => {
-  const { recipe } = await client().send(new GetComponentCommand({ arn, recipeOutputFormat: "JSON" }));
+/** The recipe as Greengrass gives it back, byte for byte, with the digests of the artifacts; and for which version of ours. */
+export const getComponent = async (
+  arn: string,
+): Promise<{ readonly recipe: string; readonly versionId: string | undefined }> => {
+  const { recipe, tags } = await client().send(new GetComponentCommand({ arn, recipeOutputFormat: "JSON" }));
   if (recipe === undefined) throw new AppError("unavailable", "Greengrass gave no recipe");
-  return new TextDecoder().decode(recipe);
+  return { recipe: new TextDecoder().decode(recipe), versionId: tags?.[OWNER_TAG] };
+};
+
+/** The ARN of a component of one's own. */
+export const componentArn = async (accountId: string, name: string): Promise<string> =>
+  `arn:aws:greengrass:${await client().config.region()}:${accountId}:components:${name}`;
+
+/** The ARN of a component of AWS's. https://docs.aws.amazon.com/greengrass/v2/developerguide/public-components.html */
+export const publicComponentArn = (name: string): Promise<string> => componentArn("aws", name);
+
+/** All versions of a component, whoever made them; undefined when there is none. */
+export const listVersions = async (
+  arn: string,
+): Promise<{ readonly version: string; readonly arn: string }[] | undefined> => {
+  const found: { version: string; arn: string }[] = [];
+  try {
+    for await (const { componentVersions = [] } of paginateListComponentVersions({ client: client() }, { arn })) {
+      for (const { componentVersion: version, arn: versionArn } of componentVersions) {
+        if (version !== undefined && versionArn !== undefined) found.push({ version, arn: versionArn });
+      }
+    }
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
+  }
+  return found.length === 0 ? undefined : found;
 };
 
 /** Idempotent. */

@@ -50,7 +50,7 @@ const listIn = (value: unknown, name: string): unknown[] => {
 };
 
 /** The artifacts that a recipe names, in all its manifests. */
-const artifactsIn = (recipe: unknown): Artifact[] =>
+export const artifactsIn = (recipe: unknown): Artifact[] =>
   listIn(recipe, "Manifests")
     .flatMap((manifest) => listIn(manifest, "Artifacts"))
     .map((artifact) => ({

@@ -3,7 +3,7 @@ import { AppError } from "../problems.ts";
 import type { StoredWorkspace } from "../workspace/workspace.ts";
 import { build, filesOf } from "./build-recipe.ts";
 import type { StoredComponent } from "./component.ts";
-import { artifactKey, bytesOf, type RecipeText } from "./recipe.ts";
+import { ARTIFACTS_FOLDER, artifactKey, bytesOf, type RecipeText } from "./recipe.ts";
 import { lineAndColumn, type ParsedRecipe, parseRecipe, printRecipe, withValues } from "./recipe-document.ts";
 import type { RecipeFinding } from "./recipe-findings.ts";
 import { isObject } from "./recipe-members.ts";
@@ -119,8 +119,7 @@ const readOwn = (given: RecipeText, about: About, known: Known): ReadRecipe => {
   return { text, document, findings: located(validateRecipe(document, bytesOf(text), { ...about, ...known })) };
 };
 
-/** The placeholders of the Greengrass Development Kit, which people's recipes have. */
-const FOLDER = "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/";
+const FOLDER = ARTIFACTS_FOLDER;
 
 const folderOf = ({ bucket, name, version }: Pick<About, "bucket" | "name" | "version">): string =>
   `s3://${bucket}/${artifactKey(name, version, "dist/")}`;

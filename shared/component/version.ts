@@ -87,8 +87,8 @@ export const ComponentVersion = z
       .optional()
       .meta({
         description:
-          "How it stands with the copies of that version's files, until all are there. Before, files cannot be changed, " +
-          "nor the version be published; where it failed, the version can just be deleted",
+          "How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files " +
+          "cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again",
       }),
     recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }).optional(),
     recipeText: RecipeText.extend({})
@@ -97,6 +97,16 @@ export const ComponentVersion = z
     document: JsonObject.optional().meta({ description: "The recipe of one's own as it was read" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
     artifactBytes: z.int().optional().meta({ description: "Bytes of all files below dist/, once published" }),
+    imported: z
+      .object({
+        at: z.iso.datetime(),
+        missing: z.array(z.string()).meta({ description: "URIs of artifacts that could not be copied" }),
+      })
+      .optional()
+      .meta({
+        id: "Imported",
+        description: "That Greengrass had it before: devices download its artifacts from where they were",
+      }),
     deprecated: z
       .object({ reason: z.string(), at: z.iso.datetime(), by: z.string() })
       .optional()
@@ -153,6 +163,13 @@ const subject = (version: StoredVersion): NewIntent["subject"] => ({
   href: `/v1/workspaces/${version.workspaceId}/components/${version.componentId}/versions/${version.id}`,
 });
 
+/** Where a new version's files come from. */
+interface NewFiles {
+  readonly copies: boolean;
+  readonly caller: string;
+  readonly kind?: "component-version.copy" | "component-version.push";
+}
+
 /** What a draft is made of: its recipe was accepted for its version. */
 export interface NewVersion extends KeptRecipe {
   readonly version: string;
@@ -161,17 +178,17 @@ export interface NewVersion extends KeptRecipe {
 }
 
 /**
- * A draft, counted on its component, with its number claimed. The files of a version that it is made from are copied by a
- * workflow of its own.
+ * A draft, counted on its component, with its number claimed. The files of a version that it is made from, or of a push, are
+ * copied by a workflow of its own.
  * @param copies whether there are such files
  */
 export const createVersion = (
   workspace: StoredWorkspace,
   component: StoredComponent,
   input: NewVersion,
-  { copies, caller }: { readonly copies: boolean; readonly caller: string },
+  { copies, caller, kind = "component-version.copy" }: NewFiles,
   moment: Moment,
-): { version: StoredVersion; writes: Write[] } => {
+): { version: StoredVersion; intent?: StoredIntent; writes: Write[] } => {
   const id = moment.newId("component-version");
   const version: StoredVersion = {
     ...keys.version(component.id, id),
@@ -185,26 +202,11 @@ export const createVersion = (
     ...(copies && { copying: "running" }),
     ...born(moment.now),
   };
+  const intent = copies ? ask(kind, version, caller, moment) : undefined;
   return {
     version,
-    writes: [
-      workspaceIsActive(workspace.id),
-      {
-        do: "update",
-        key: keys.component(workspace.id, component.id),
-        add: { versions: 1 },
-        when: { id: component.id },
-        otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
-      },
-      {
-        do: "create",
-        item: { ...keys.versionName(component.id, input.version), type: "name", id },
-        otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
-      },
-      { do: "create", item: { ...version } },
-      { do: "create", item: { ...keys.versionOrder(component.id, input.version), ...versionOrderItem(version) } },
-      ...(copies ? [create(ask("component-version.copy", version, caller, moment))] : []),
-    ],
+    ...(intent && { intent }),
+    writes: [workspaceIsActive(workspace.id), ...versionItems(component, version), ...(intent ? [create(intent)] : [])],
   };
 };
 
@@ -256,10 +258,11 @@ export interface StoredVersionOrder extends Key {
   readonly published?: number;
 }
 
-const versionOrderItem = ({ id, version }: StoredVersion): Omit<StoredVersionOrder, keyof Key> => ({
+const versionOrderItem = ({ id, version, catalogueNumber }: StoredVersion): Omit<StoredVersionOrder, keyof Key> => ({
   type: "version-order",
   id,
   version,
+  ...(catalogueNumber !== undefined && { published: catalogueNumber }),
 });
 
 /** The highest of the published versions, and the one that was published last. */
@@ -275,9 +278,28 @@ export const bestOf = (
   };
 };
 
+/** A version as it is made: counted on its component, with its number claimed. */
+export const versionItems = (component: StoredComponent, version: StoredVersion): Write[] => [
+  {
+    do: "update",
+    key: keys.component(component.workspaceId, component.id),
+    add: { versions: 1 },
+    when: { id: component.id },
+    otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
+  },
+  {
+    do: "create",
+    item: { ...keys.versionName(component.id, version.version), type: "name", id: version.id },
+    otherwise: { code: "name-taken", detail: `${component.name} ${version.version} exists` },
+  },
+  { do: "create", item: { ...version } },
+  { do: "create", item: { ...keys.versionOrder(component.id, version.version), ...versionOrderItem(version) } },
+];
+
 const create = (intent: StoredIntent): Write => ({ do: "create", item: { ...intent } });
 
-const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
+/** An intent of a version's. */
+export const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
   requestIntent(
     {
       kind,
@@ -289,14 +311,14 @@ const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: M
     moment,
   );
 
-/** What a version is refused for that lacks files of the one that it was made from. */
+/** What a version is refused for that lacks files of the one, or of the push, that it was made from. */
 export const copyingOf = ({ component, version, copying }: StoredVersion): Refusal | undefined => {
   if (copying === undefined) return undefined;
   const why = copying === "running" ? "are still being copied" : "could not all be copied: delete it, and make it anew";
   return { code: "not-ready", detail: `the files of ${component} ${version} ${why}` };
 };
 
-/** All files of the version that it was made from are there. */
+/** All files that were copied are there. */
 export const finishCopy = (version: StoredVersion, now: Date): Write => ({
   do: "update",
   key: keys.version(version.componentId, version.id),
@@ -384,6 +406,7 @@ export const forgetVersion = (version: StoredVersion): Write[] => [
   { do: "delete", key: keys.versionName(version.componentId, version.version) },
   { do: "delete", key: keys.versionOrder(version.componentId, version.version) },
   { do: "delete", key: keys.publishedRecipe(version.id) },
+  { do: "delete", key: keys.push(version.id) },
   {
     do: "update",
     key: keys.component(version.workspaceId, version.componentId),

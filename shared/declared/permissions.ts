@@ -2,6 +2,7 @@ import { indexes } from "../keys.ts";
 import { awsNames, type Place, stageNames } from "../names.ts";
 import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
+import { DROP } from "../push/manifest.ts";
 import type { TableName } from "../writes.ts";
 
 /**
@@ -51,6 +52,11 @@ export const targets = {
     condition: own,
     unscoped: BUCKET_NAME,
   },
+  drops: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts/${DROP}*`],
+    condition: own,
+    unscoped: BUCKET_NAME,
+  },
   otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
   otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
   otaArchives: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${ARCHIVES}*`] },
@@ -96,6 +102,19 @@ export const targets = {
   componentVersions: {
     arns: (place) => [aws(place, "greengrass", "components:*")],
     unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
+  },
+  anyComponents: {
+    arns: (place) => [
+      aws(place, "greengrass", "components:*"),
+      `arn:${place.partition}:greengrass:${place.region}:aws:components:*`,
+    ],
+    unscoped: "components that are imported have names of their own; AWS's belong to the account `aws`",
+  },
+  foreignArtifacts: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::*/*`],
+    condition: own,
+    unscoped:
+      "components that exist already have their artifacts in buckets of any name, of this account alone; the task that imports them reads nothing but what their recipes name, and no workspace's bucket",
   },
   coreDevices: { arns: (place) => [aws(place, "greengrass", `coreDevices:${place.stage}-ws_*`)] },
 
@@ -242,6 +261,15 @@ export const permissions = {
     ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
     AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
   }),
+  // What people and tools put into workspaces' buckets to be published. A deletion on condition of an ETag needs the right to
+  // read. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+  ...prefixed("drop", {
+    List: [["s3:ListBucket", "artifactBuckets"]],
+    Get: [["s3:GetObject", "drops"]],
+    Put: [["s3:PutObject", "drops"]],
+    Delete: [["s3:DeleteObject", "drops"]],
+  }),
+  ...prefixed("foreign-artifact", { Get: [["s3:GetObject", "foreignArtifacts"]] }),
   ...prefixed("ota-object", {
     Find: [
       ["s3:GetObject", "otaObjects"],
@@ -350,6 +378,8 @@ export const permissions = {
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
     GetComponent: [["greengrass:GetComponent", "componentVersions"]],
+    GetAnyComponent: [["greengrass:GetComponent", "anyComponents"]],
+    ListComponentVersions: [["greengrass:ListComponentVersions", "anyComponents"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
     GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
     ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],

@@ -11,6 +11,7 @@ import {
   UploadPart,
 } from "../component/file.ts";
 import { FolderFile } from "../component/gdk.ts";
+import { ImportComponent } from "../component/import.ts";
 import {
   ComponentVersion,
   CreateVersion,
@@ -699,6 +700,17 @@ export const routes = {
     answer: page(Component),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
+  }),
+  importComponent: route({
+    method: "POST",
+    path: `${W}/component-imports`,
+    summary: "Take a component over that Greengrass has already: one of the account's own, or one of AWS's to refer to",
+    access: "owner",
+    body: ImportComponent,
+    status: 202,
+    answer: Intent,
+    problems: ["name-taken", "not-ready"],
+    permissions: ["control:ConditionCheckItem"],
   }),
   getComponent: route({
     method: "GET",

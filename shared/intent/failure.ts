@@ -61,6 +61,7 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
         when: { status: "revoking" },
       };
     case "component-version.copy": // a draft that lacks files, and is made anew
+    case "component-version.push": // or pushed again
       return {
         do: "update",
         key: keys.version(parentId, subjectId),
@@ -79,6 +80,7 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
       return update(otaKeys.archive(workspaceId, subjectId), "ota");
     case "release.pause": // devices go on getting it: someone is to look at it
       return undefined;
+    case "component.import": // what was imported stays, and the rest is asked for again
     case "deployment.apply":
     case "node.move":
       return undefined; // what is wanted stays wanted: the next edit applies it

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
 import { benchBundles } from "./bundles.ts";
+import { benchCalls } from "./calls.ts";
 import { benchCli } from "./cli.ts";
 import { benchComponents } from "./components.ts";
 import { benchDevices } from "./devices.ts";
@@ -50,6 +51,7 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   ota: benchOta,
   bundles: (quick) => benchBundles(quick ? 1 : 5),
+  calls: (quick) => benchCalls(quick ? 3 : 20),
   cli: (quick) => benchCli(quick ? 3 : 20, quick ? 500 : 10_000),
   components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),

@@ -9,6 +9,7 @@ import { cellKey, targetsOfNode } from "../../shared/deployment/cell.ts";
 import { cellsOf } from "../../shared/deployment/fleet.ts";
 import type { PlanAnswer } from "../../shared/deployment/plan-answer.ts";
 import { keys } from "../../shared/keys.ts";
+import { OF_AWS } from "../../shared/names.ts";
 import type { Item } from "../../shared/writes.ts";
 import { fleetOf, published } from "./fleet.ts";
 import { atConcurrency } from "./intents.ts";
@@ -24,10 +25,11 @@ const itemsOf = (workspaceId: string, size: number): Item[] => {
   const items: Item[] = [{ ...keys.catalogue(), type: "catalogue", number: CATALOGUE }];
   for (const [index, [name, versions]] of Object.entries(published()).entries()) {
     const id = `cmp_${String(index).padStart(20, "0")}`;
-    const owner = name.startsWith("aws.") ? "aws" : workspaceId;
+    const owner = name.startsWith("aws.") ? OF_AWS : workspaceId;
     items.push({ ...keys.componentName(name), type: "name", id, workspaceId: owner });
     for (const [order, facts] of versions.entries()) {
-      const key = keys.version(id, `ver_${String(order).padStart(20, "0")}`);
+      const own = keys.version(id, `ver_${String(order).padStart(20, "0")}`);
+      const key = owner === OF_AWS ? keys.publicVersion(name, facts.version) : own;
       items.push({ ...key, type: "component-version", component: name, status: "published", ...facts });
     }
   }

@@ -36,7 +36,8 @@ const move = (node: string, change: { add?: string[]; remove?: string[] }) =>
 /** Asked for again where a fault strikes the request itself. */
 const done = async (node: string, change: { add?: string[]; remove?: string[] }): Promise<void> => {
   let asked = await move(node, change);
-  for (let tries = 1; asked.status >= 500 && tries < 6; tries += 1) asked = await move(node, change);
+  for (let tries = 1; (asked.status >= 500 || asked.status === 429) && tries < 6; tries += 1)
+    asked = await move(node, change);
   const { status, body } = asked;
   expect([status, body]).toEqual([202, expect.anything()]);
   const intent = await api.ended(body.id);

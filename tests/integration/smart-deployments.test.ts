@@ -1,6 +1,6 @@
 import { AddThingToThingGroupCommand, CreateThingGroupCommand } from "@aws-sdk/client-iot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ApiClient } from "../../local/api-client.ts";
+import type { ApiClient, IntentBody } from "../../local/api-client.ts";
 import type { Outcome } from "../../local/device/deploy.ts";
 import { until } from "../local/until.ts";
 import { aPublishedComponent, aWorkspace, expecting, range, startTestCloud, type TestCloud } from "./support/cloud.ts";
@@ -192,13 +192,21 @@ describe("with Slipway", () => {
     const names = range(20).map((at) => `com.example.Many${at}`);
     for (const name of names) await aPublishedComponent(api, ws, name, "1.0.0");
     const before = outcomes.length;
-    const edits = range(100).map((at) => {
-      const name = names[at % names.length] ?? "";
-      return deploy("node-groups/busy", { [name]: at < 60 ? "1.0.0" : "^1.0.0" });
-    });
-    await Promise.all(edits);
+    const edit = async (name: string, wanted: string): Promise<void> => {
+      const body = { components: { [name]: { version: wanted } } };
+      const { status, body: answer } = await api.call<IntentBody>("PATCH", `${ws}/node-groups/busy/deployment`, {
+        body,
+      });
+      // On a slow machine the handler's time may run out before it gets a word in.
+      if (status === 409) return edit(name, wanted);
+      expect(status).toBe(202);
+      expect(await api.ended(answer.id, 120_000)).toMatchObject({ status: "succeeded" });
+    };
+    await Promise.all(range(100).map((at) => edit(names[at % names.length] ?? "", at < 60 ? "1.0.0" : "^1.0.0")));
+    const { body } = await api.call<{ revision: number }>("GET", `${ws}/node-groups/busy/deployment`);
+    expect(body.revision).toBe(101);
     await runs(node, Object.fromEntries(names.map((name) => [name, "1.0.0"])));
     allWell(outcomes);
     expect(outcomes.length - before).toBeLessThanOrEqual(names.length);
-  });
+  }, 240_000);
 });

@@ -99,7 +99,7 @@ describe("the routes", () => {
 describe("the triggers", () => {
   const triggered = [
     ...Object.values(streams).map((stream) => stream.function),
-    ...Object.values(rules("arn:")).map((rule) => rule.function),
+    ...Object.values(rules("arn:", "123456789012")).map((rule) => rule.function),
     ...Object.values(schedules).map((schedule) => schedule.function),
   ];
 

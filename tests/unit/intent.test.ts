@@ -230,7 +230,9 @@ describe("what a failed intent leaves of its subject", () => {
     "node-import.run": { key: keys.nodeImport("ws_1", "sub_1") },
     "node-import.delete": { key: keys.nodeImport("ws_1", "sub_1") },
     "certificate.revoke": undefined,
+    "component.import": undefined,
     "component-version.copy": undefined,
+    "component-version.push": undefined,
     "component-version.publish": { key: keys.version("par_1", "sub_1") },
     "component-version.delete": { key: keys.version("par_1", "sub_1") },
     "deployment.apply": undefined,
@@ -252,18 +254,21 @@ describe("what a failed intent leaves of its subject", () => {
     ]);
   });
 
-  test("is a draft that lacks files, and says so", () => {
-    expect(afterFailure(input("component-version.copy"), why, LATER)).toMatchObject([
-      {
-        do: "update",
-        key: keys.version("par_1", "sub_1"),
-        set: { copying: "failed" },
-        when: { copying: "running" },
-      },
-    ]);
-  });
+  test.each(["component-version.copy", "component-version.push"] as const)(
+    "is a draft that lacks files after %s, and says so",
+    (kind) => {
+      expect(afterFailure(input(kind), why, LATER)).toMatchObject([
+        {
+          do: "update",
+          key: keys.version("par_1", "sub_1"),
+          set: { copying: "failed" },
+          when: { copying: "running" },
+        },
+      ]);
+    },
+  );
 
-  const ELSEWHERE: readonly IntentKind[] = ["certificate.revoke", "component-version.copy"];
+  const ELSEWHERE: readonly IntentKind[] = ["certificate.revoke", "component-version.copy", "component-version.push"];
 
   test.each(INTENT_KINDS.filter((kind) => !ELSEWHERE.includes(kind)))("is, after %s, a subject that failed", (kind) => {
     const found = afterFailure(input(kind), why, LATER).at(-1);

@@ -75,7 +75,9 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   "node-import-run": ["check-node-import", "create-cell", "deliver-cell", "import-nodes", "finish-node-import"],
   "node-import-delete": ["delete-node-import"],
+  "component-import": ["import-component", "finish-component-import"],
   "component-version-copy": ["copy-component-files", "finish-component-copy"],
+  "component-version-push": ["copy-pushed-files", "finish-push"],
   "component-version-publish": [
     "check-artifacts",
     "package-sources",
@@ -253,7 +255,9 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
 describe("a loop", () => {
   test.each([
     { name: "component-version-publish", task: "verify-artifacts" },
+    { name: "component-import", task: "import-component" },
     { name: "component-version-copy", task: "copy-component-files" },
+    { name: "component-version-push", task: "copy-pushed-files" },
   ])("of $task goes round while there is more", async ({ name, task }) => {
     const rounds = answersInTurn({ more: true }, { more: true }, { more: false });
     const { outcome, tasks } = await run(workflowNamed(name), { [task]: rounds });

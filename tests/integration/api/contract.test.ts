@@ -172,6 +172,7 @@ const walk = async (): Promise<void> => {
   await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
+  await done("importComponent", { name: "aws.greengrass.Cli" });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
@@ -204,6 +205,8 @@ const walk = async (): Promise<void> => {
   await call("restoreComponentVersion", { at: { version: clone } });
   await call("listComponentVersionUsage", { query: "?of=nodes" });
   await call("listComponents", { query: "?search=EXAMPLE&prefix=com&publisher=p" });
+  await done("updateNodeMemberships", { remove: ["g"] });
+  await done("updateNodeMemberships", { add: ["g"] });
   await deployments();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;
@@ -299,7 +302,11 @@ const registration = async (): Promise<void> => {
   await expecting(204, call("revokeRegistrationToken"));
   const token = await tokenBy("createRegistrationToken");
   await expecting(200, call("register", { body: { token } }));
-  places.certificate = (await registrationOf(cloud).enrol(token)).certificateId;
+  const device = registrationOf(cloud);
+  places.certificate = (await device.enrol(token)).certificateId;
+  // Nobody waits for a device that is not connected, and this one will not do what it is told.
+  const { body } = await expecting(200, call<{ thing: string }>("getNode"));
+  await device.connect(body.thing, places.certificate, "disconnected");
   await tokenBy("reRegisterNode");
 };
 

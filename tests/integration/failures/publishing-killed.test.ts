@@ -10,6 +10,7 @@ import { until } from "../../local/until.ts";
 import { aWorkspace, expecting, sha256, type TestCloud, testCloud } from "../support/cloud.ts";
 import { controlOf } from "../support/control.ts";
 import { draftsOf } from "../support/drafts.ts";
+import { pushesOf } from "../support/pushes.ts";
 
 let folder: string;
 let cloud: TestCloud;
@@ -79,12 +80,14 @@ const killAt = async (operations: readonly string[], work: () => Promise<void>):
   const control = controlOf(cloud.endpoints);
   const [first = "", second] = operations;
   const forEver = { kind: "latency", milliseconds: FOR_EVER_MS } as const;
+  // A fault that has struck as often as it may is no longer armed.
   const struck = async (operation: string) =>
-    until(async () => (await control.faults()).some((one) => one.fault.operation === operation && one.struck > 0), {
+    until(async () => !(await control.faults()).some((one) => one.fault.operation === operation && one.struck === 0), {
       what: `${operation} to be called`,
     });
   // The first of two operations takes long enough for the second one's fault to be armed.
-  await control.fault({ ...forEver, operation: first, ...(second !== undefined && { milliseconds: 1_000 }) });
+  const once = { milliseconds: 1_000, times: 1 };
+  await control.fault({ ...forEver, operation: first, ...(second !== undefined && once) });
   await work();
   await struck(first);
   if (second !== undefined) {
@@ -160,6 +163,67 @@ describe("the process that copies files is killed", () => {
       expect(await drafts.pathsOf(clone)).toEqual(paths);
       expect(await drafts.publish(clone)).toMatchObject({ status: "succeeded" });
       catalogue += 1;
+    },
+  );
+});
+
+/** As above, of a push: from its manifest to what is told of it. */
+const MOMENTS_OF_A_PUSH: typeof MOMENTS = [
+  { when: "before its event is heard", operations: ["lambda:local-accept-drop"] },
+  { when: "while the manifest is read", operations: ["s3:GetObject"] },
+  { when: "while the folder is listed", operations: ["s3:ListObjectsV2"] },
+  { when: "while the component is made", operations: ["s3:ListObjectsV2", "dynamodb:TransactWriteItems"] },
+  {
+    when: "after the component is made, before its version is",
+    operations: ["dynamodb:TransactWriteItems", "dynamodb:TransactWriteItems"],
+  },
+  { when: "before its workflow starts", operations: ["lambda:local-start-workflows"] },
+  { when: "before the files are copied", operations: ["lambda:local-copy-pushed-files"] },
+  { when: "while they are copied", operations: ["s3:CopyObject"] },
+  {
+    when: "after they are copied, before that is written down",
+    operations: ["s3:CopyObject", "dynamodb:TransactWriteItems"],
+  },
+  { when: "before the publication is asked for", operations: ["lambda:local-finish-push"] },
+  {
+    when: "while the publication is asked for",
+    operations: ["lambda:local-finish-push", "dynamodb:TransactWriteItems"],
+  },
+  { when: "while it is published", operations: ["greengrass:CreateComponentVersion"] },
+  { when: "before its end is told", operations: ["lambda:local-publish-events"] },
+  { when: "before its end is heard", operations: ["lambda:local-report-push"] },
+  { when: "before what was dropped goes", operations: ["lambda:local-report-push", "s3:DeleteObjects"] },
+  { when: "after it is gone, before the outcome is told", operations: ["s3:DeleteObjects", "events:PutEvents"] },
+  { when: "before the outcome is written down", operations: ["s3:DeleteObjects", "s3:PutObject"] },
+];
+
+describe("the process that takes a push is killed", () => {
+  test.each(MOMENTS_OF_A_PUSH.map((moment, index) => ({ ...moment, index })))(
+    "$when",
+    async ({ operations, index }) => {
+      const component = `com.example.Pushed${index}`;
+      const { bucket } = (await api.call<{ bucket: string }>("GET", workspace)).body;
+      const files = { a: `a of ${index}`, b: "b" };
+      for (const [path, bytes] of Object.entries(files)) await pushesOf(cloud, bucket).put(`killed/${path}`, bytes);
+      await killAt(operations, () =>
+        pushesOf(cloud, bucket).push("killed", { component, version: "1.0.0", recipe: { run: "true" } }),
+      );
+
+      const drop = pushesOf(cloud, bucket);
+      expect(await drop.result("killed")).toMatchObject({ status: "published", component });
+      const version = `${workspace}/components/${component}/versions/1.0.0`;
+      const published = (await api.call<{ status: string; catalogueNumber: number }>("GET", version)).body;
+      expect(published).toMatchObject({ status: "published", catalogueNumber: catalogue + 1 });
+      catalogue += 1;
+      expect(await drafts.pathsOf(version)).toEqual(["dist/a", "dist/b"]);
+      expect(await drop.read(`components/${component}/1.0.0/dist/a`)).toBe(files.a);
+      const { items } = (
+        await api.call<{ items: (IntentBody & { kind: string })[] }>("GET", `${workspace}/intents?limit=100`)
+      ).body;
+      const kinds = items.filter(({ subject }) => subject.name === `${component} 1.0.0`).map(({ kind }) => kind);
+      expect(kinds.sort()).toEqual(["component-version.publish", "component-version.push"]);
+      // The outcome is told once at least.
+      expect((await drop.keysBelow("drop/killed/")).filter((key) => !key.endsWith(".result.json"))).toEqual([]);
     },
   );
 });

@@ -44,7 +44,9 @@ interface Requirement {
 const wanted = (items: Readonly<Record<string, StoredItem>>): Held => {
   const all = Object.values(items);
   const of = (type: string) => all.filter((item) => item.type === type);
-  const cells = of("cell-generation") as unknown as StoredGeneration[];
+  const cells = of("cell-generation").map(
+    (cell) => ({ ...cell, delivered: JSON.parse(String(cell.delivered ?? "{}")) }) as unknown as StoredGeneration,
+  );
   const cellsOf = new Map(cells.map((cell) => [`${cell.workspaceId} ${cell.key} ${cell.generation}`, cell]));
   const ways = new Map((of("node-progress") as unknown as StoredProgress[]).map((way) => [way.nodeId, way]));
   const groups = new Map(of("node-group").map((group) => [String(group.id), group]));

@@ -33,6 +33,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     reRegisterNode: {},
     register: { token: makeToken(new Uint8Array(20)) },
     createComponent: { name: `com.example.new.${suffix}` },
+    importComponent: { name: `com.example.imported.${suffix}` },
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
     updateComponentVersion: { description },

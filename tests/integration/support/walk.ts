@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { CreateComponentVersionCommand, DescribeComponentCommand } from "@aws-sdk/client-greengrassv2";
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
@@ -8,10 +9,12 @@ import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { aNode, devices } from "./devices.ts";
 import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { ageSnapshot, snapshotOfAll } from "./ota.ts";
+import { pushesOf } from "./pushes.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -100,6 +103,39 @@ const download200 = async (url: string): Promise<void> => {
   if (status !== 200) throw new Error(`the download answers ${status}`);
 };
 
+/** A component that someone made in Greengrass, of which one artifact has other bytes by now; and one of AWS's. */
+const adoptions = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const [name, Bucket] = ["org.legacy.Walk", "walk-legacy"];
+  await cloud.s3.send(new CreateBucketCommand({ Bucket }));
+  for (const Key of ["a", "b"]) await cloud.s3.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
+  const recipe = {
+    RecipeFormatVersion: "2020-01-25",
+    ComponentName: name,
+    ComponentVersion: "1.0.0",
+    Manifests: [{ Artifacts: ["a", "b"].map((key) => ({ Uri: `s3://${Bucket}/${key}` })) }],
+  };
+  const inlineRecipe = Buffer.from(JSON.stringify(recipe));
+  const { arn } = await cloud.greengrass.send(new CreateComponentVersionCommand({ inlineRecipe }));
+  await until(async () => {
+    const { status } = await cloud.greengrass.send(new DescribeComponentCommand({ arn }));
+    return status?.componentState === "DEPLOYABLE";
+  });
+  await cloud.s3.send(new PutObjectCommand({ Bucket, Key: "b", Body: "changed" }));
+  for (const one of [name, "aws.greengrass.Cli"]) {
+    await api.done("POST", `${workspace}/component-imports`, { name: one });
+  }
+  const draft = await draftsOf(api, workspace).draft("com.example.Depends", "1.0.0", {
+    run: "true",
+    dependencies: { "aws.greengrass.Cli": "*" },
+  });
+  await expecting(200, api.call("GET", `${draft}/findings`));
+  await api.done("DELETE", draft);
+  await api.done("DELETE", `${workspace}/components/${name}/versions/1.0.0`);
+  for (const one of [name, "com.example.Depends"]) {
+    await expecting(204, api.call("DELETE", `${workspace}/components/${one}`));
+  }
+};
+
 const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
   await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
@@ -144,6 +180,7 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
   ]) {
     await expecting(200, api.call("GET", path));
   }
+  await adoptions(cloud, api, workspace);
   const folder = await expecting(
     200,
     api.call<{ items: { download?: { url: string } }[] }>("GET", `${version}/export`),
@@ -188,9 +225,52 @@ const followPublications = async (api: ApiClient, workspace: string): Promise<vo
   const before = await revision();
   const versions = `${workspace}/components/com.example.Walk/versions`;
   const recipe = { run: "true" };
-  await expecting(201, api.call("POST", versions, { body: { version: "1.1.0", recipe } }));
-  await api.done("POST", `${versions}/1.1.0/publish`);
+  await expecting(201, api.call("POST", versions, { body: { version: "1.3.0", recipe } }));
+  await api.done("POST", `${versions}/1.3.0/publish`);
   await until(async () => (await revision()) > before, { what: "the deployment to move on" });
+};
+
+/** Pushes that are refused and that are taken, by manifest and by event; one fails, and comes again with other files. */
+const pushes = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const { bucket } = (await expecting(200, api.call<{ bucket: string }>("GET", workspace))).body;
+  const control = controlOf(cloud.endpoints);
+  const drop = pushesOf(cloud, bucket);
+  const component = "com.example.Pushed";
+  const pushed = async (expected: string, files: Readonly<Record<string, string>>, more: object = {}) => {
+    await drop.push("walk", { component, version: "1.0.0", recipe: { run: "true" }, ...more }, files);
+    const result = await drop.result("walk");
+    if (result.status !== expected) throw new Error(`the push: ${JSON.stringify(result)}`);
+  };
+  await pushed("failed", {}, { version: "none" });
+  await control.arm("greengrass:CreateComponentVersion", "ValidationException", 400);
+  await pushed("failed", { a: "a", b: "b" });
+  await control.disarm();
+  await cloud.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: "drop/walk/b" }));
+  await pushed("published", { a: "a" });
+
+  const requested = async (expected: string, version: string) => {
+    const id = await drop.request({
+      workspace: "walk",
+      folder: "event",
+      component,
+      version,
+      recipeFile: "recipe.json",
+    });
+    const told = await until(
+      async () =>
+        (await control.events()).find(({ detail }) => (detail as { origin?: { event?: string } }).origin?.event === id),
+      { what: "the outcome of an event" },
+    );
+    if (told["detail-type"] !== expected) throw new Error(`the event: ${JSON.stringify(told)}`);
+  };
+  await requested("push.failed", "1.1.0");
+  const recipe = { RecipeFormatVersion: "2020-01-25", ComponentName: component, ComponentVersion: "1.1.0" };
+  await drop.put("event/recipe.json", JSON.stringify({ ...recipe, Manifests: [{ Lifecycle: { run: "true" } }] }));
+  await requested("push.succeeded", "1.1.0");
+  for (const version of ["1.0.0", "1.1.0"]) {
+    await api.done("DELETE", `${workspace}/components/${component}/versions/${version}`);
+  }
+  await expecting(204, api.call("DELETE", `${workspace}/components/${component}`));
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
@@ -224,6 +304,20 @@ const registrations = async (cloud: TestCloud, api: ApiClient, workspace: string
   await api.done("DELETE", `${node}/certificates/${third.certificateId}`);
   await device.enrol(await issue("re-register"));
   await api.done("DELETE", node);
+};
+
+/** A node with a device that has run what it was told, and changes groups. */
+const moves = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const fleet = devices(() => cloud.endpoints);
+  try {
+    const node = await aNode(api, workspace, "mover", { groups: ["two"] });
+    await fleet.start({ token: node.token }).idle();
+    await api.done("PATCH", `${node.path}/groups`, { add: ["one"] });
+    await api.done("PATCH", `${node.path}/groups`, { remove: ["two"] });
+    await api.done("DELETE", node.path);
+  } finally {
+    await fleet.remove();
+  }
 };
 
 /** Three imports: one without a file, one with faults, and one in which AWS refuses a node at first. */
@@ -439,7 +533,7 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "1.1.0", "1.2.0", "2.0.0", "3.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
@@ -457,7 +551,9 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
   await managedDevices(cloud, api, workspace);
+  await pushes(cloud, api, workspace);
   await registrations(cloud, api, workspace);
+  await moves(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);

@@ -98,6 +98,7 @@ describe("what is asked for", () => {
       [`dynamodb:PutItem ${table("a")}`, `dynamodb:DeleteItem ${table("b")}`, `dynamodb:toString ${table("c")}`],
     ],
     ["greengrass", "DescribeComponent", { arn: "c" }, ["greengrass:DescribeComponent c"]],
+    ["greengrass", "ListComponentVersions", { arn: "c" }, ["greengrass:ListComponentVersions c"]],
     [
       "greengrass",
       "DeleteCoreDevice",
