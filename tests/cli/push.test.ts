@@ -50,7 +50,7 @@ test("a folder becomes a version, and only what changed is sent", async () => {
   expect(immutable.stderr).toContain("with --version");
 });
 
-test("a large file goes in parts, and comes out as it was", async () => {
+test("a large file goes in parts, and publication finds it as declared", async () => {
   const large = Buffer.alloc(70 * 1024 ** 2, "slipway");
   put("large/recipe.json", JSON.stringify({ run: "true" }));
   put("large/dist/model.bin", large);
