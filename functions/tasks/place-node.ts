@@ -28,16 +28,8 @@ import { awsNames } from "../../shared/names.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
 import { AppError } from "../../shared/problems.ts";
-import {
-  chooseGeneration,
-  executionsSeen,
-  generationsAround,
-  observationOf,
-  type Sighting,
-  sightingOf,
-  thingGroupOf,
-  vacatedBy,
-} from "./placing.ts";
+import { generationsAround, thingGroupOf, vacatedBy } from "./generation.ts";
+import { chooseGeneration, executionsSeen, observationOf, type Sighting, sightingOf } from "./placing.ts";
 import { task } from "./task.ts";
 
 /** How many generations a node is tried in before a person is asked. */
