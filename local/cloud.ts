@@ -205,7 +205,7 @@ const start = async (
     AWS_RATES: options.throttling ? THROTTLED_RATES : SHARED_RATES.map((operation) => `${operation}=1000000`).join(),
     // Here memberships show at once.
     MEMBERSHIP_LAG_SECONDS: "1",
-    JOB_WITHIN_SECONDS: "10",
+    JOB_WITHIN_SECONDS: "4",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
