@@ -212,7 +212,7 @@ const start = async (
     AWS_RATES: options.throttling ? THROTTLED_RATES : SHARED_RATES.map((operation) => `${operation}=1000000`).join(),
     // Here memberships show at once.
     MEMBERSHIP_LAG_SECONDS: "1",
-    JOB_WITHIN_SECONDS: "10",
+    JOB_WITHIN_SECONDS: "4",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     OTA_STREAMED_BYTES: process.env.SLIPWAY_OTA_STREAMED_BYTES ?? "200000000",
     OTA_ARCHIVES_PER_HOUR: "1000", // all devices of a test are of few workspaces

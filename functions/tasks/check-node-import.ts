@@ -21,7 +21,7 @@ import {
 import { type RowFault, rowFault, rowsOf } from "../../shared/node-import/rows.ts";
 import { AppError } from "../../shared/problems.ts";
 import { desiredNodeImport } from "./desired.ts";
-import { firstGeneration } from "./placing.ts";
+import { firstGeneration } from "./generation.ts";
 import { task } from "./task.ts";
 
 interface Cell {

@@ -13,6 +13,7 @@ import {
   startDelivery,
 } from "../../shared/deployment/delivery.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
+import { slowestPace } from "../../shared/deployment/settings.ts";
 import { type CellWish, nextForCell } from "../../shared/deployment/steps.ts";
 import { type Deliverable, type Undeliverable, wishOf } from "../../shared/deployment/wish.ts";
 import { AppError } from "../../shared/problems.ts";
@@ -82,16 +83,23 @@ const deliver = async (cell: StoredGeneration, holder: string): Promise<"deliver
   }
   if (action.do !== "deliver") throw new Error(`a cell that was never delivered to is ${action.do}`);
   const { hash, sequence } = action;
+  const { versions, settings } = wish;
+  const perMinute = slowestPace(settings.rollout);
   await transact([startDelivery(cell, { hash, sequence }, holder)]);
   await takeTurn("CreateDeployment");
   const made = await createDeployment(
     arn,
     `slipway-${cell.key}`,
     wish.content,
-    wish.settings,
+    settings,
     `${cell.workspaceId}-${cell.key}-${cell.generation}-${sequence}`,
   );
-  const { versions } = wish;
-  await transact([recordDelivery(cell, { ...made, hash, sequence, versions, revisions, at: Date.now() }, holder)]);
+  await transact([
+    recordDelivery(
+      cell,
+      { ...made, hash, sequence, versions, revisions, at: Date.now(), ...(perMinute !== undefined && { perMinute }) },
+      holder,
+    ),
+  ]);
   return "delivered";
 };

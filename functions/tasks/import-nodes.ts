@@ -42,7 +42,7 @@ import { AppError, PROBLEMS } from "../../shared/problems.ts";
 import { deriveToken, tokenHash } from "../../shared/registration/token.ts";
 import { theMoment } from "../moment.ts";
 import { desiredNodeImport, desiredWorkspace } from "./desired.ts";
-import { firstGeneration, thingGroupOf } from "./placing.ts";
+import { firstGeneration, thingGroupOf } from "./generation.ts";
 import { TaskInput, taskOf } from "./task.ts";
 
 const BatchInput = TaskInput.extend({ batch: Batch });

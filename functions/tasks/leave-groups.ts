@@ -5,7 +5,7 @@ import { generationId } from "../../shared/deployment/cell.ts";
 import { countedOut, leaseProgress, type StoredProgress } from "../../shared/deployment/placement.ts";
 import { keys } from "../../shared/keys.ts";
 import { desiredNode } from "./desired.ts";
-import { vacatedBy } from "./placing.ts";
+import { vacatedBy } from "./generation.ts";
 import { task } from "./task.ts";
 
 /**

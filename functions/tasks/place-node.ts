@@ -28,16 +28,8 @@ import { awsNames } from "../../shared/names.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
 import { AppError } from "../../shared/problems.ts";
-import {
-  chooseGeneration,
-  executionsSeen,
-  generationsAround,
-  observationOf,
-  type Sighting,
-  sightingOf,
-  thingGroupOf,
-  vacatedBy,
-} from "./placing.ts";
+import { generationsAround, thingGroupOf, vacatedBy } from "./generation.ts";
+import { chooseGeneration, executionsSeen, observationOf, type Sighting, sightingOf } from "./placing.ts";
 import { task } from "./task.ts";
 
 /** How many generations a node is tried in before a person is asked. */
@@ -47,11 +39,20 @@ const DEVICE_MS = 60_000;
 /** Steps are taken for this long, well within the task's time and its lease. */
 const STEPS_FOR_MS = 15_000;
 
-const limits = (): StepLimits => ({
+/** No workflow waits longer than this for a job that comes at its rollout's pace. */
+const PACE_MS = 300_000;
+
+const limits = (current: StoredGeneration | undefined): StepLimits => ({
   lagMs: Number(env("MEMBERSHIP_LAG_SECONDS")) * 1_000,
-  executionMs: Number(env("JOB_WITHIN_SECONDS")) * 1_000,
+  executionMs: Number(env("JOB_WITHIN_SECONDS")) * 1_000 + paceMs(current),
   renewals: RENEWALS,
 });
+
+/** How long a rollout may take to come to one of its nodes: as if all were told anew, and a minute for its first step. */
+const paceMs = (current: StoredGeneration | undefined): number => {
+  const perMinute = current?.delivered?.perMinute;
+  return current === undefined || perMinute === undefined ? 0 : 60_000 * (1 + Math.ceil(current.nodes / perMinute));
+};
 
 /** What the workflow does next: `cell` is a generation to be created and delivered to, `cells` are some to be removed. */
 interface Answer {
@@ -73,6 +74,8 @@ export const handler = task("place-node", async (input): Promise<Answer> => {
   const way = new Way(node, holder);
   await way.open();
   try {
+    // Its own deployment was delivered to the cell that it is in: there is nowhere to go.
+    if (input.kind === "deployment.apply" && way.isThere()) return { next: "done", cells: [] };
     return await way.go();
   } finally {
     await way.close();
@@ -106,6 +109,14 @@ class Way {
     });
   }
 
+  /** Whether it was seen to be in its cell, in no other, and has left nothing behind. */
+  isThere(): boolean {
+    const { known, node } = this;
+    if (known?.placed !== true || known.gone === true || known.cell.key !== node.cell) return false;
+    const isReplaced = known.registrations !== (node.registrations ?? 0);
+    return !isReplaced && known.mayBeIn.length === 1 && known.leftBehind.length === 0;
+  }
+
   async go(): Promise<Answer> {
     const deadline = Date.now() + STEPS_FOR_MS;
     while (Date.now() < deadline) {
@@ -124,9 +135,10 @@ class Way {
     const isIn = (cells: readonly CellRef[]) => cells.some((one) => sameCell(one, progress.cell));
     if (progress.joinedAt === undefined && isIn(progress.mayBeIn) && isIn(seen.memberOf)) {
       // It was cut off between the call and writing that down.
-      progress = await this.write(progress, { ...progress, ...joined(progress, Date.now()), placed: true });
+      progress = await this.write(progress, { ...progress, ...joined(progress, Date.now()) });
     }
-    const action = nextForNode(progress, seen, limits(), Date.now());
+    const current = generations.find((one) => sameCell(one, progress.cell));
+    const action = nextForNode(progress, seen, limits(current), Date.now());
     if (action.do !== "prepare") await this.followGroups(sighting, progress);
     return this.perform(action, progress, sighting, generations);
   }
@@ -155,14 +167,18 @@ class Way {
         return undefined;
       }
       case "wait":
-        return action.for === "device" && !this.deviceIsAtIt(progress)
-          ? this.done(progress)
-          : { next: "wait", cells: [] };
+        return this.waitFor(action, progress);
       case "failed":
         return this.failed(progress, action.error ?? action.status);
       case "settled":
         return this.done(progress);
     }
+  }
+
+  private async waitFor(action: NodeAction & { do: "wait" }, progress: StoredProgress): Promise<Answer> {
+    const isForLong = (action.until ?? 0) > Date.now() + PACE_MS;
+    const byItself = action.for === "device" ? !this.deviceIsAtIt(progress) : action.for === "execution" && isForLong;
+    return byItself ? this.done(progress) : { next: "wait", cells: [] };
   }
 
   /** A device that is connected will soon tell; nobody waits for one that is not. */
@@ -214,7 +230,7 @@ class Way {
     await takeTurn("AddThingToThingGroup");
     await addToThingGroup(this.node.thing, thingGroupOf(this.node.workspaceId, cell));
     const { error: _, ...rest } = before;
-    return this.write(before, { ...rest, ...joined(before, Date.now()), error: undefined, placed: true });
+    return this.write(before, { ...rest, ...joined(before, Date.now()), error: undefined });
   }
 
   /** The thing groups of the node's groups, which deliver nothing: those that people hang their own things on. */
@@ -239,8 +255,9 @@ class Way {
   /** The node is where it belongs, or will be by its device alone. */
   private async done(progress: StoredProgress): Promise<Answer> {
     const cells = (await vacatedBy(progress)).map(generationId);
-    if (progress.leftBehind.length > 0 && cells.length === 0) {
-      await this.write(progress, { ...progress, leftBehind: [] });
+    const leftBehind = cells.length === 0 ? [] : progress.leftBehind;
+    if (progress.placed !== true || leftBehind.length < progress.leftBehind.length) {
+      await this.write(progress, { ...progress, leftBehind, placed: true });
     }
     return { next: "done", cells };
   }

@@ -52,6 +52,8 @@ export interface StoredGeneration {
     readonly sequence: number;
     /** When, in milliseconds. */
     readonly at: number;
+    /** How many devices the job tells in a minute at first, where its rollout says so. */
+    readonly perMinute?: number;
     /** Component to exact version. */
     readonly versions: Readonly<Record<string, string>>;
     /** The revision of each target's deployment that it came from: the same revisions resolve to the same content. */

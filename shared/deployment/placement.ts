@@ -13,7 +13,7 @@ export interface StoredProgress extends NodeProgress {
   readonly nodeId: string;
   /** Cells whose thing groups it was taken out of on this way: what is left without nodes may go. */
   readonly leftBehind: readonly CellRef[];
-  /** Set once Greengrass delivers to it as a member of its cell, and counted there. */
+  /** Set once Greengrass has a job for it as a member of its cell, and counted there. */
   readonly placed?: true | undefined;
   /** The last failure that stood in its way, in the device's words or AWS's. */
   readonly error?: string | undefined;

@@ -96,6 +96,13 @@ export const createDeploymentSettings = ({ policies, rollout }: DeliverySettings
   ...(rollout !== undefined && { iotJobConfiguration: jobConfiguration(rollout) }),
 });
 
+/** How many devices a rollout tells in a minute at least; undefined where it sets no pace. */
+export const slowestPace = (rollout: Rollout | undefined): number | undefined => {
+  const { maximumPerMinute, exponential } = rollout ?? {};
+  const paces = [maximumPerMinute, exponential?.baseRatePerMinute].filter((pace) => pace !== undefined);
+  return paces.length === 0 ? undefined : Math.min(...paces);
+};
+
 const FAILURE_HANDLING = { rollback: "ROLLBACK", "do-nothing": "DO_NOTHING" } as const;
 const UPDATE_ACTION = { notify: "NOTIFY_COMPONENTS", "skip-notify": "SKIP_NOTIFY_COMPONENTS" } as const;
 const FAILURE = { failed: "FAILED", rejected: "REJECTED", "timed-out": "TIMED_OUT", all: "ALL" } as const;
