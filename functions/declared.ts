@@ -26,10 +26,11 @@ const api = (
 });
 
 /** What the wrapper of every operation of this kind asks of AWS. */
-const permissionsOf = ({ access, method, status, repeatable, permissions = [] }: Route): Permission[] => [
+const permissionsOf = ({ access, method, status, repeatable, updates, permissions = [] }: Route): Permission[] => [
   // Finds the workspace, and the caller's membership.
   ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
-  ...(method === "GET" ? [] : (["control:GetItem", "control:UpdateItem"] as const)),
+  ...(method === "GET" ? [] : (["control:GetItem"] as const)),
+  ...(method === "GET" || updates === false ? [] : (["control:UpdateItem"] as const)),
   // The record of an Idempotency-Key is claimed, taken over, answered and given up.
   ...(method === "POST" && !repeatable ? (["control:PutItem", "control:DeleteItem"] as const) : []),
   ...(status === 202 ? (["control:PutItem"] as const) : []), // the intent
@@ -40,6 +41,11 @@ const apiFunctionName = (operation: string): string => `api-${handlerName(operat
 
 /** The function that answers what no route matches: 404, or 405 with `Allow`. */
 export const NO_ROUTE = apiFunctionName("noSuchRoute");
+
+/** The function that tells the gateway whose a bearer token is. */
+export const AUTHORIZER = "authorize";
+/** For how long the gateway keeps what it says of a header. */
+export const AUTHORIZER_TTL_SECONDS = 300;
 
 /** The function of a route, as a key of {@link functions}. */
 export const functionOfRoute = (operation: RouteName): string => apiFunctionName(operation);
@@ -53,6 +59,13 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     ]),
   ),
   [NO_ROUTE]: api("noSuchRoute", [], []),
+  [AUTHORIZER]: {
+    module: "functions/access/authorize",
+    environment: ["STAGE", "CONTROL_TABLE", "TOKEN_ISSUER", "TOKEN_AUDIENCES"],
+    timeoutSeconds: 10,
+    memoryMb: 512,
+    permissions: ["control:GetItem"],
+  },
   ...Object.fromEntries(
     Object.entries(tasks).map(([name, declared]) => [name, { module: `functions/tasks/${name}`, ...declared }]),
   ),

@@ -6,7 +6,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
+import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
@@ -207,6 +207,9 @@ const start = async (
     GREENGRASS_ENDPOINT: `localhost:${port("dataPlane")}`,
     DEVICE_ROOT_CA: readFileSync(certificate.caFile, "utf8"),
     REGISTRATIONS_PER_MINUTE: "100000", // all devices of a test come from one address
+    TOKEN_ISSUER: url("issuer"),
+    TOKEN_AUDIENCES: JSON.stringify([AUDIENCE]),
+    TOKENS_PER_MINUTE: "30",
     UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
   };
 
@@ -450,8 +453,8 @@ const start = async (
         functionName: nameOf(functionOfRoute(name as RouteName)),
       })),
       defaultFunction: nameOf(NO_ROUTE),
-      issuer: url("issuer"),
-      audience: AUDIENCE,
+      authorizer: { functionName: nameOf(AUTHORIZER), ttlMs: AUTHORIZER_TTL_SECONDS * 1_000 },
+      region: REGION,
       invoke,
       log,
     }),

@@ -8,6 +8,8 @@ export const ID_PREFIXES = {
   "component-version": "ver",
   release: "rel",
   intent: "int",
+  credential: "crd",
+  invitation: "inv",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -9,6 +9,16 @@ export const keys = {
   workspaceName: (name: string): Key => ({ pk: `name#workspace#${name}`, sk: "name" }),
   membership: (subject: string, workspaceId: string): Key => ({ pk: partitions.memberships(subject), sk: workspaceId }),
   member: (workspaceId: string, subject: string): Key => ({ pk: partitions.members(workspaceId), sk: subject }),
+  invitation: (workspaceId: string, invitationId: string): Key => ({
+    pk: partitions.invitations(workspaceId),
+    sk: invitationId,
+  }),
+  invitationCode: (hash: string): Key => ({ pk: `invitation-code#${hash}`, sk: "invitation-code" }),
+  credential: (workspaceId: string, credentialId: string): Key => ({
+    pk: partitions.credentials(workspaceId),
+    sk: credentialId,
+  }),
+  accessToken: (hash: string): Key => ({ pk: `access-token#${hash}`, sk: "access-token" }),
   nodeGroup: (workspaceId: string, groupId: string): Key => ({ pk: partitions.nodeGroups(workspaceId), sk: groupId }),
   nodeGroupName: (workspaceId: string, name: string): Key => ({
     pk: `name#${workspaceId}#node-group#${name}`,
@@ -81,6 +91,8 @@ export const otaKeys = {
 export const partitions = {
   memberships: (subject: string) => `member#${subject}`,
   members: (workspaceId: string) => `${workspaceId}#member`,
+  invitations: (workspaceId: string) => `${workspaceId}#invitation`,
+  credentials: (workspaceId: string) => `${workspaceId}#credential`,
   nodeGroups: (workspaceId: string) => `${workspaceId}#node-group`,
   nodes: (workspaceId: string) => `${workspaceId}#node`,
   nodeImports: (workspaceId: string) => `${workspaceId}#node-import`,

@@ -28,6 +28,8 @@ export interface Request<Name extends RouteName> {
   readonly ifMatch: number | undefined;
   readonly caller: string;
   readonly workspace: Workspace<Routes[Name]["access"]>;
+  /** The header, where the operation takes no bearer token. */
+  readonly authorization: string | undefined;
   /** Whether the caller's role in the workspace allows what this one does. */
   readonly may: (role: Role) => boolean;
   readonly moment: Moment;
@@ -61,7 +63,7 @@ export const endpoint = <Name extends RouteName>(
   const route: Route = routes[name];
   return middy<ApiEvent, APIGatewayProxyStructuredResultV2, Error, Context>()
     .use(logs(name))
-    .use(problems())
+    .use(problems(route))
     .use(parse(route))
     .use(authenticate(route))
     .use(idempotency(route))
@@ -90,6 +92,7 @@ export const endpoint = <Name extends RouteName>(
         body: work.body as Request<Name>["body"],
         workspace: work.workspace as Request<Name>["workspace"],
         may: (role) => work.role !== undefined && allows(role, work.role),
+        authorization: event.headers.authorization,
         ifMatch: work.ifMatch,
         caller: work.caller,
         moment,

@@ -23,6 +23,16 @@ import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
 import { Description } from "../resource.ts";
 import type { Access } from "../workspace/access.ts";
+import { AccessToken, CreateCredential, CreatedCredential, CreateToken, Credential } from "../workspace/credential.ts";
+import {
+  AcceptInvitation,
+  CreatedInvitation,
+  CreateInvitation,
+  EditMember,
+  Invitation,
+  Joined,
+  Member,
+} from "../workspace/member.ts";
 import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
 import type { Permission } from "./permissions.ts";
 
@@ -41,6 +51,12 @@ export interface Route {
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
   readonly repeatable?: true;
+  /** Machine credentials are refused: what they could do here would outlive them. */
+  readonly peopleOnly?: true;
+  /** The OAuth 2.0 token endpoint: a form for a body, and problems in the form of RFC 6749 §5.2. */
+  readonly oauth?: true;
+  /** An operation that changes no item that is there, but makes and deletes some. */
+  readonly updates?: false;
   /** The answer carries an ETag. */
   readonly tagged?: true;
   /** The answer to a creation carries the Location of what was created. */
@@ -91,6 +107,7 @@ export const routes = {
     path: "/v1/workspaces",
     summary: "Create a workspace; the caller becomes its owner",
     access: "caller",
+    peopleOnly: true,
     body: CreateWorkspace,
     status: 202,
     answer: Intent,
@@ -141,6 +158,141 @@ export const routes = {
     problems: ["workspace-not-empty", "not-ready"],
     environment: ["OTA_TABLE"],
     permissions: ["control:Query", "ota:Query"],
+  }),
+
+  listMembers: route({
+    method: "GET",
+    path: `${W}/members`,
+    summary: "List the members of a workspace by subject",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Member),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  updateMember: route({
+    method: "PATCH",
+    path: `${W}/members/{member}`,
+    summary: "Change a member's role",
+    access: "owner",
+    peopleOnly: true,
+    body: EditMember,
+    status: 200,
+    answer: Member,
+    problems: ["last-owner", "conflict"],
+    permissions: ["control:Query", "control:ConditionCheckItem"],
+  }),
+  deleteMember: route({
+    method: "DELETE",
+    path: `${W}/members/{member}`,
+    summary: "Remove a member; the machine credentials that it made stay",
+    access: "owner",
+    peopleOnly: true,
+    status: 204,
+    updates: false,
+    problems: ["last-owner", "conflict"],
+    permissions: ["control:Query", "control:DeleteItem", "control:ConditionCheckItem"],
+  }),
+  createInvitation: route({
+    method: "POST",
+    path: `${W}/invitations`,
+    summary: "Invite someone by a code that works once",
+    access: "owner",
+    peopleOnly: true,
+    body: CreateInvitation,
+    status: 201,
+    answer: CreatedInvitation,
+    repeatable: true,
+    updates: false,
+    problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:ConditionCheckItem"],
+  }),
+  listInvitations: route({
+    method: "GET",
+    path: `${W}/invitations`,
+    summary: "List invitations that were not accepted, in the order of their creation",
+    access: "owner",
+    query: Page,
+    status: 200,
+    answer: page(Invitation),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deleteInvitation: route({
+    method: "DELETE",
+    path: `${W}/invitations/{invitation}`,
+    summary: "Take an invitation back",
+    access: "owner",
+    peopleOnly: true,
+    status: 204,
+    updates: false,
+    problems: [],
+    permissions: ["control:DeleteItem"],
+  }),
+  acceptInvitation: route({
+    method: "POST",
+    path: "/v1/invitations/accept",
+    summary: "Become a member of the workspace that one was invited to",
+    access: "caller",
+    peopleOnly: true,
+    body: AcceptInvitation,
+    repeatable: true,
+    status: 200,
+    answer: Joined,
+    updates: false,
+    problems: ["not-found", "not-ready", "conflict"],
+    permissions: ["control:PutItem", "control:DeleteItem", "control:ConditionCheckItem"],
+  }),
+  createCredential: route({
+    method: "POST",
+    path: `${W}/credentials`,
+    summary: "Create a credential for a machine, with at most one's own role",
+    access: "maintainer",
+    peopleOnly: true,
+    body: CreateCredential,
+    status: 201,
+    answer: CreatedCredential,
+    repeatable: true,
+    updates: false,
+    problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:ConditionCheckItem"],
+  }),
+  listCredentials: route({
+    method: "GET",
+    path: `${W}/credentials`,
+    summary: "List credentials of machines in the order of their creation",
+    access: "maintainer",
+    query: Page,
+    status: 200,
+    answer: page(Credential),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deleteCredential: route({
+    method: "DELETE",
+    path: `${W}/credentials/{credential}`,
+    summary: "Revoke a credential of at most one's own role, and the access tokens that it was exchanged for",
+    access: "maintainer",
+    peopleOnly: true,
+    status: 204,
+    updates: false,
+    problems: [],
+    permissions: ["control:DeleteItem"],
+  }),
+  createToken: route({
+    method: "POST",
+    path: "/v1/token",
+    summary: "Exchange a machine's credential for an access token (OAuth 2.0 client credentials)",
+    access: "anyone",
+    oauth: true,
+    body: CreateToken,
+    repeatable: true,
+    status: 200,
+    answer: AccessToken,
+    problems: ["unsupported-grant-type", "invalid-scope", "unauthorized"],
+    environment: ["OTA_TABLE", "TOKENS_PER_MINUTE"],
+    permissions: ["control:Query", "control:PutItem", "control:ConditionCheckItem", "ota:UpdateItem"],
   }),
 
   createNodeGroup: route({

@@ -3,6 +3,7 @@ import formats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { makeSecret } from "../../../shared/secrets.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
@@ -157,6 +158,7 @@ const walk = async (): Promise<void> => {
   await call("getInstaller");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
+  await people();
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
@@ -217,7 +219,41 @@ const walk = async (): Promise<void> => {
   await done("deleteRelease");
   places.release = current;
   await done("deleteRelease");
+  await expecting(204, call("deleteCredential"));
+  await expecting(204, call("deleteMember"));
   await done("deleteWorkspace");
+};
+
+/** Someone who is invited, and a machine. */
+const people = async (): Promise<void> => {
+  const invitation = async () =>
+    (await expecting(201, call<{ id: string; code: string }>("createInvitation", { body: { role: "owner" } }))).body;
+  const { code } = await invitation();
+  await expecting(200, call("acceptInvitation", { client: await cloud.client("someone"), body: { code } }));
+  const { items } = (await call<{ items: { id: string; subject: string }[] }>("listMembers")).body;
+  places.member = items.find(({ subject }) => subject === "someone")?.id ?? "";
+  await expecting(200, call("updateMember", { body: { role: "viewer" } }));
+  const again = await invitation();
+  await call("acceptInvitation", { body: { code: again.code } }); // a member already is none again
+  await call("acceptInvitation", { body: { code: makeSecret("sli_", new Uint8Array(20)) } });
+  await expecting(204, call("deleteInvitation", { at: { invitation: again.id } }));
+  places.invitation = (await invitation()).id;
+  const own = items.find(({ subject }) => subject !== "someone")?.id ?? "";
+  for (const name of ["updateMember", "deleteMember"] as const) {
+    await call(name, { at: { member: own }, ...(name === "updateMember" && { body: { role: "viewer" } }) }); // the last owner
+  }
+  const created = await made("createCredential", { name: "ci", role: "owner", scopes: ["nodes:read"] });
+  places.credential = created.body.id;
+  const { id, secret } = created.body as unknown as { id: string; secret: string };
+  const form = (more: object) => new URLSearchParams({ grant_type: "client_credentials", client_id: id, ...more });
+  const ask = (more: object) => call<{ access_token: string }>("createToken", { body: String(form(more)) });
+  const { access_token: token } = (await expecting(200, ask({ client_secret: secret }))).body;
+  for (const wrong of [{}, { client_secret: secret, scope: "nodes:write" }, { grant_type: "password" }])
+    await ask(wrong);
+  const machine = apiClient(cloud.endpoints.api, token);
+  for (const name of ["createWorkspace", "updateWorkspace", "acceptInvitation"] as const) {
+    await call(name, { client: machine, body: bodyFor(name, "walk") });
+  }
 };
 
 /** A device that becomes the node, and the token for another one. */
@@ -244,7 +280,16 @@ const refusals = async (): Promise<void> => {
     if (route.path.includes("{")) {
       const valid = body === undefined ? {} : { body: bodyFor(name, "walk") };
       await call(name, { client: stranger, ...valid });
-      const no = { nodeGroup: "no", node: "no", nodeImport: "no", component: "no", release: "no" };
+      const no = {
+        nodeGroup: "no",
+        node: "no",
+        nodeImport: "no",
+        component: "no",
+        release: "no",
+        member: "no",
+        invitation: "no",
+        credential: "no",
+      };
       if (/\}.*\{/.test(route.path)) await call(name, { at: no, ...valid });
     }
     if (body !== undefined) {
@@ -320,7 +365,11 @@ describe("the document", () => {
     (name, { method, path }) => {
       const [type = ""] = Object.keys(operationOf(name).requestBody?.content ?? {});
       const validate = schemaAt("paths", path, method.toLowerCase(), "requestBody", "content", type, "schema");
-      expect(mistakes(validate, bodyFor(name, "x"))).toEqual([]);
+      const body = bodyFor(name, "x");
+      // A form is described by its parameters.
+      expect(
+        mistakes(validate, typeof body === "string" ? Object.fromEntries(new URLSearchParams(body)) : body),
+      ).toEqual([]);
       expect(mistakes(validate, { unknown: "member" })).not.toEqual([]);
     },
   );
@@ -336,8 +385,7 @@ describe("the document", () => {
       ...(route.ifMatch === undefined ? [] : ["If-Match"]),
     ];
     expect(of("header")).toEqual(headers);
-    expect(Object.keys(operationOf(name).requestBody?.content ?? {}).includes("application/json")).toBe(
-      route.body !== undefined,
-    );
+    const taken = route.oauth ? "application/x-www-form-urlencoded" : "application/json";
+    expect(Object.keys(operationOf(name).requestBody?.content ?? {}).includes(taken)).toBe(route.body !== undefined);
   });
 });
