@@ -64,6 +64,7 @@ export const keys = {
     pk: partitions.certificates(nodeId),
     sk: certificateId,
   }),
+  audit: (workspaceId: string, recordId: string): Key => ({ pk: partitions.audit(workspaceId), sk: recordId }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
   idempotency: (hash: string): Key => ({ pk: `idempotency#${hash}`, sk: "idempotency" }),
 } as const;
@@ -104,6 +105,7 @@ export const partitions = {
   versions: (componentId: string) => `${componentId}#version`,
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
+  audit: (workspaceId: string) => `${workspaceId}#audit`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,
 } as const;
 
@@ -113,8 +115,13 @@ export const otaPartitions = {
   archives: (workspaceId: string) => `${workspaceId}#archive`,
 } as const;
 
-/** The secondary indexes of the `control` table: intents of a workspace, and intents that have not ended. */
+/**
+ * The secondary indexes of the `control` table: intents of a workspace, intents that have not ended, and a workspace's audit
+ * records by who did it, and by what it was done to.
+ */
 export const indexes = {
   intentsOfWorkspace: { name: "intents-of-workspace", pk: "workspaceIntents", sk: "id" },
   openIntents: { name: "open-intents", pk: "open", sk: "updatedAt" },
+  auditOfActor: { name: "audit-of-actor", pk: "auditActor", sk: "id" },
+  auditOfObject: { name: "audit-of-object", pk: "auditObject", sk: "id" },
 } as const;

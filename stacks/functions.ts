@@ -55,6 +55,7 @@ const variablesOf = (
   GREENGRASS_ENDPOINT: `greengrass-ats.iot.${place.region}.amazonaws.com:8443`,
   DEVICE_ROOT_CA: amazonRootCa(),
   REGISTRATIONS_PER_MINUTE: String(settings.devices.registrationsPerMinute),
+  AUDIT_DAYS: String(settings.data.auditDays),
   TOKEN_ISSUER: identity.issuer,
   TOKEN_AUDIENCES: $util.output(identity.audiences).apply((audiences) => JSON.stringify(audiences)),
   TOKENS_PER_MINUTE: String(settings.identity.tokensPerMinute),

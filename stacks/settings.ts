@@ -117,6 +117,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
         noncurrentVersionDays: whole(1, 3_650)
           .default(of(1, 30, 90))
           .describe("How long an overwritten or deleted object can be brought back"),
+        auditDays: whole(1, 3_650)
+          .default(of(30, 400, 400))
+          .describe("How long audit records are kept. A change counts for records made from then on"),
       })
       .prefault({}),
     logs: z

@@ -1,3 +1,4 @@
+import { auditOfOutcome } from "../../shared/aws/audit.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { type StoredIntent, succeedIntent } from "../../shared/intent/intent.ts";
 import { keys } from "../../shared/keys.ts";
@@ -13,7 +14,11 @@ const hasSucceeded = async ({ intentId, attempt }: TaskInput): Promise<boolean> 
 /** The end of a workflow: the last writes and the intent's success, all at once. Repeated, it does nothing more. */
 export const succeed = async (input: TaskInput, writes: readonly Write[] = [], now = new Date()): Promise<void> => {
   try {
-    await transact([...writes, succeedIntent(input.intentId, input.attempt, now)]);
+    await transact([
+      ...writes,
+      succeedIntent(input.intentId, input.attempt, now),
+      auditOfOutcome(input, { status: "succeeded" }, now),
+    ]);
   } catch (error) {
     const refused = error instanceof AppError && error.code === "conflict";
     if (!refused || !(await hasSucceeded(input))) throw error;

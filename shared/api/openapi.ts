@@ -180,6 +180,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
         ...(route.located && { Location: header("Path of what was created") }),
         ...(route.method === "POST" &&
           !route.repeatable && { "Idempotent-Replayed": header("`true`: the stored answer again", false) }),
+        ...(route.linked && { Link: header('The next page, as `rel="next"`', false) }),
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
       },
       ...(route.answer !== undefined && {
@@ -203,7 +204,7 @@ const accessText = (route: Route): string => {
 };
 
 /** What is asked of a resource, and no collection. */
-const NO_COLLECTIONS = ["", "v1", "publish", "re-register", "findings", "accept"];
+const NO_COLLECTIONS = ["", "v1", "publish", "re-register", "findings", "accept", "export"];
 
 /** The last collection in the path. */
 const tagOf = (path: string): string =>

@@ -1,6 +1,8 @@
 import { afterFailure } from "../intent/failure.ts";
 import { failIntent, type WorkflowInput } from "../intent/intent.ts";
 import { AppError, type Problem } from "../problems.ts";
+import type { Write } from "../writes.ts";
+import { auditOfOutcome } from "./audit.ts";
 import { transact } from "./table.ts";
 
 const code = (error: unknown) => (error instanceof AppError ? error.code : undefined);
@@ -10,10 +12,13 @@ const code = (error: unknown) => (error instanceof AppError ? error.code : undef
  * another one has followed, or whose intent has ended, changes nothing.
  */
 export const recordFailure = async (input: WorkflowInput, problem: Problem, now: Date): Promise<void> => {
-  const intent = failIntent(input.intentId, input.attempt, now, problem);
+  const intent = [
+    failIntent(input.intentId, input.attempt, now, problem),
+    auditOfOutcome(input, { status: "failed", problem }, now),
+  ];
   const subject = afterFailure(input, problem, now);
   try {
-    await transact(subject === undefined ? [intent] : [intent, subject]);
+    await transact(subject === undefined ? intent : [...intent, subject]);
   } catch (error) {
     if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
     if (code(error) !== "not-ready") throw error;
@@ -21,9 +26,9 @@ export const recordFailure = async (input: WorkflowInput, problem: Problem, now:
   }
 };
 
-const recordFailureAlone = async (intent: ReturnType<typeof failIntent>): Promise<void> => {
+const recordFailureAlone = async (intent: readonly Write[]): Promise<void> => {
   try {
-    await transact([intent]);
+    await transact(intent);
   } catch (error) {
     if (code(error) !== "conflict") throw error;
   }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AuditRecord } from "../audit/audit.ts";
 import { Component, CreateComponent, EditComponent } from "../component/component.ts";
 import {
   ComponentFile,
@@ -46,7 +47,9 @@ export interface Route {
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
   /** The answer's media type, where it is not JSON: the answer is a text then. */
-  readonly media?: "text/x-shellscript";
+  readonly media?: "text/x-shellscript" | "application/x-ndjson";
+  /** The answer has a `Link` to the next page, if there is one. */
+  readonly linked?: true;
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
@@ -86,6 +89,18 @@ const EditDescription = z
   .strictObject({ description: Description.nullable().meta({ description: "null removes it" }) })
   .meta({ id: "EditDescription" });
 export type EditDescription = z.infer<typeof EditDescription>;
+
+const AuditFilter = z.object({
+  from: z.iso.datetime({ offset: true }).optional().meta({ description: "Records from this time on" }),
+  to: z.iso.datetime({ offset: true }).optional().meta({ description: "Records before this time" }),
+  actor: z
+    .string()
+    .min(1)
+    .max(300)
+    .optional()
+    .meta({ description: "Only what this one did, such as `user:{subject}`" }),
+  object: z.string().min(1).max(128).optional().meta({ description: "Only what was done to the thing with this id" }),
+});
 
 const route = <const R extends Route>(declared: R): R => declared;
 
@@ -813,6 +828,30 @@ export const routes = {
     answer: page(Intent),
     problems: ["invalid-cursor"],
     permissions: ["index:intentsOfWorkspace"],
+  }),
+  listAudit: route({
+    method: "GET",
+    path: `${W}/audit`,
+    summary: "List who did what in a workspace, newest first",
+    access: "maintainer",
+    query: Page.extend(AuditFilter.shape),
+    status: 200,
+    answer: page(AuditRecord),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query", "index:audit"],
+  }),
+  exportAudit: route({
+    method: "GET",
+    path: `${W}/audit/export`,
+    summary: "Export who did what in a workspace, newest first, a record a line, up to 1,000 at once",
+    access: "maintainer",
+    query: AuditFilter.extend({ cursor: Page.shape.cursor }),
+    status: 200,
+    answer: z.string(),
+    media: "application/x-ndjson",
+    linked: true,
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query", "index:audit"],
   }),
   getIntent: route({
     method: "GET",

@@ -75,6 +75,7 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   registrationToken: making("registrationToken", keys.registrationToken, hash),
   provisioningClaim: making("provisioningClaim", keys.provisioningClaim, hash),
   certificate: making("certificate", keys.certificate, idOf("node"), hash),
+  audit: making("audit", keys.audit, workspace, idOf("audit")),
   intent: making("intent", keys.intent, idOf("intent")),
   idempotency: making("idempotency", keys.idempotency, hash),
 };

@@ -67,6 +67,8 @@ export const ACCESS: Readonly<Record<RouteName, string>> = {
   publishRelease: "maintainer releases:write",
   deleteRelease: "maintainer releases:write",
   listIntents: "viewer intents:read",
+  listAudit: "maintainer audit:read",
+  exportAudit: "maintainer audit:read",
   getIntent: "caller intents:read",
   getOpenapi: "anyone",
 };

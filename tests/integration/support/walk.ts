@@ -277,6 +277,11 @@ const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
   await expecting(200, api.call("PATCH", `${workspace}/members/guest`, { body: { role: "owner" } }));
   await expecting(204, api.call("DELETE", `${workspace}/members/guest`));
   const { id } = (await expecting(200, api.call<{ id: string }>("GET", workspace))).body;
+  for (const list of ["audit", "audit/export"]) {
+    for (const filter of ["", "?actor=system", `?object=${id}`]) {
+      await expecting(200, api.call("GET", `${workspace}/${list}${filter}`));
+    }
+  }
   for (const role of ["viewer", "operator"]) {
     const machine = await machineOf(api, cloud, id, { role });
     await expecting(200, machine.client.call("GET", `${workspace}/nodes`));
