@@ -67,20 +67,15 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
       apiFunctionName(operation),
       api(
         operation,
-        [
-          "STAGE",
-          "CONTROL_TABLE",
-          ...(isAudited(route) ? (["AUDIT_DAYS"] as const) : []),
-          ...(route.environment ?? []),
-        ],
+        ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", ...(route.environment ?? [])],
         permissionsOf(route),
       ),
     ]),
   ),
-  [NO_ROUTE]: api("noSuchRoute", [], []),
+  [NO_ROUTE]: api("noSuchRoute", ["STAGE"], []),
   [AUTHORIZER]: {
     module: "functions/access/authorize",
-    environment: ["STAGE", "CONTROL_TABLE", "TOKEN_ISSUER", "TOKEN_AUDIENCES"],
+    environment: ["CONTROL_TABLE", "TOKEN_ISSUER", "TOKEN_AUDIENCES"],
     timeoutSeconds: 10,
     memoryMb: 512,
     permissions: ["control:GetItem"],

@@ -123,6 +123,8 @@ describe("a list", () => {
     const lists: Readonly<Record<string, string>> = {
       memberships: "membership",
       members: "member",
+      invitations: "invitation",
+      credentials: "credential",
       nodeGroups: "nodeGroup",
       nodes: "node",
       nodeImports: "nodeImport",
@@ -134,6 +136,7 @@ describe("a list", () => {
       versions: "version",
       files: "file",
       deployments: "deployment",
+      audit: "audit",
       deploymentRevisions: "deploymentRevision",
     };
     expect(Object.keys(lists)).toEqual(Object.keys(partitions));
