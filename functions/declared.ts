@@ -65,11 +65,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
     Object.entries<Route>(routes).map(([operation, route]) => [
       apiFunctionName(operation),
-      api(
-        operation,
-        ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", ...(route.environment ?? [])],
-        permissionsOf(route),
-      ),
+      api(operation, ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", ...(route.environment ?? [])], permissionsOf(route)),
     ]),
   ),
   [NO_ROUTE]: api("noSuchRoute", ["STAGE"], []),

@@ -72,6 +72,7 @@ const OF_THE_TRANSPORT = new Set([
   "content-type",
   "date",
   "keep-alive",
+  "pragma",
 ]);
 
 /** What in an answer is not as the document says. */
