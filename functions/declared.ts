@@ -26,20 +26,22 @@ const api = (
 });
 
 /** Whether an operation leaves a record of who did what. To get an access token does nothing yet. */
-const isAudited = (route: Route): boolean => route.method !== "GET" && !route.oauth;
+const isAudited = ({ method, readOnly, oauth }: Route): boolean => method !== "GET" && !readOnly && !oauth;
 
 /** A step that ends its intent, and records how. */
 const endsIntent = (task: string): boolean =>
-  /^(finish|forget)-/.test(task) || ["fail-intent", "revoke-certificate", "delete-node-import"].includes(task);
+  /^(finish|forget)-/.test(task) ||
+  ["fail-intent", "pause-release", "revoke-certificate", "delete-node-import"].includes(task);
 
 /** What the wrapper of every operation of this kind asks of AWS. */
 const permissionsOf = (route: Route): Permission[] => {
   const { access, method, status, repeatable, updates, permissions = [] } = route;
+  const writes = method !== "GET" && !route.readOnly;
   return [
     // Finds the workspace, and the caller's membership.
     ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
-    ...(method === "GET" ? [] : (["control:GetItem"] as const)),
-    ...(method === "GET" || updates === false ? [] : (["control:UpdateItem"] as const)),
+    ...(writes ? (["control:GetItem"] as const) : []),
+    ...(writes && updates !== false ? (["control:UpdateItem"] as const) : []),
     // The record of an Idempotency-Key is claimed, taken over, answered and given up.
     ...(method === "POST" && !repeatable ? (["control:PutItem", "control:DeleteItem"] as const) : []),
     ...(status === 202 || isAudited(route) ? (["control:PutItem"] as const) : []), // the intent, the record
@@ -59,6 +61,35 @@ export const AUTHORIZER_TTL_SECONDS = 300;
 
 /** The function of a route, as a key of {@link functions}. */
 export const functionOfRoute = (operation: RouteName): string => apiFunctionName(operation);
+
+const SNAPSHOT_ENVIRONMENT = [
+  "CONTROL_TABLE",
+  "OTA_TABLE",
+  "OTA_BUCKET",
+  "OTA_SIGNING_KEYS",
+  "OTA_SNAPSHOT_HOURS",
+] as const satisfies EnvironmentName[];
+const SNAPSHOT_PERMISSIONS: readonly Permission[] = [
+  "control:GetItem",
+  "ota:GetItem",
+  "ota:Query",
+  "ota:PutItem",
+  "ota:UpdateItem",
+  "ota-object:PutSnapshot",
+  "signing:Sign",
+  "signing:GetPublicKey",
+];
+
+/** What it asks of AWS to make a version of what was dropped, or to tell why not. */
+const ACCEPT_PUSH: readonly Permission[] = [
+  "control:GetItem",
+  "control:PutItem",
+  "control:UpdateItem",
+  "control:ConditionCheckItem",
+  "drop:List",
+  "drop:Get",
+  "events:PutEvents",
+];
 
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
@@ -111,12 +142,48 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     memoryMb: 256,
     permissions: ["control:PutItem", "ota:UpdateItem"],
   },
+  "refresh-snapshots": {
+    module: "functions/streams/refresh-snapshots",
+    environment: SNAPSHOT_ENVIRONMENT,
+    timeoutSeconds: 120,
+    memoryMb: 256,
+    permissions: SNAPSHOT_PERMISSIONS,
+  },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
     environment: ["CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE"],
     timeoutSeconds: 30,
     memoryMb: 256,
     permissions: ["control:GetItem", "control:PutItem", "control:UpdateItem", "ota:UpdateItem"],
+  },
+  "accept-drop": {
+    module: "functions/events/accept-drop",
+    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: [...ACCEPT_PUSH, "drop:Put"],
+  },
+  "accept-push": {
+    module: "functions/events/accept-push",
+    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: ACCEPT_PUSH,
+  },
+  "report-push": {
+    module: "functions/events/report-push",
+    environment: ["CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: [
+      "control:GetItem",
+      "control:Query",
+      "drop:List",
+      "drop:Get",
+      "drop:Put",
+      "drop:Delete",
+      "events:PutEvents",
+    ],
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",
@@ -130,6 +197,13 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
       "ota:UpdateItem",
       "states:DescribeExecution",
     ],
+  },
+  "renew-snapshots": {
+    module: "functions/events/renew-snapshots",
+    environment: ["STAGE", ...SNAPSHOT_ENVIRONMENT],
+    timeoutSeconds: 300,
+    memoryMb: 256,
+    permissions: SNAPSHOT_PERMISSIONS,
   },
   "pre-provisioning": {
     module: "functions/device/pre-provisioning",
@@ -157,6 +231,6 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     ],
     timeoutSeconds: 300,
     memoryMb: 512,
-    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
+    permissions: ["ota:GetItem", "ota:BatchGetItem", "ota:Query", "ota:UpdateItem", "ota-object:Find"],
   },
 };

@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly streamShards: number;
   /** How likely a batch of a stream is delivered again, 0 to 1. */
   readonly redeliver: number;
+  /** What one address may ask of the OTA endpoint in five minutes; undefined: as much as it likes. */
+  readonly otaRequests: number | undefined;
   readonly retryScale: number;
   readonly thingTypeCooldownSeconds: number;
   /** Seconds after which any workflow times out; undefined for each one's own limit. */
@@ -59,6 +61,7 @@ export const USAGE = `Usage: npm start -- [options]
   --cold                      load a function's modules anew for each call
   --stream-shards N           spread each table's stream over so many shards, each at its own pace (default 1)
   --redeliver P               deliver a stream's batch again with this probability (default 0)
+  --ota-requests N            answer 429 to more OTA requests of one address in five minutes (default: no limit)
   --retry-scale X             multiplies the pauses of workflows' retries and waits (default 1)
   --workflow-timeout S        seconds after which any workflow times out (default: each one's own limit)`;
 
@@ -122,6 +125,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         "tls-name": { type: "string", multiple: true, default: [] },
         data: { type: "string", default: ".slipway" },
         "thing-type-cooldown": { type: "string", default: "0" },
+        "ota-requests": { type: "string" },
         "retry-scale": { type: "string", default: "1" },
         "workflow-timeout": { type: "string" },
         "test-mode": { type: "boolean", default: false },
@@ -161,6 +165,10 @@ export const startOptions = (args: readonly string[]): StartOptions => {
     streamShards: whole("stream-shards", number("stream-shards", String(values["stream-shards"]), 1, 64)),
     redeliver: number("redeliver", String(values.redeliver), 0, 1),
     testMode: values["test-mode"] === true || faults.length > 0,
+    otaRequests:
+      values["ota-requests"] === undefined
+        ? undefined
+        : whole("ota-requests", number("ota-requests", String(values["ota-requests"]), 1, 2_000_000_000)),
     retryScale: number("retry-scale", String(values["retry-scale"]), 0.001, 100),
     workflowTimeoutSeconds:
       values["workflow-timeout"] === undefined

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { BUDGET } from "../shared/declared/distribution.ts";
 import type { EdgeRequest, EdgeRequestEvent, EdgeResponse, EdgeResponseEvent } from "../shared/ota/edge.ts";
+import { countRequests } from "./cdn-budget.ts";
 import { type CachedObject, canRevalidate, makeStore, policyOf, type Ttls, ttlOf } from "./cdn-cache.ts";
 import {
   type Answer,
@@ -48,6 +50,8 @@ export interface CdnOptions {
   readonly objectBytes?: number;
   /** How long an origin may take to its headers. */
   readonly originTimeoutMs?: number;
+  /** Of one address in five minutes, beside requests for ranges; absent: as many as come. */
+  readonly requestsPerFiveMinutes?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   readonly log: (line: string) => void;
@@ -129,6 +133,9 @@ export const startCdn = async (options: CdnOptions): Promise<Cdn> => {
   const store = makeStore(memoryBytes);
   const inFlight = new Map<string, Promise<Loaded>>();
   let generation = 0;
+  const { requestsPerFiveMinutes = Number.POSITIVE_INFINITY } = options;
+  const isWithin = countRequests(requestsPerFiveMinutes, now);
+  const areRangesWithin = countRequests(requestsPerFiveMinutes * BUDGET.rangesForOne, now);
 
   const fetchFrom = async (asked: Asked, method: string, extra: Record<string, string>): Promise<OriginAnswer> => {
     const headers = {
@@ -294,6 +301,11 @@ export const startCdn = async (options: CdnOptions): Promise<Cdn> => {
 
   const answerTo = async (incoming: IncomingMessage): Promise<Answer> => {
     const [method, url] = [incoming.method ?? "GET", incoming.url ?? "/"];
+    const count = incoming.headers.range ? areRangesWithin : isWithin;
+    if (!count(incoming.socket.remoteAddress ?? "")) {
+      const headers = { "retry-after": String(BUDGET.windowSeconds), "content-length": "0" };
+      return marked({ status: 429, headers, body: NOTHING }, "Error");
+    }
     if (url.length > MAX_URL_BYTES)
       return problemAnswer(414, "URI Too Long", `a URL has at most ${MAX_URL_BYTES} bytes`);
     const at = url.indexOf("?");

@@ -7,6 +7,7 @@ import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
+import { SHARED_RATES } from "../shared/aws/turns.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
 import type { EnvironmentName } from "../shared/env.ts";
@@ -53,6 +54,7 @@ import {
 import type { Invoke, Log } from "./invoke.ts";
 import { startIot } from "./iot/server.ts";
 import { AUDIENCE, startIssuer } from "./issuer.ts";
+import { startKms } from "./kms/server.ts";
 import { startLambda } from "./lambda.ts";
 import { startMqtt } from "./mqtt/server.ts";
 import { newRoutes } from "./mqtt/topics.ts";
@@ -63,9 +65,14 @@ import { startStepFunctions } from "./step-functions.ts";
 const STAGE = "local";
 const REGION = "eu-west-1";
 const ACCOUNT_ID = "123456789012";
+/** How many events of the stage's bus the test mode remembers. */
+const MOST_HEARD = 1_000;
 /** Enough for a fleet that polls a few packages, and little beside the rest of the process. */
 const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
+/** Of the quotas that are there with `--throttling`: all that deployments may take. */
+const THROTTLED_RATES =
+  "CreateDeployment=10,CreateThingGroup=25,DeleteThingGroup=15,AddThingToThingGroup=50,RemoveThingFromThingGroup=50";
 const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
 
 export interface Cloud {
@@ -190,6 +197,10 @@ const start = async (
   const nameOf = (name: string) => `${STAGE}-${name}`;
   const stateMachines = `arn:aws:states:${REGION}:${ACCOUNT_ID}:stateMachine:`;
   const certificate = await serverCertificate(state("tls"), options.tlsNames);
+  // One key more rotates, as on AWS.
+  const signingKeys = Array.from({ length: Number(process.env.SLIPWAY_OTA_SIGNING_KEYS ?? 1) }, (_, index) =>
+    stageNames(stage).signingKey(index + 1),
+  );
   const variables: Record<EnvironmentName, string> = {
     STAGE,
     CONTROL_TABLE: nameOf("control"),
@@ -198,9 +209,15 @@ const start = async (
     IMPORTS_BUCKET: stageNames(stage).importsBucket,
     // AWS's quotas bound an import where they are there.
     IMPORT_CALLS_PER_SECOND: options.throttling ? "50" : "1000000",
+    AWS_RATES: options.throttling ? THROTTLED_RATES : SHARED_RATES.map((operation) => `${operation}=1000000`).join(),
+    // Here memberships show at once.
+    MEMBERSHIP_LAG_SECONDS: "1",
+    JOB_WITHIN_SECONDS: "4",
     OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
     OTA_STREAMED_BYTES: process.env.SLIPWAY_OTA_STREAMED_BYTES ?? "200000000",
     OTA_ARCHIVES_PER_HOUR: "1000", // all devices of a test are of few workspaces
+    OTA_SIGNING_KEYS: signingKeys.join(","),
+    OTA_SNAPSHOT_HOURS: "72",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
     ACCOUNT_ID,
@@ -235,6 +252,7 @@ const start = async (
     AWS_ENDPOINT_URL_GREENGRASSV2: url("greengrass"),
     AWS_ENDPOINT_URL_SFN: url("stepfunctions"),
     AWS_ENDPOINT_URL_EVENTBRIDGE: url("events"),
+    AWS_ENDPOINT_URL_KMS: url("kms"),
     POWERTOOLS_LOG_LEVEL: "INFO",
   };
   const lambda = later(
@@ -263,14 +281,20 @@ const start = async (
     return lambda.invoke(functionName, payload);
   };
 
+  const heard: object[] = [];
   const events = later(
     await startEvents({
       ...place,
+      ...(options.testMode && {
+        heard: (bus: string, envelope: object) => {
+          if (bus !== "default" && heard.push(envelope) > MOST_HEARD) heard.shift();
+        },
+      }),
       dir: state("events"),
       port: port("events"),
       buses: [variables.EVENT_BUS],
       rules: [
-        ...Object.entries(rules(`${stateMachines}${STAGE}-`)).map(([name, rule]) => ({
+        ...Object.entries(rules(`${stateMachines}${STAGE}-`, ACCOUNT_ID)).map(([name, rule]) => ({
           name: nameOf(name),
           bus: rule.bus === "default" ? "default" : nameOf(rule.bus),
           pattern: rule.pattern,
@@ -299,6 +323,17 @@ const start = async (
       identities,
       faults,
       publish: events.publish,
+    }),
+  );
+  later(
+    await startKms({
+      ...place,
+      dir: state("kms"),
+      port: port("kms"),
+      aliases: signingKeys,
+      faults,
+      gate: (accessOf) => rpcGate("kms", accessOf),
+      log,
     }),
   );
   later(faults); // before what waits for calls under way, after Step Functions, which would store them as failed
@@ -435,6 +470,7 @@ const start = async (
     await startCdn({
       port: port("ota"),
       memoryBytes: CDN_CACHE_BYTES,
+      requestsPerFiveMinutes: options.otaRequests,
       behaviours,
       origins: {
         packages: packages((event) => lambda.invokeStreaming(nameOf("ota-package"), event), ACCOUNT_ID),
@@ -461,7 +497,8 @@ const start = async (
     }),
   );
   if (options.testMode) {
-    later(await startControl({ port: port("control"), faults, deadLetters, identities, invoke, functionName: nameOf }));
+    const controlled = { faults, deadLetters, identities, invoke, functionName: nameOf, heard };
+    later(await startControl({ port: port("control"), ...controlled }));
   }
 
   const endpoints: Endpoints = {
@@ -477,6 +514,7 @@ const start = async (
     mqtt: url("mqtt", "mqtts"),
     dataPlane: url("dataPlane", "https"),
     credentials: url("credentials", "https"),
+    kms: url("kms"),
     ...(options.testMode && { control: url("control") }),
     ...place,
     caFile: certificate.caFile,

@@ -23,7 +23,7 @@ const parseSeed = (seed: string): number => {
  * The test mode's port: `POST /faults` arms a fault, `GET /faults` tells what is armed and how often each struck,
  * `DELETE /faults` disarms all (`?seed=N`: and begins anew with that seed); `POST /invoke/{function}` calls a function (a
  * schedule's, without waiting for the clock); `GET /dead-letters`; `GET /decisions` (what roles
- * were allowed); `GET /memory`.
+ * were allowed); `GET /events` (the last ones on the stage's bus); `GET /memory`.
  */
 export const startControl = async (options: {
   port: number;
@@ -32,6 +32,7 @@ export const startControl = async (options: {
   identities: Identities;
   invoke: Invoke;
   functionName: (name: string) => string;
+  heard: readonly object[];
 }) => {
   const answer = async (request: IncomingMessage): Promise<unknown> => {
     const path = request.url ?? "/";
@@ -54,6 +55,8 @@ export const startControl = async (options: {
         return options.deadLetters.list();
       case "GET decisions":
         return options.identities.decisions();
+      case "GET events":
+        return options.heard;
       case "GET memory":
         return process.memoryUsage();
       default:

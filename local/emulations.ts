@@ -5,6 +5,7 @@ import { emulation as eventSourceMapping } from "./event-source-mapping/emulatio
 import { emulation as events } from "./events/emulation.ts";
 import { emulation as greengrass } from "./greengrass/emulation.ts";
 import { emulation as iot } from "./iot/emulation.ts";
+import { emulation as kms } from "./kms/emulation.ts";
 import { emulation as lambda } from "./lambda/emulation.ts";
 import { emulation as mqtt } from "./mqtt/emulation.ts";
 import { emulation as s3 } from "./s3/emulation.ts";
@@ -48,7 +49,16 @@ const cdn: Emulation = {
       aws: "signs requests to the bucket and the function URL",
       here: "calls both directly",
     },
-    { of: "WAF, geo restrictions, logs, HTTP/2 and 3, TLS", aws: "configured on the distribution", here: "none" },
+    {
+      of: "WAF's budget of requests per address",
+      aws: "counted about every ten seconds, across all locations",
+      here: "exact, and only with --ota-requests",
+    },
+    {
+      of: "geo restrictions, reputation lists, logs, HTTP/2 and 3, TLS",
+      aws: "configured on the distribution",
+      here: "none",
+    },
     { of: "invalidation", aws: "CreateInvalidation", here: "none from outside" },
   ],
 };
@@ -115,6 +125,7 @@ export const emulations: readonly Emulation[] = [
   dynamodbStreams,
   lambda,
   events,
+  kms,
   eventSourceMapping,
   gateway,
   cdn,

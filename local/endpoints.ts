@@ -15,6 +15,7 @@ export const PORTS = [
   "mqtt",
   "dataPlane",
   "credentials",
+  "kms",
   "control",
   /** The DynamoDB engine itself, when faults stand before it. */
   "engine",
@@ -37,6 +38,7 @@ export interface Endpoints {
   readonly mqtt: string;
   readonly dataPlane: string;
   readonly credentials: string;
+  readonly kms: string;
   /** Only in the test mode. */
   readonly control?: string;
   readonly region: string;

@@ -37,6 +37,8 @@ export interface EventsOptions {
   readonly buses?: readonly string[];
   /** Multiplies the time between two runs of a schedule. */
   readonly scheduleScale?: number;
+  /** Is told of each event as rules see it. */
+  readonly heard?: (bus: string, envelope: object) => void;
   /** Milliseconds, by which events grow old; the clock's by default. */
   readonly now?: () => number;
   readonly log: Log;
@@ -128,6 +130,7 @@ export const startEvents = async (options: EventsOptions): Promise<Events> => {
         rules.filter((rule) => rule.bus === bus && rule.matches(envelope)).map((rule) => deliver(rule, envelope)),
       ),
     );
+    for (const { bus, envelope } of envelopes) options.heard?.(bus, envelope);
     return envelopes.map(({ envelope }) => envelope.id);
   };
 

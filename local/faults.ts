@@ -91,6 +91,7 @@ const WORDS: Readonly<Record<string, { throttling: [string, number]; "server-err
   events: { throttling: ["ThrottlingException", 400], "server-error": ["InternalException", 500] },
   greengrass: { throttling: ["ThrottlingException", 429], "server-error": ["InternalServerException", 500] },
   iot: { throttling: ["ThrottlingException", 400], "server-error": ["InternalFailureException", 500] },
+  kms: { throttling: ["ThrottlingException", 400], "server-error": ["KMSInternalException", 500] },
   lambda: { throttling: ["TooManyRequestsException", 429], "server-error": ["ServiceException", 500] },
   mqtt: { throttling: ["ThrottlingException", 429], "server-error": ["InternalError", 500] },
   s3: { throttling: ["SlowDown", 503], "server-error": ["InternalError", 500] },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
-import type { Route } from "../shared/declared/routes.ts";
+import { parametersIn, patternOf, type Route } from "../shared/declared/routes.ts";
 import { problem } from "../shared/problems.ts";
 import type { Invoke } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
@@ -59,8 +59,8 @@ const compile = (routes: readonly GatewayRoute[]) =>
   routes
     .map((route) => ({
       ...route,
-      names: [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? ""),
-      pattern: new RegExp(`^${route.path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "([^/]+)")}$`),
+      names: parametersIn(route.path).map(({ name }) => name),
+      pattern: patternOf(route.path),
     }))
     .sort((a, b) => a.names.length - b.names.length);
 

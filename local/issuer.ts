@@ -4,14 +4,19 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import Provider, { errors, type TokenEndpointGrantContext } from "oidc-provider";
+import { answerInteraction, devicePages, interactionUrl } from "./issuer-pages.ts";
 import { listen, shut } from "./listen.ts";
 
 /** Who tokens are for: the `aud` that the gateway's authoriser wants. */
 export const AUDIENCE = "slipway";
 export const CLIENT_ID = "slipway-local";
+export const CLI_CLIENT_ID = "slipway-cli";
+const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 /** A grant of this issuer alone: a token for any subject, for who knows the client's secret. */
 export const SUBJECT_GRANT = "urn:slipway:grant:subject";
 
+/** Stands for the API in requests, where a URI must (RFC 8707); tokens name the audience. */
+const RESOURCE = "urn:slipway:api";
 const TOKEN_SECONDS = 3_600;
 const MAX_TOKEN_SECONDS = 86_400;
 
@@ -75,30 +80,21 @@ const resourceServer = {
   jwt: { sign: { alg: "RS256" as const } },
 };
 
-/** Tokens are JWTs, and the one grant leaves nothing behind: there is nothing to store. */
-class NoStorage {
-  readonly #kind: string;
-  constructor(kind: string) {
-    this.#kind = kind;
-  }
-  async find(): Promise<undefined> {
-    return undefined;
-  }
-  readonly findByUserCode = this.find;
-  readonly findByUid = this.find;
-  async upsert(): Promise<never> {
-    throw new Error(`the local issuer does not store a ${this.#kind}`);
-  }
-  readonly consume = this.upsert;
-  readonly destroy = this.upsert;
-  readonly revokeByGrantId = this.upsert;
-}
+/** The command line's: the device flow, without a secret. */
+const cliClient = {
+  client_id: CLI_CLIENT_ID,
+  token_endpoint_auth_method: "none",
+  application_type: "native",
+  grant_types: [DEVICE_GRANT, "refresh_token"],
+  redirect_uris: [],
+  response_types: [],
+  id_token_signed_response_alg: "RS256",
+} as const;
 
-/** An OpenID Connect issuer, for the gateway's authoriser to trust. Its keys outlive a restart. */
+/** An OpenID Connect issuer, for the gateway's authoriser to trust. Its keys outlive a restart, and logins do not. */
 export const startIssuer = async (options: { dir: string; port: number; url: string }) => {
   const { jwks, clientSecret, cookieKey } = await loadSecrets(options.dir);
   const provider = new Provider(options.url, {
-    adapter: NoStorage,
     clients: [
       {
         client_id: CLIENT_ID,
@@ -108,22 +104,43 @@ export const startIssuer = async (options: { dir: string; port: number; url: str
         response_types: [],
         id_token_signed_response_alg: "RS256",
       },
+      cliClient,
     ],
     jwks,
     cookies: { keys: [cookieKey] },
-    scopes: ["openid"],
+    scopes: ["openid", "offline_access"],
+    findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    interactions: { url: (_ctx, { uid }) => interactionUrl(uid) },
+    // Who has said who they are has agreed: there is nothing to choose.
+    loadExistingGrant: async ({ oidc }) => {
+      const accountId = oidc.session?.accountId;
+      const clientId = oidc.client?.clientId;
+      if (accountId === undefined || clientId === undefined) return undefined;
+      const grant = new provider.Grant({ accountId, clientId });
+      grant.addOIDCScope("openid offline_access");
+      await grant.save();
+      return grant;
+    },
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     features: {
       devInteractions: { enabled: false },
+      deviceFlow: { enabled: true, ...devicePages },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => AUDIENCE,
+        defaultResource: () => RESOURCE,
         useGrantedResource: () => true,
         getResourceServerInfo: () => resourceServer,
       },
     },
   });
   provider.registerGrantType(SUBJECT_GRANT, issueForSubject(provider), ["subject", "seconds"]);
-  const server = createServer(provider.callback());
+  const callback = provider.callback();
+  const server = createServer((request, response) => {
+    answerInteraction(provider, request, response).then(
+      (answered) => (answered ? undefined : callback(request, response)),
+      () => response.writeHead(400, { "content-type": "text/plain" }).end("Begin again: this login has ended.\n"),
+    );
+  });
   const port = await listen("issuer", server, options.port);
   return { port, jwks, close: () => shut(server) };
 };

@@ -24,6 +24,7 @@ import {
   provisioningTemplate,
 } from "../shared/node/provisioning.ts";
 import { UPLOADS } from "../shared/ota/release.ts";
+import { SNAPSHOT_KEPT_DAYS, SNAPSHOTS } from "../shared/ota/snapshot.ts";
 import { ARCHIVES, KEPT_DAYS } from "../shared/ota/stored-archive.ts";
 
 const unlessThere = async (work: Promise<unknown>, ...there: readonly (new (...args: never[]) => Error)[]) => {
@@ -116,6 +117,7 @@ const bucketsOf = (place: Place): readonly BucketOfStage[] => {
         // A binary leaves this place when its release is published.
         { id: "unpublished-uploads", prefix: UPLOADS, days: 7 },
         { id: "stored-archives", prefix: ARCHIVES, days: KEPT_DAYS },
+        { id: "old-snapshots", prefix: SNAPSHOTS, days: SNAPSHOT_KEPT_DAYS },
       ],
     },
     {

@@ -10,6 +10,12 @@ export const ENVIRONMENT = {
   IMPORTS_BUCKET: z.string().min(3),
   /** How often a second an import calls that operation of AWS IoT which it calls most. */
   IMPORT_CALLS_PER_SECOND: z.string().regex(/^[1-9]\d*$/),
+  /** How often a second operations of AWS may be called that all functions share: `CreateDeployment=1,…`. */
+  AWS_RATES: z.string().regex(/^[A-Za-z]+=[1-9]\d*(?:,[A-Za-z]+=[1-9]\d*)*$/),
+  /** How long what AWS shows of memberships in thing groups is given to show what was done, in seconds. */
+  MEMBERSHIP_LAG_SECONDS: z.string().regex(/^[1-9]\d*$/),
+  /** How long after a node has joined its cell AWS IoT is given to make its job, in seconds. */
+  JOB_WITHIN_SECONDS: z.string().regex(/^[1-9]\d*$/),
   /** ARN of any state machine of the stage up to and with the last colon: a machine's name follows. */
   STATE_MACHINE_PREFIX: z.string().startsWith("arn:"),
   EVENT_BUS: z.string().min(1),
@@ -19,6 +25,10 @@ export const ENVIRONMENT = {
   OTA_STREAMED_BYTES: z.string().regex(/^\d+$/),
   /** How many archives a workspace's devices may have stored in an hour. */
   OTA_ARCHIVES_PER_HOUR: z.string().regex(/^\d+$/),
+  /** The aliases of the keys that sign, the eldest first, comma separated. */
+  OTA_SIGNING_KEYS: z.string().regex(/^alias\/[\w/-]+(,alias\/[\w/-]+)*$/),
+  /** How long devices believe a snapshot. */
+  OTA_SNAPSHOT_HOURS: z.string().regex(/^[1-9]\d*$/),
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
   /** Where the Greengrass data plane is, as host and port. */
   GREENGRASS_ENDPOINT: z.string().regex(/^[^:/]+:\d+$/),

@@ -55,3 +55,11 @@ export const issuesOf = (
         }))
       : [{ path: issue.path, rule: issue.code.replaceAll("_", "-"), detail: issue.message }],
   );
+
+/** A member of what may be an object, by its name whatever the letter case: so Greengrass reads recipes. */
+export const memberInAnyCase = (value: unknown, name: string): unknown =>
+  isObject(value) ? Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] : undefined;
+
+/** A member's place by that of what it is in: a JSON pointer, RFC 6901. */
+export const pointerTo = (parent: string, key: string | number): string =>
+  `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;

@@ -1,3 +1,5 @@
+import { versionOrder } from "./component/order.ts";
+import { foldPath } from "./component/path.ts";
 import type { Key } from "./writes.ts";
 
 /**
@@ -36,6 +38,17 @@ export const keys = {
   }),
   nodeOfGroup: (groupId: string, nodeId: string): Key => ({ pk: partitions.nodesOfGroup(groupId), sk: nodeId }),
   cell: (workspaceId: string, cellKey: string): Key => ({ pk: partitions.cells(workspaceId), sk: cellKey }),
+  /** In the order of their numbers, below the cell's key. */
+  cellGeneration: (workspaceId: string, cellKey: string, generation: number): Key => ({
+    pk: partitions.cellGenerations(workspaceId),
+    sk: `${cellKey}#${String(generation).padStart(10, "0")}`,
+  }),
+  nodeProgress: (workspaceId: string, nodeId: string): Key => ({
+    pk: partitions.nodeProgress(workspaceId),
+    sk: nodeId,
+  }),
+  /** When the next call of an operation of AWS may be made. */
+  turn: (operation: string): Key => ({ pk: `turn#${operation}`, sk: "turn" }),
   component: (workspaceId: string, componentId: string): Key => ({
     pk: partitions.components(workspaceId),
     sk: componentId,
@@ -43,11 +56,28 @@ export const keys = {
   /** Component names are claimed once per account: recipes refer to them without a workspace. */
   componentName: (name: string): Key => ({ pk: `name#component#${name}`, sk: "name" }),
   version: (componentId: string, versionId: string): Key => ({ pk: partitions.versions(componentId), sk: versionId }),
+  /** A version by its place among those of its component, as semver orders them. */
+  versionOrder: (componentId: string, version: string): Key => ({
+    pk: partitions.versionOrders(componentId),
+    sk: versionOrder(version),
+  }),
   versionName: (componentId: string, version: string): Key => ({
     pk: `name#${componentId}#version#${version}`,
     sk: "name",
   }),
-  file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: path }),
+  /** Paths that differ in letter case alone are one file: so no two can be. */
+  file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: foldPath(path) }),
+  /** A version of a component that AWS publishes, by its place as semver orders them. */
+  publicVersion: (name: string, version: string): Key => ({
+    pk: partitions.publicVersions(name),
+    sk: versionOrder(version),
+  }),
+  /** The recipe of a published version, as AWS gives it back. */
+  publishedRecipe: (versionId: string): Key => ({ pk: versionId, sk: "published-recipe" }),
+  /** The push that a version was made by. */
+  push: (versionId: string): Key => ({ pk: versionId, sk: "push" }),
+  /** An event that asked for a push, so that it does so once. */
+  pushEvent: (hash: string): Key => ({ pk: `push-event#${hash}`, sk: "push-event" }),
   deployment: (workspaceId: string, targetId: string): Key => ({
     pk: partitions.deployments(workspaceId),
     sk: targetId,
@@ -71,20 +101,34 @@ export const keys = {
 
 /** Keys of the `ota` table. */
 export const otaKeys = {
+  /** What holds for all of the stage's devices. */
+  stage: (): Key => ({ pk: "stage", sk: "stage" }),
   workspaceName: (name: string): Key => ({ pk: `name#${name}`, sk: "workspace" }),
   release: (workspaceId: string, releaseId: string): Key => ({
     pk: otaPartitions.releases(workspaceId),
     sk: releaseId,
   }),
-  /** What devices get for an app in an environment; both compare without regard to case. */
-  current: (workspaceId: string, app: string, environment: string): Key => ({
+  /** A release that devices may get for an app in an environment; both compare without regard to case. */
+  current: (workspaceId: string, app: string, environment: string, releaseId: string): Key => ({
     pk: otaPartitions.current(workspaceId),
-    sk: `${environment.toLowerCase()}#${app.toLowerCase()}`,
+    sk: `${environment.toLowerCase()}#${app.toLowerCase()}#${releaseId}`,
+  }),
+  /** What a binary is, by its MD5 or SHA-256 (lower case), whatever became of its release. */
+  binary: (workspaceId: string, hash: string): Key => ({ pk: otaPartitions.binaries(workspaceId), sk: hash }),
+  /** What devices say of a release, in numbers. */
+  reports: (releaseId: string): Key => ({ pk: `${releaseId}#reports`, sk: "reports" }),
+  /** What was done to a release. @param order texts that sort as the changes came */
+  releaseChange: (releaseId: string, order: string): Key => ({
+    pk: otaPartitions.releaseChanges(releaseId),
+    sk: order,
   }),
   archive: (workspaceId: string, archiveId: string): Key => ({
     pk: otaPartitions.archives(workspaceId),
     sk: archiveId,
   }),
+  /** That a workspace has a snapshot, for the schedule to find. */
+  snapshot: (workspaceId: string): Key => ({ pk: otaPartitions.snapshots(), sk: workspaceId }),
+  signingKeys: (): Key => ({ pk: "signing-keys", sk: "signing-keys" }),
   /** How often something was tried in a stretch of time. */
   rate: (what: string, window: number): Key => ({ pk: `rate#${what}`, sk: String(window) }),
 } as const;
@@ -101,8 +145,12 @@ export const partitions = {
   certificates: (nodeId: string) => `${nodeId}#certificate`,
   nodesOfGroup: (groupId: string) => `${groupId}#node`,
   cells: (workspaceId: string) => `${workspaceId}#cell`,
+  cellGenerations: (workspaceId: string) => `${workspaceId}#cell-generation`,
+  nodeProgress: (workspaceId: string) => `${workspaceId}#node-progress`,
   components: (workspaceId: string) => `${workspaceId}#component`,
   versions: (componentId: string) => `${componentId}#version`,
+  versionOrders: (componentId: string) => `${componentId}#version-order`,
+  publicVersions: (name: string) => `public-component#${name}`,
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   audit: (workspaceId: string) => `${workspaceId}#audit`,
@@ -112,8 +160,14 @@ export const partitions = {
 export const otaPartitions = {
   releases: (workspaceId: string) => `${workspaceId}#release`,
   current: (workspaceId: string) => `${workspaceId}#current`,
+  binaries: (workspaceId: string) => `${workspaceId}#binary`,
+  releaseChanges: (releaseId: string) => `${releaseId}#change`,
   archives: (workspaceId: string) => `${workspaceId}#archive`,
+  snapshots: () => "snapshots",
 } as const;
+
+/** The workspace of a key of {@link otaKeys.current}; undefined for any other key. */
+export const workspaceOfCurrent = (pk: string): string | undefined => /^(.+)#current$/.exec(pk)?.[1];
 
 /**
  * The secondary indexes of the `control` table: intents of a workspace, intents that have not ended, and a workspace's audit

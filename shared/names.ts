@@ -35,6 +35,15 @@ export const OwnComponentName = ComponentName.refine(
   "must not begin with aws.greengrass, as AWS's own do",
 ).refine((name) => !/^\.+$/.test(name), "must not be of dots alone");
 
+/** Whose components AWS's are, in the claims of names. */
+export const OF_AWS = "aws";
+
+/** Components that AWS publishes. https://docs.aws.amazon.com/greengrass/v2/developerguide/public-components.html */
+export const isPublicName = (name: string): boolean => name.startsWith("aws.greengrass.");
+
+/** Whether a bucket's name is of the form that workspaces' have. */
+export const isArtifactBucket = (bucket: string): boolean => /^ws-.+-comp-artifacts$/.test(bucket);
+
 /** Names that AWS sees. Account-wide there, so each carries stage and workspace; ids have a fixed length. */
 export const awsNames = {
   /** Also the name of the workspace's thing type: the device role's policy derives the bucket from it. */
@@ -50,6 +59,22 @@ export const awsNames = {
   iotLoggingRole: (stage: string) => `${stage}-slipway-iot-logging`,
   provisioningTemplate: (stage: string) => `${stage}-slipway-node`,
 } as const;
+
+/** The generation of a cell whose thing group has this name; undefined for a thing group that is no cell of the workspace. */
+export const cellOfThingGroup = (
+  stage: string,
+  workspaceId: string,
+  name: string,
+): { readonly key: string; readonly generation: number } | undefined => {
+  const prefix = `${stage}-${workspaceId}-cell-`;
+  if (!name.startsWith(prefix)) return undefined;
+  const [, key, generation] = /^([0-9a-f]{16})-([1-9]\d*)$/.exec(name.slice(prefix.length)) ?? [];
+  return key === undefined ? undefined : { key, generation: Number(generation) };
+};
+
+/** The workspace's name in the name of a bucket. Whether the bucket is the workspace's, the workspace tells. */
+export const workspaceNameOf = (bucket: string): string | undefined =>
+  /^ws-[a-z0-9]{3}-(.+)-comp-artifacts$/.exec(bucket)?.[1];
 
 /** What a client id of a node says: Greengrass connects as its thing, with a suffix (`T#2`) for a second connection. */
 export const nodeOfClientId = (
@@ -84,6 +109,8 @@ export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountI
     /** The queue for what a trigger could not get its function to take. */
     deadLetters: (trigger: string) => named(`${trigger}-dead-letters`),
     eventBus: named("slipway"),
+    /** Keys that sign releases and snapshots are numbered from 1; each signs its successor. */
+    signingKey: (number: number) => `alias/${stage}-slipway-signing-${number}`,
     /** Bucket names are the whole world's. */
     otaBucket: `slipway-${stage}-ota-${accountId}`,
     importsBucket: `slipway-${stage}-imports-${accountId}`,

@@ -1,6 +1,6 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, NO_ROUTE } from "../functions/declared.ts";
-import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
+import { fillPath, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { logGroup } from "./encryption.ts";
 import { type Functions, functionNamed } from "./functions.ts";
 import type { Identity } from "./identity.ts";
@@ -22,7 +22,7 @@ const ACCESS_LOG = JSON.stringify({
 });
 
 /** Path parameters as wildcards: a permission names what is called, not for which resource. */
-const pathPattern = (path: string): string => path.replace(/\{\w+\}/g, "*");
+const pathPattern = (path: string): string => fillPath(path, () => "*");
 
 /**
  * The HTTP API: every declared route to its own function, and the rest to the one that says there is none.

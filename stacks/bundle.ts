@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { functions } from "../functions/declared.ts";
-import { installerText } from "./installer.ts";
+import { premade } from "./premade.ts";
 import { slimSdk } from "./slim-sdk.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -43,7 +43,7 @@ export const bundle = async (
     format: "esm",
     // Module entries first: they shake better, and bundles are a third smaller.
     mainFields: ["module", "main"],
-    plugins: [slimSdk, installerText],
+    plugins: [slimSdk, premade],
     // What is left of CommonJS in the bundles calls require for Node's own modules.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: "warning",

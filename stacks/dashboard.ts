@@ -112,6 +112,10 @@ const graphsOf = (stage: Stage, { api, stateMachines, deadLetters, ota }: Watche
         ["5xx", ofDistribution("5xxErrorRate", ota.distribution, "Average")],
       ],
     },
+    {
+      title: "OTA: seconds, the oldest snapshot",
+      lines: [["oldest", ours(stage, "OldestSnapshotSeconds", "Maximum")]],
+    },
     { title: "Functions: errors", lines: everyFunction("Errors") },
     { title: "Functions: milliseconds, p95", lines: everyFunction("Duration", "p95") },
     { title: "Functions of the account: refused", lines: [["throttled", ofLambda("Throttles", {})]] },

@@ -9,7 +9,7 @@ import { bundleDirectory, ENTRY } from "./bundle-directory.ts";
 import { logGroup } from "./encryption.ts";
 import type { Identity } from "./identity.ts";
 import { makeRole } from "./roles.ts";
-import type { Stage } from "./stage.ts";
+import { type Stage, signingKeysOf } from "./stage.ts";
 
 /** Every function by its declared name. */
 export type Functions = Readonly<Record<string, aws.lambda.Function>>;
@@ -45,9 +45,16 @@ const variablesOf = (
   OTA_BUCKET: names.otaBucket,
   IMPORTS_BUCKET: names.importsBucket,
   IMPORT_CALLS_PER_SECOND: String(settings.imports.callsPerSecond),
+  AWS_RATES: Object.entries(settings.deployments.callsPerSecond)
+    .map(([operation, rate]) => `${operation}=${rate}`)
+    .join(),
+  MEMBERSHIP_LAG_SECONDS: String(settings.deployments.membershipLagSeconds),
+  JOB_WITHIN_SECONDS: String(settings.deployments.jobWithinSeconds),
   OTA_DEFAULT_WORKSPACE: settings.ota.defaultWorkspace,
   OTA_STREAMED_BYTES: String(settings.ota.streamedMegabytes * 1_000_000),
   OTA_ARCHIVES_PER_HOUR: String(settings.ota.archivesPerHour),
+  OTA_SIGNING_KEYS: signingKeysOf({ names, settings }).join(","),
+  OTA_SNAPSHOT_HOURS: String(settings.ota.snapshotHours),
   STATE_MACHINE_PREFIX: arn("states", "stateMachine:"),
   EVENT_BUS: names.eventBus,
   ACCOUNT_ID: place.accountId,

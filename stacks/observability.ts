@@ -86,6 +86,16 @@ const alarmsOf = (stage: Stage, { api, stateMachines, deadLetters }: Watched): R
       periods: 2,
       silence: "breaching",
     },
+    "snapshots-old": {
+      description:
+        "A workspace's snapshot was not renewed in time, or the schedule tells nothing: devices will refuse it",
+      metrics: [ours(stage, "OldestSnapshotSeconds", "Maximum")],
+      // Renewed when a third of its time is over. From here on there is half of it left to mend what is wrong.
+      threshold: stage.settings.ota.snapshotHours * 1_800,
+      periodSeconds: 30 * MINUTE,
+      periods: 1,
+      silence: "breaching",
+    },
     "registrations-refused": {
       ...found,
       threshold: 20,

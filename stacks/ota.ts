@@ -1,6 +1,9 @@
 /// <reference path="../.sst/platform/config.d.ts" />
+import { functions as declaredFunctions } from "../functions/declared.ts";
+import { functionRoles } from "../functions/roles.ts";
 import {
   type BehaviourDeclaration,
+  BUDGET,
   behaviours,
   edgeFunctions,
   METHODS,
@@ -9,7 +12,7 @@ import {
 import { type EdgeFunction, edgeCode } from "./edge.ts";
 import { keyAdministration } from "./encryption.ts";
 import { type Functions, functionNamed } from "./functions.ts";
-import type { Stage } from "./stage.ts";
+import { type Stage, signingKeysOf } from "./stage.ts";
 import { bucketPolicy, type Storage } from "./storage.ts";
 
 /** What CloudFront has of its own is in this region, whatever the stage's. */
@@ -32,11 +35,11 @@ const edgeFunction = (stage: Stage, name: EdgeFunction): aws.cloudfront.Function
   });
 
 /** The cache key and the TTLs of a declared behaviour. What is in the key goes to the origin, and nothing else does. */
-const cachePolicy = (stage: Stage, { origin, ...declared }: BehaviourDeclaration): aws.cloudfront.CachePolicy => {
+const cachePolicy = (stage: Stage, { cache, ...declared }: BehaviourDeclaration): aws.cloudfront.CachePolicy => {
   const { queryStrings, headers } = declared.cacheKey;
-  return new aws.cloudfront.CachePolicy(origin, {
-    name: edgeName(stage, origin),
-    comment: `${origin} of shared/declared/distribution.ts`,
+  return new aws.cloudfront.CachePolicy(cache, {
+    name: edgeName(stage, cache),
+    comment: `${cache} of shared/declared/distribution.ts`,
     minTtl: declared.minTtl,
     defaultTtl: declared.defaultTtl,
     maxTtl: declared.maxTtl,
@@ -73,12 +76,42 @@ const responseHeaders = (stage: Stage): aws.cloudfront.ResponseHeadersPolicy =>
 
 const visible = (metricName: string) => ({ metricName, cloudwatchMetricsEnabled: true, sampledRequestsEnabled: true });
 
+/** A field that is absent has no size, and so none above 0. */
+const ASKS_FOR_A_RANGE = {
+  sizeConstraintStatement: {
+    fieldToMatch: { singleHeader: { name: "range" } },
+    comparisonOperator: "GT",
+    size: 0,
+    textTransformations: [{ priority: 0, type: "NONE" }],
+  },
+};
+
 /**
- * Addresses of ill repute get nothing, and one address gets so much in five minutes and then 429. For the distribution it
+ * Addresses of ill repute get nothing, and one address gets so much in five minutes and then 429. Requests for ranges are
+ * counted on their own. For the distribution it
  * must be in us-east-1. https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html
  */
 const webAcl = (stage: Stage): aws.wafv2.WebAcl => {
   const name = edgeName(stage, "ota");
+  const { requestsPerFiveMinutes } = stage.settings.ota;
+  const rate = (rule: string, priority: number, limit: number, scopeDownStatement: object) => ({
+    name: rule,
+    priority,
+    action: {
+      block: {
+        customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] },
+      },
+    },
+    statement: {
+      rateBasedStatement: {
+        aggregateKeyType: "IP",
+        evaluationWindowSec: BUDGET.windowSeconds,
+        limit: Math.min(limit, 2_000_000_000), // WAF takes no more
+        scopeDownStatement,
+      },
+    },
+    visibilityConfig: visible(`${name}-${rule}`),
+  });
   return new aws.wafv2.WebAcl("ota", {
     name,
     // Of punctuation, WAF takes no apostrophe here.
@@ -96,23 +129,8 @@ const webAcl = (stage: Stage): aws.wafv2.WebAcl => {
         },
         visibilityConfig: visible(`${name}-reputation`),
       },
-      {
-        name: "rate",
-        priority: 1,
-        action: {
-          block: {
-            customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] },
-          },
-        },
-        statement: {
-          rateBasedStatement: {
-            aggregateKeyType: "IP",
-            evaluationWindowSec: 300,
-            limit: stage.settings.ota.requestsPerFiveMinutes,
-          },
-        },
-        visibilityConfig: visible(`${name}-rate`),
-      },
+      rate("rate", 1, requestsPerFiveMinutes, { notStatement: { statements: [ASKS_FOR_A_RANGE] } }),
+      rate("rate-of-ranges", 2, requestsPerFiveMinutes * BUDGET.rangesForOne, ASKS_FOR_A_RANGE),
     ],
     visibilityConfig: visible(name),
   });
@@ -227,27 +245,53 @@ const logAccess = (
   );
 };
 
+/** The roles of the functions that sign. */
+const signers = ({ place }: Stage): string[] => {
+  const roles = functionRoles(place);
+  return Object.entries(declaredFunctions).flatMap(([name, { permissions }]) => {
+    const role = roles[name];
+    if (role === undefined || !permissions.includes("signing:Sign")) return [];
+    return [`arn:${place.partition}:iam::${place.accountId}:role/${role.name}`];
+  });
+};
+
 /**
- * The key with which releases and snapshots are to be signed. Nobody may sign yet: what does is to be named in its policy.
- * Devices verify with the public half, which AWS gives to whoever may administer the key.
+ * The keys with which releases and snapshots are signed, in software by nobody. Those who administer them may not sign, and
+ * give the public half to whoever makes devices. Of the account's roles, those of the functions that sign may, where IAM lets
+ * them as well: named in a condition rather than as principals, they need not be there before the key.
  */
-const signingKey = (stage: Stage): aws.kms.Key => {
-  const key = new aws.kms.Key(
-    "signing",
-    {
-      description: `Signatures of Slipway's stage ${stage.place.stage}`,
-      customerMasterKeySpec: "ECC_NIST_P256",
-      keyUsage: "SIGN_VERIFY",
-      deletionWindowInDays: 30,
-      policy: JSON.stringify({
-        Version: "2012-10-17",
-        Statement: [keyAdministration(stage, ["kms:GetPublicKey"])],
-      }),
-    },
-    { retainOnDelete: stage.settings.retain },
-  );
-  new aws.kms.Alias("signing", { name: `alias/${stage.place.stage}-slipway-signing`, targetKeyId: key.keyId });
-  return key;
+const signingKeys = (stage: Stage): void => {
+  for (const [index, alias] of signingKeysOf(stage).entries()) {
+    const name = `signing-${index + 1}`;
+    const key = new aws.kms.Key(
+      name,
+      {
+        description: `Signatures of Slipway's stage ${stage.place.stage}, key ${index + 1}`,
+        customerMasterKeySpec: "ECC_NIST_P256",
+        keyUsage: "SIGN_VERIFY",
+        deletionWindowInDays: 30,
+        policy: JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [
+            keyAdministration(stage, ["kms:GetPublicKey"]),
+            {
+              Sid: "Signatures",
+              Effect: "Allow",
+              Principal: { AWS: `arn:${stage.place.partition}:iam::${stage.place.accountId}:root` },
+              Action: ["kms:GetPublicKey", "kms:Sign"],
+              Resource: "*",
+              Condition: {
+                ArnEquals: { "aws:PrincipalArn": signers(stage) },
+                StringEquals: { "kms:RequestAlias": alias },
+              },
+            },
+          ],
+        }),
+      },
+      { retainOnDelete: stage.settings.retain },
+    );
+    new aws.kms.Alias(name, { name: alias, targetKeyId: key.keyId });
+  }
 };
 
 export interface Ota {
@@ -276,13 +320,14 @@ export const ota = (
     at("viewer-response", edgeFunction(stage, response)),
   ];
   const associations = { packages: around(edgeFunctions.packages), objects: around(edgeFunctions.objects) };
-  const firstOf = (origin: OriginName): BehaviourDeclaration => {
-    const found = behaviours.find((behaviour) => behaviour.origin === origin);
-    if (found === undefined) throw new Error(`no behaviour is declared for ${origin}`);
+  const firstOf = (cache: BehaviourDeclaration["cache"]): BehaviourDeclaration => {
+    const found = behaviours.find((behaviour) => behaviour.cache === cache);
+    if (found === undefined) throw new Error(`no behaviour is declared for ${cache}`);
     return found;
   };
   const policies = {
     packages: cachePolicy(stage, firstOf("packages")),
+    snapshots: cachePolicy(stage, firstOf("snapshots")),
     binaries: cachePolicy(stage, firstOf("binaries")),
   };
   const common = {
@@ -301,11 +346,11 @@ export const ota = (
     priceClass,
     webAclId: acl.arn,
     origins: [packagesOrigin(stage, packages), binariesOrigin(stage, storage.otaBucket)],
-    orderedCacheBehaviors: behaviours.map(({ pathPattern, origin, edge }) => ({
+    orderedCacheBehaviors: behaviours.map(({ pathPattern, origin, edge, cache }) => ({
       ...common,
       pathPattern,
       targetOriginId: origin,
-      cachePolicyId: policies[origin].id,
+      cachePolicyId: policies[cache].id,
       functionAssociations: associations[edge],
     })),
     defaultCacheBehavior: {
@@ -328,7 +373,7 @@ export const ota = (
   });
   letIn(distribution, packages, storage.otaBucket);
   logAccess(stage, distribution, storage);
-  signingKey(stage);
+  signingKeys(stage);
   return {
     url: $util.interpolate`https://${domain?.name ?? distribution.domainName}`,
     dnsTarget: distribution.domainName,

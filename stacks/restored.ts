@@ -3,8 +3,9 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
 import { theMoment } from "../functions/moment.ts";
 import { getItem, transact } from "../shared/aws/table.ts";
-import type { StoredCell } from "../shared/deployment/cell.ts";
-import { reviseDeployment, type StoredDeployment } from "../shared/deployment/deployment.ts";
+import type { StoredGeneration } from "../shared/deployment/cell.ts";
+import type { StoredDeployment } from "../shared/deployment/deployment.ts";
+import { reviseDeployment } from "../shared/deployment/revise.ts";
 import { keys } from "../shared/keys.ts";
 import { stageNames } from "../shared/names.ts";
 import type { Key } from "../shared/writes.ts";
@@ -16,6 +17,8 @@ AWS SDK's own: AWS_REGION, AWS_PROFILE and so on.`;
 
 /** More deliveries than a cell has had since the moment that the table was put back to. */
 const SKIPPED = 1_000_000;
+
+const NOTHING = { deploymentId: "", jobId: "", at: 0, versions: {} };
 
 /** Keys of all items of these types, read page by page. */
 const scan = async (TableName: string): Promise<{ cells: Key[]; deployments: Key[] }> => {
@@ -29,11 +32,11 @@ const scan = async (TableName: string): Promise<{ cells: Key[]; deployments: Key
       ProjectionExpression: "pk, sk, #type",
       FilterExpression: "#type IN (:cell, :deployment)",
       ExpressionAttributeNames: { "#type": "type" },
-      ExpressionAttributeValues: { ":cell": "cell", ":deployment": "deployment" },
+      ExpressionAttributeValues: { ":cell": "cell-generation", ":deployment": "deployment" },
     },
   );
   for await (const { Items = [] } of pages) {
-    for (const { pk, sk, type } of Items) found[type === "cell" ? "cells" : "deployments"].push({ pk, sk });
+    for (const { pk, sk, type } of Items) found[type === "cell-generation" ? "cells" : "deployments"].push({ pk, sk });
   }
   client.destroy();
   return found;
@@ -45,17 +48,17 @@ const scan = async (TableName: string): Promise<{ cells: Key[]; deployments: Key
  * that it gave out after its moment: they are skipped. And what the table calls delivered is no longer what devices have.
  */
 const forgetDelivery = async (key: Key): Promise<void> => {
-  const cell = await getItem<StoredCell>(key);
+  const cell = await getItem<StoredGeneration>(key);
   if (cell === undefined) return;
   const { delivered, pending, workspaceId } = cell;
   const sequence = Math.max(delivered?.sequence ?? 0, pending?.sequence ?? 0) + SKIPPED;
   await transact([
     {
       do: "update",
-      key: keys.cell(workspaceId, cell.key),
-      set: { delivered: { deploymentId: "", ...delivered, hash: "", sequence, revisions: {} }, leaseUntil: 0 },
+      key: keys.cellGeneration(workspaceId, cell.key, cell.generation),
+      set: { delivered: { ...NOTHING, ...delivered, hash: "", sequence, revisions: {} }, leaseUntil: 0 },
       remove: ["pending", "lease"],
-      when: { type: "cell" },
+      when: { type: "cell-generation" },
     },
   ]);
 };
@@ -66,7 +69,7 @@ const applyAgain = async (key: Key): Promise<string | undefined> => {
   if (deployment === undefined) return undefined;
   const moment = theMoment();
   const next = { ...deployment, revision: deployment.revision + 1, updatedAt: moment.now.toISOString() };
-  const { intent, writes } = reviseDeployment(next, "restored", moment);
+  const { intent, writes } = reviseDeployment({ next, current: deployment }, "restored", moment);
   await transact([...writes, { do: "create", item: intent }]);
   return intent.id;
 };

@@ -109,6 +109,32 @@ export const schemaOf = (kind: StageKind, region: string) => {
           ),
       })
       .prefault({}),
+    deployments: z
+      .strictObject({
+        callsPerSecond: z
+          .strictObject({
+            CreateDeployment: whole(1, 100).default(1),
+            CreateThingGroup: whole(1, 1_000).default(25),
+            DeleteThingGroup: whole(1, 1_000).default(15),
+            AddThingToThingGroup: whole(1, 10_000).default(100),
+            RemoveThingFromThingGroup: whole(1, 10_000).default(100),
+          })
+          .prefault({})
+          .describe(
+            "How often a second all functions together call these: the account's quotas, less what else it does",
+          ),
+        membershipLagSeconds: whole(1, 600)
+          .default(30)
+          .describe(
+            "How long AWS IoT may take to show that a node has left a thing group; a node that moves joins its next cell only then",
+          ),
+        jobWithinSeconds: whole(10, 3_600)
+          .default(300)
+          .describe(
+            "How long after a node has joined its cell AWS IoT may take to make its job; then it gets another cell",
+          ),
+      })
+      .prefault({}),
     data: z
       .strictObject({
         recoveryDays: whole(1, 35)
@@ -157,7 +183,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
           .describe("The workspace that `/package` means; empty for none"),
         requestsPerFiveMinutes: whole(10, 2_000_000_000)
           .default(of(2_000, 2_000, 10_000))
-          .describe("Of one IP address; more are blocked. Devices behind one NAT share an address"),
+          .describe(
+            "Of one IP address, beside requests for ranges, of which 20 times as many are let through; more are blocked. Devices behind one NAT share an address",
+          ),
         streamedMegabytes: whole(0, 200)
           .default(200)
           .describe(
@@ -166,6 +194,16 @@ export const schemaOf = (kind: StageKind, region: string) => {
         archivesPerHour: whole(0, 100_000)
           .default(of(20, 20, 100))
           .describe("New archives that a workspace's devices may have stored in an hour; each is kept for 30 days"),
+        signingKeys: whole(1, 20)
+          .default(1)
+          .describe(
+            "How many keys for signatures the stage has had. One more rotates: the last one signs, and each has signed its successor, so that devices follow. Never lower it",
+          ),
+        snapshotHours: whole(1, 720)
+          .default(72)
+          .describe(
+            "How long devices believe a snapshot, and so how long somebody in between can keep a release from them. Renewed when a third is over",
+          ),
         reservedConcurrency: whole(1, 100_000)
           .optional()
           .describe("At most so many packages are made at once, out of the account's concurrency. None: no bound"),

@@ -29,6 +29,10 @@ export interface Stage {
   readonly arn: (service: string, resource: string) => string;
 }
 
+/** The aliases of the stage's signing keys, the eldest first. */
+export const signingKeysOf = ({ names, settings }: Pick<Stage, "names" | "settings">): string[] =>
+  Array.from({ length: settings.ota.signingKeys }, (_, index) => names.signingKey(index + 1));
+
 /** Looks up where the stage is, before anything is made, so that names and ARNs are plain texts everywhere else. */
 export const stageOf = async (name: string): Promise<Stage> => {
   const [{ accountId }, { partition }, { region }] = await Promise.all([

@@ -1,6 +1,7 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { tables } from "../shared/declared/tables.ts";
 import { UPLOADS } from "../shared/ota/release.ts";
+import { SNAPSHOT_KEPT_DAYS, SNAPSHOTS } from "../shared/ota/snapshot.ts";
 import { ARCHIVES, KEPT_DAYS } from "../shared/ota/stored-archive.ts";
 import type { TableName } from "../shared/writes.ts";
 import type { Stage } from "./stage.ts";
@@ -169,6 +170,13 @@ const makeOtaBucket = (
         { id: "unpublished-uploads", status: "Enabled", filter: { prefix: UPLOADS }, expiration: { days: 7 } },
         // A device that asks for it again gets it made again.
         { id: "stored-archives", status: "Enabled", filter: { prefix: ARCHIVES }, expiration: { days: KEPT_DAYS } },
+        // By then nobody believes them.
+        {
+          id: "old-snapshots",
+          status: "Enabled",
+          filter: { prefix: SNAPSHOTS },
+          expiration: { days: SNAPSHOT_KEPT_DAYS },
+        },
         {
           id: "deleted-objects",
           status: "Enabled",

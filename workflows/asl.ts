@@ -201,7 +201,12 @@ export const RETRY_TAKING_TURNS: readonly Retrier[] = [
     MaxDelaySeconds: 5,
     JitterStrategy: "FULL",
   },
-  ...RETRY.map((retrier) => ({ ...retrier, MaxAttempts: retrier.MaxAttempts * 3, MaxDelaySeconds: 10 })),
+  // Behind many others, a turn with AWS may be long in coming.
+  ...RETRY.map((retrier) =>
+    retrier.ErrorEquals.includes("Throttled")
+      ? { ...retrier, MaxAttempts: 60, BackoffRate: 1.5, MaxDelaySeconds: 20 }
+      : { ...retrier, MaxAttempts: retrier.MaxAttempts * 3, MaxDelaySeconds: 10 },
+  ),
 ];
 
 /** The last two states of every workflow: the intent is told why, and the execution is seen to have failed. */

@@ -9,13 +9,13 @@ export const nodeGroupCreate: Workflow = {
       functionArn,
       {
         comment: "Thing group of a node group, and its first cell with the initial deployment",
-        timeoutSeconds: 600,
+        timeoutSeconds: 3_600,
         first: "Create the thing group",
       },
       {
         "Create the thing group": task("create-thing-group", { Next: "List its cells" }),
         "List its cells": task("list-cells-of-deployment", { Next: "Deliver to its cells" }, { result: "$.cells" }),
-        "Deliver to its cells": eachCell(deliverCell(functionArn), { Next: "Finish" }),
+        "Deliver to its cells": eachCell(deliverCell(functionArn), { Next: "Finish" }, "$.cells.value.cells"),
         Finish: task("finish-node-group", { End: true }),
       },
     );
@@ -30,7 +30,7 @@ export const nodeGroupDelete: Workflow = {
       functionArn,
       {
         comment: "Takes a node group without nodes away, with its cells",
-        timeoutSeconds: 900,
+        timeoutSeconds: 3_600,
         first: "Is the group empty?",
       },
       {

@@ -31,6 +31,14 @@ const REMOVE_CERTIFICATE: readonly Permission[] = [
   "iot:DeleteCertificate",
 ];
 
+const SIGNING: readonly Permission[] = [
+  "ota:GetItem",
+  "ota:PutItem",
+  "ota:UpdateItem",
+  "signing:Sign",
+  "signing:GetPublicKey",
+];
+
 /** Every step of a workflow: its handler is the file of the same name below `functions/tasks`. */
 export const tasks = {
   "start-intent": quick(["CONTROL_TABLE"], "control:UpdateItem"),
@@ -73,6 +81,7 @@ export const tasks = {
     "control:Query",
     "control:UpdateItem",
     "control:DeleteItem",
+    "ota:Query",
     "ota:DeleteItem",
   ),
 
@@ -88,9 +97,14 @@ export const tasks = {
     "control:DeleteItem",
   ),
 
-  "create-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:UpdateItem", "iot:CreateThingGroup"),
+  "create-cell": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "iot:CreateThingGroup",
+  ),
   "deliver-cell": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "AWS_RATES"],
     "control:GetItem",
     "control:Query",
     "control:UpdateItem",
@@ -105,19 +119,38 @@ export const tasks = {
     "greengrass:CancelDeployment",
     "greengrass:DeleteDeployment",
   ),
-  "delete-cell": quick(["CONTROL_TABLE", "STAGE"], "control:GetItem", "control:DeleteItem", "iot:DeleteThingGroup"),
+  "delete-cell": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "control:DeleteItem",
+    "iot:DeleteThingGroup",
+  ),
 
   "create-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThing"),
-  "join-groups": quick(
-    ["CONTROL_TABLE", "STAGE"],
+  "place-node": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES", "MEMBERSHIP_LAG_SECONDS", "JOB_WITHIN_SECONDS"],
     "control:GetItem",
+    "control:Query",
     "control:BatchGetItem",
+    "control:PutItem",
+    "control:UpdateItem",
+    "iot:ListThingGroupsForThing",
+    "iot:ListJobExecutionsForThing",
     "iot:AddThingToThingGroup",
+    "iot:RemoveThingFromThingGroup",
+    "greengrass:GetCoreDevice",
+    "greengrass:ListInstalledComponents",
+    "greengrass:ListEffectiveDeployments",
   ),
+  "finish-node-move": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "finish-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "leave-groups": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "AWS_RATES"],
     "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:UpdateItem",
     "iot:ListThingGroupsForThing",
     "iot:RemoveThingFromThingGroup",
   ),
@@ -137,11 +170,19 @@ export const tasks = {
     "control:UpdateItem",
     ...REMOVE_CERTIFICATE,
   ),
-  "forget-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
+  "forget-node": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+  ),
 
   "check-node-import": patient(
     ["CONTROL_TABLE", "IMPORTS_BUCKET"],
     "control:GetItem",
+    "control:Query",
+    "control:PutItem",
     "control:UpdateItem",
     "import-upload:Find",
     "import-work:Put",
@@ -152,8 +193,9 @@ export const tasks = {
   ),
   "import-nodes": {
     ...patient(
-      ["CONTROL_TABLE", "STAGE", "IMPORTS_BUCKET", "IMPORT_CALLS_PER_SECOND"],
+      ["CONTROL_TABLE", "STAGE", "IMPORTS_BUCKET", "IMPORT_CALLS_PER_SECOND", "AWS_RATES"],
       "control:GetItem",
+      "control:Query",
       "control:BatchGetItem",
       "control:PutItem",
       "control:UpdateItem",
@@ -191,7 +233,66 @@ export const tasks = {
     "import-results:Delete",
   ),
 
-  "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "artifact:Find"),
+  "import-component": patient(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:GetItem",
+    "control:PutItem",
+    "control:UpdateItem",
+    "greengrass:ListComponentVersions",
+    "greengrass:GetComponent",
+    "public-component:Read",
+    "foreign-artifact:Get", // of the workspace's own too
+    "artifact-bucket:List",
+    "artifact:Put",
+    "artifact:Delete",
+  ),
+  "finish-component-import": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "copy-component-files": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:ConditionCheckItem",
+    "artifact:Find",
+    "artifact:Put",
+  ),
+  "finish-component-copy": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+
+  "copy-pushed-files": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:DeleteItem",
+    "control:ConditionCheckItem",
+    "artifact:Find",
+    "artifact:Put",
+    "artifact:Delete",
+  ),
+  "finish-push": quick(["CONTROL_TABLE"], "control:GetItem", "control:PutItem", "control:UpdateItem"),
+
+  "check-artifacts": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "package-sources": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:PutItem",
+    "control:DeleteItem",
+    "control:ConditionCheckItem",
+    "artifact:Find",
+    "artifact:Put",
+    "artifact:Delete",
+    "artifact:AbortUpload",
+  ),
+  "verify-artifacts": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+    "artifact:Find",
+    "artifact:Delete",
+  ),
   "create-component-version": quick(
     ["CONTROL_TABLE", "ACCOUNT_ID"],
     "control:Query",
@@ -201,18 +302,41 @@ export const tasks = {
     "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),
-  "describe-component-version": quick(
+  "describe-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "greengrass:DescribeComponent"),
+  "record-component-version": quick(
     ["CONTROL_TABLE"],
     "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:PutItem",
+    "greengrass:GetComponent",
+  ),
+  "withdraw-component-version": quick(
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
+    "control:GetItem",
+    "control:UpdateItem",
     "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),
-  "finish-component-version": quick(["CONTROL_TABLE"], "control:PutItem", "control:GetItem", "control:UpdateItem"),
-  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "finish-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "update-deployments": {
+    ...quick(
+      ["CONTROL_TABLE"],
+      "control:GetItem",
+      "control:BatchGetItem",
+      "control:Query",
+      "control:PutItem",
+      "control:ConditionCheckItem",
+    ),
+    timeoutSeconds: 300,
+    memoryMb: 512,
+  },
+  "check-version-unused": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:BatchGetItem"),
   "delete-component-version": quick(
-    ["CONTROL_TABLE"],
+    ["CONTROL_TABLE", "ACCOUNT_ID"],
     "control:GetItem",
     "control:UpdateItem",
+    "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),
   "delete-component-files": patient(
@@ -225,8 +349,8 @@ export const tasks = {
   ),
   "forget-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem", "control:DeleteItem"),
 
-  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:Query"),
-  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "list-cells-of-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query"),
+  "finish-deployment": quick(["CONTROL_TABLE"], "control:GetItem", "control:Query", "control:UpdateItem"),
 
   "hash-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-release": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Find", "ota-object:Put"),
@@ -238,17 +362,34 @@ export const tasks = {
     "ota-object:Put",
     "ota-object:AbortUpload",
   ),
+  "sign-release": quick(["OTA_TABLE", "OTA_SIGNING_KEYS"], ...SIGNING),
   "finish-release": quick(
     ["CONTROL_TABLE", "OTA_TABLE", "OTA_BUCKET"],
     "control:UpdateItem",
     "ota:GetItem",
+    "ota:Query",
     "ota:UpdateItem",
     "ota:PutItem",
+    "ota:DeleteItem",
     "ota-object:Delete",
   ),
   "withdraw-release": quick(["OTA_TABLE"], "ota:GetItem", "ota:DeleteItem"),
   "delete-release-objects": quick(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota-object:Delete"),
-  "forget-release": quick(["CONTROL_TABLE", "OTA_TABLE"], "control:UpdateItem", "ota:GetItem", "ota:DeleteItem"),
+  "forget-release": quick(
+    ["CONTROL_TABLE", "OTA_TABLE"],
+    "control:UpdateItem",
+    "ota:GetItem",
+    "ota:Query",
+    "ota:DeleteItem",
+  ),
+
+  "pause-release": quick(
+    ["CONTROL_TABLE", "OTA_TABLE"],
+    "control:UpdateItem",
+    "ota:GetItem",
+    "ota:UpdateItem",
+    "ota:PutItem",
+  ),
 
   "hash-archive": patient(["OTA_TABLE", "OTA_BUCKET"], "ota:GetItem", "ota:UpdateItem", "ota-object:Find"),
   "store-archive": patient(

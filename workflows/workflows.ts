@@ -2,12 +2,18 @@ import { INTENT_KINDS, type IntentKind, workflowOf } from "../shared/intent/inte
 import { archiveCreate } from "./archive.ts";
 import type { Workflow } from "./asl.ts";
 import { certificateRevoke } from "./certificate.ts";
-import { componentVersionDelete, componentVersionPublish } from "./component-version.ts";
+import { componentImport } from "./component.ts";
+import {
+  componentVersionCopy,
+  componentVersionDelete,
+  componentVersionPublish,
+  componentVersionPush,
+} from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
-import { nodeCreate, nodeDelete } from "./node.ts";
+import { nodeCreate, nodeDelete, nodeMove } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
 import { nodeImportDelete, nodeImportRun } from "./node-import.ts";
-import { releaseDelete, releasePublish } from "./release.ts";
+import { releaseDelete, releasePause, releasePublish } from "./release.ts";
 import type { TaskName } from "./tasks.ts";
 import { workspaceCreate, workspaceDelete } from "./workspace.ts";
 
@@ -17,15 +23,20 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "node-group.create": nodeGroupCreate,
   "node-group.delete": nodeGroupDelete,
   "node.create": nodeCreate,
+  "node.move": nodeMove,
   "node.delete": nodeDelete,
   "node-import.run": nodeImportRun,
   "node-import.delete": nodeImportDelete,
   "certificate.revoke": certificateRevoke,
+  "component.import": componentImport,
+  "component-version.copy": componentVersionCopy,
+  "component-version.push": componentVersionPush,
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
   "deployment.apply": deploymentApply,
   "release.publish": releasePublish,
   "release.delete": releaseDelete,
+  "release.pause": releasePause,
   "archive.create": archiveCreate,
 };
 

@@ -1,27 +1,20 @@
-import { deleteObject, headObject, presignUpload } from "../../shared/aws/buckets.ts";
-import { artifactKey } from "../../shared/component/recipe.ts";
-import { ComponentFile, declareFile } from "../../shared/component/version.ts";
+import { getItem } from "../../shared/aws/table.ts";
+import { ComponentFile, type StoredFile, versionTakesFiles } from "../../shared/component/file.ts";
+import { keys } from "../../shared/keys.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
+import { compare, expectOpen, sendingOf } from "../http/files.ts";
 import { findVersion } from "../http/resources.ts";
 
 export const handler = endpoint("createComponentFile", async ({ workspace, params, body, moment, commit }) => {
   const version = await findVersion(workspace, params.component, params.version);
-  const { file, writes } = declareFile(version, body, moment.now);
-  const key = artifactKey(version.component, version.version, file.path);
-  const upload = await presignUpload(
-    {
-      bucket: workspace.bucket,
-      key,
-      size: file.size,
-      sha256: file.sha256,
-      once: true,
-    },
-    moment.now,
-  );
-  const answer = await commit(writes, { body: { ...view(ComponentFile, file), upload } });
-  // Other bytes from before make room. Were the version published right now, it would fail on them in any case.
-  const former = await headObject(workspace.bucket, key);
-  if (former !== undefined && former.sha256 !== file.sha256) await deleteObject(workspace.bucket, key);
+  const place = { version, bucket: workspace.bucket };
+  expectOpen(place);
+  const former = await getItem<StoredFile>(keys.file(version.id, body.path));
+  const declared = await compare(place, former, body, moment.now);
+  const sending = await sendingOf(place, declared, moment.now);
+  const writes = [versionTakesFiles(version), ...(declared.write === undefined ? [] : [declared.write])];
+  const answer = await commit(writes, { body: { ...view(ComponentFile, declared.file), ...sending } });
+  await declared.clear();
   return answer;
 });

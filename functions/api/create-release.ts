@@ -4,8 +4,8 @@ import { createRelease, Release } from "../../shared/ota/release.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("createRelease", async ({ workspace, body, moment, commit }) => {
-  const { release, writes } = createRelease(workspace, body, moment);
+export const handler = endpoint("createRelease", async ({ workspace, body, caller, moment, commit }) => {
+  const { release, writes } = createRelease(workspace, body, caller, moment);
   const upload = await presignUpload(
     { bucket: env("OTA_BUCKET"), key: release.uploadKey, size: release.size, sha256: release.sha256 },
     moment.now,

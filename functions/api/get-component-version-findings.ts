@@ -1,8 +1,9 @@
 import { allItems } from "../../shared/aws/table.ts";
-import type { StoredFile } from "../../shared/component/version.ts";
-import { dependenciesOf, readRecipe } from "../../shared/component/version-recipe.ts";
+import type { StoredFile } from "../../shared/component/file.ts";
+import { filesToBe } from "../../shared/component/package.ts";
+import { aboutVersion, dependenciesOf, readRecipe } from "../../shared/component/version-recipe.ts";
 import { partitions } from "../../shared/keys.ts";
-import { knownDependencies } from "../http/component-dependencies.ts";
+import { knownDependencies } from "../component-dependencies.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { findComponent, findVersion } from "../http/resources.ts";
 
@@ -13,17 +14,8 @@ export const handler = endpoint("getComponentVersionFindings", async ({ workspac
     allItems<StoredFile>(partitions.files(version.id)),
     knownDependencies(workspace, dependenciesOf(version)),
   ]);
-  const { findings } = readRecipe(
-    version,
-    {
-      name: component.name,
-      version: version.version,
-      publisher: component.publisher,
-      description: version.description ?? component.description,
-      bucket: workspace.bucket,
-    },
-    { files: files.map(({ path }) => path), dependencies },
-  );
+  const about = aboutVersion(workspace, component, version);
+  const { findings } = readRecipe(version, about, { ...filesToBe(component.name, files), dependencies });
   const publishable = findings.every(({ severity }) => severity !== "error");
   return { body: { publishable, findings: [...findings] } };
 });

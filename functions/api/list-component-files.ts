@@ -1,4 +1,4 @@
-import { ComponentFile, type StoredFile } from "../../shared/component/version.ts";
+import { ComponentFile, type StoredFile } from "../../shared/component/file.ts";
 import { partitions } from "../../shared/keys.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";

@@ -2,10 +2,24 @@ import { Component, type StoredComponent } from "../../shared/component/componen
 import { partitions } from "../../shared/keys.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
-import { pageOf } from "../http/paging.ts";
+import { filteredPage, pageOf } from "../http/paging.ts";
 
-export const handler = endpoint("listComponents", async ({ workspace, query }) =>
-  pageOf({ partition: partitions.components(workspace.id) }, query, (stored: StoredComponent) =>
-    view(Component, stored),
-  ),
-);
+export const handler = endpoint("listComponents", async ({ workspace, query }) => {
+  const { prefix, search, publisher } = query;
+  const partition = partitions.components(workspace.id);
+  const present = (stored: StoredComponent) => view(Component, stored);
+  if (prefix === undefined && search === undefined && publisher === undefined) {
+    return pageOf({ partition }, query, present);
+  }
+  const sought = search?.toLowerCase() ?? "";
+  return filteredPage(
+    partition,
+    JSON.stringify([prefix, search, publisher]),
+    query,
+    (component: StoredComponent) =>
+      component.name.startsWith(prefix ?? "") &&
+      component.name.toLowerCase().includes(sought) &&
+      (publisher === undefined || component.publisher === publisher),
+    present,
+  );
+});

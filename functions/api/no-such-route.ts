@@ -1,12 +1,12 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
-import { type Route, routes } from "../../shared/declared/routes.ts";
+import { patternOf, type Route, routes } from "../../shared/declared/routes.ts";
 import { problem } from "../../shared/problems.ts";
 import { type ApiEvent, logs, problemResult, problems } from "../http/middlewares.ts";
 
 const patterns = Object.values<Route>(routes).map(({ method, path }) => ({
   method,
-  path: new RegExp(`^${path.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+")}$`),
+  path: patternOf(path),
 }));
 
 /** The gateway's default route: the path is unknown, or known with other methods. */

@@ -1,8 +1,7 @@
+import { revise } from "../http/deployments.ts";
 import { endpoint } from "../http/endpoint.ts";
-import { revise } from "../http/revise-deployment.ts";
 
-export const handler = endpoint(
-  "updateNodeGroupDeployment",
-  async ({ workspace, params, body, ifMatch, caller, moment, accept }) =>
-    revise(workspace, params.nodeGroup, () => body, { ifMatch, caller, moment, accept }),
-);
+export const handler = endpoint("updateNodeGroupDeployment", (request) => {
+  const { plan, ...patch } = request.body;
+  return revise(request, { edit: "patch", ...patch }, plan);
+});

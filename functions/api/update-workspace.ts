@@ -1,9 +1,11 @@
 import { view } from "../../shared/resource.ts";
-import { Workspace } from "../../shared/workspace/workspace.ts";
+import { editOta, Workspace } from "../../shared/workspace/workspace.ts";
 import { endpoint } from "../http/endpoint.ts";
-import { describeAnew, tagged } from "../http/resources.ts";
+import { changeAnew, tagged } from "../http/resources.ts";
 
 export const handler = endpoint("updateWorkspace", async ({ workspace, body, ifMatch, moment, commit }) => {
-  const { next, write } = describeAnew(workspace, body.description, ifMatch, moment.now);
-  return commit([write], tagged(next, view(Workspace, next)));
+  const { description } = body;
+  const { ota, write: otaWrite } = body.ota === undefined ? { write: undefined } : editOta(workspace, body.ota);
+  const { next, write } = changeAnew(workspace, { description, ota }, ifMatch, moment.now);
+  return commit(otaWrite === undefined ? [write] : [write, otaWrite], tagged(next, view(Workspace, next)));
 });

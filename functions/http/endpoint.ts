@@ -40,6 +40,7 @@ export interface Request<Name extends RouteName> {
   readonly api: string;
   /** The client's address. */
   readonly source: string;
+  readonly acceptEncoding: string | undefined;
   /**
    * Writes desired state and intent in one transaction, and answers 202 with `Location`.
    * @param secret members of the answer that are shown this once, and not kept for an Idempotency-Key
@@ -115,6 +116,7 @@ export const endpoint = <Name extends RouteName>(
         log: work.log,
         api: apiUrl(event),
         source: event.requestContext.http.sourceIp,
+        acceptEncoding: event.headers["accept-encoding"],
         accept: async ({ intent, writes }, secret) => {
           const answer = { body: viewIntent(intent), headers: { location: `/v1/intents/${intent.id}` } };
           const result = await respond([...writes, { do: "create", item: intent }], answer, {

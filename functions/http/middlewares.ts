@@ -2,10 +2,10 @@ import type { MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEventV2WithLambdaAuthorizer, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
-import type { Route } from "../../shared/declared/routes.ts";
+import { parametersIn, type Route } from "../../shared/declared/routes.ts";
 import { scopeOf } from "../../shared/declared/scopes.ts";
-import { faultOfShape, issuesOf } from "../../shared/json.ts";
-import { AppError, type Finding, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
+import { AppError, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
+import { readJson, utf8, validated } from "../../shared/read-json.ts";
 import { type Caller, inScope, isSubjectOfCredential, type Role, type Verdict } from "../../shared/workspace/access.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { type Log, loggerOf } from "../logger.ts";
@@ -33,7 +33,7 @@ export interface Work {
 export type ApiEvent = APIGatewayProxyEventV2WithLambdaAuthorizer<Verdict | undefined> & { work: Work };
 export type ApiMiddleware = MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2>;
 
-/** The largest body that an operation takes, in bytes. Files go to S3, not through the API. */
+/** The largest body that an operation takes, in bytes, if it does not say more. Files go to S3, not through the API. */
 const MAX_BODY_BYTES = 262_144;
 
 export const jsonResult = (
@@ -113,90 +113,46 @@ export const parse = (route: Route): ApiMiddleware => ({
   before: ({ event }) => {
     const { work } = event;
     work.params = event.pathParameters as Record<string, string>;
-    if (Object.values(work.params ?? {}).some((value) => value.length > 256)) {
+    work.params ??= {};
+    const bounds = new Map(parametersIn(route.path).map(({ name, greedy }) => [name, greedy ? 512 : 256]));
+    if (Object.entries(work.params).some(([name, value]) => value.length > (bounds.get(name) ?? 0))) {
       throw new AppError("not-found", "a part of the path is longer than any name");
     }
-    work.params ??= {};
     work.query = validated(
       (route.query ?? z.object({})).strict(),
       event.queryStringParameters ?? {},
+      "the query",
       (path) => ({ parameter: String(path[0] ?? "") }),
-      "the query is not valid",
     );
-    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route.oauth);
+    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route);
     if (route.ifMatch !== undefined) work.ifMatch = revisionOf(event.headers["if-match"], route.ifMatch === "required");
   },
 });
 
-/** @throws AppError `malformed-json` when the bytes are not UTF-8 (RFC 8259 §8.1) */
-const rawBody = (event: ApiEvent): string => {
-  if (event.isBase64Encoded !== true) return event.body ?? "";
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(event.body ?? "", "base64"));
-  } catch (error) {
-    throw new AppError("malformed-json", "the body is not UTF-8", { cause: error });
-  }
-};
+const rawBody = (event: ApiEvent): string =>
+  event.isBase64Encoded === true ? utf8(Buffer.from(event.body ?? "", "base64"), "the body") : (event.body ?? "");
 
 const noBody = (event: ApiEvent): undefined => {
   const body = rawBody(event).trim();
   if (body !== "" && body !== "{}") throw new AppError("invalid-request", "this operation takes no body");
 };
 
-const parsedBody = (event: ApiEvent, schema: z.ZodType, isForm = false): unknown => {
+const parsedBody = (
+  event: ApiEvent,
+  schema: z.ZodType,
+  { oauth, maxBodyBytes: most = MAX_BODY_BYTES }: Pick<Route, "oauth" | "maxBodyBytes">,
+): unknown => {
   const raw = rawBody(event);
   const bytes = Buffer.byteLength(raw);
-  if (bytes > MAX_BODY_BYTES) {
-    throw new AppError("body-too-large", `the body has ${bytes} bytes; at most ${MAX_BODY_BYTES} are taken`);
+  if (bytes > most) {
+    throw new AppError("body-too-large", `the body has ${bytes} bytes; at most ${most} are taken`);
   }
   const mediaType = (event.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
-  if (isForm)
-    return validated(
-      schema,
-      formOf(raw, mediaType),
-      ([name]) => ({ parameter: String(name) }),
-      "the form is not valid",
-    );
+  if (oauth) return validated(schema, formOf(raw, mediaType), "the form", ([name]) => ({ parameter: String(name) }));
   if (mediaType !== "application/json" && mediaType !== "application/merge-patch+json") {
     throw new AppError("unsupported-media-type", "the body must be application/json");
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(raw);
-  } catch (error) {
-    throw new AppError("malformed-json", "the body is not JSON", { cause: error });
-  }
-  const misshapen = faultOfShape(json);
-  if (misshapen !== undefined) {
-    throw new AppError("invalid-request", `the body is not valid: ${misshapen.detail}`, {
-      findings: [{ pointer: "", ...misshapen }],
-    });
-  }
-  return validated(schema, json, (path) => ({ pointer: pointerOf(path) }), "the body is not valid");
-};
-
-/** RFC 6901. */
-const pointerOf = (path: readonly PropertyKey[]): string =>
-  path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-
-const validated = (
-  schema: z.ZodType,
-  value: unknown,
-  where: (path: readonly PropertyKey[]) => { pointer: string } | { parameter: string },
-  detail: string,
-): unknown => {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const findings = issuesOf(parsed.error).map(({ path, ...issue }): Finding => ({ ...where(path), ...issue }));
-  const [first] = findings;
-  const place = first?.pointer ?? first?.parameter;
-  throw new AppError(
-    "invalid-request",
-    `${detail}: ${place === undefined || place === "" ? "" : `${place}: `}${first?.detail}`,
-    {
-      findings,
-    },
-  );
+  return readJson(schema, raw, "the body");
 };
 
 const revisionOf = (header: string | undefined, required: boolean): number | undefined => {

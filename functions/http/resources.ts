@@ -1,7 +1,6 @@
 import { allItems, getItem, getItems } from "../../shared/aws/table.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
-import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
 import { type IdKind, isId } from "../../shared/ids.ts";
 import { keys, otaKeys, partitions } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
@@ -39,11 +38,14 @@ export const findNodeGroup = async ({ id }: StoredWorkspace, reference: string):
 
 /**
  * Node groups by names or ids, each once.
+ *
+ * @param at where the body names them
  * @throws AppError `invalid-request` that points to the group that does not exist or is named twice
  */
 export const findNodeGroups = async (
   { id }: StoredWorkspace,
   references: readonly string[],
+  at = "/groups",
 ): Promise<StoredNodeGroup[]> => {
   const ids = await Promise.all(
     references.map(async (reference) =>
@@ -56,7 +58,7 @@ export const findNodeGroups = async (
     [...new Set(ids)].flatMap((groupId) => (groupId === undefined ? [] : [keys.nodeGroup(id, groupId)])),
   );
   return ids.map((groupId, index) => {
-    const pointer = `/groups/${index}`;
+    const pointer = `${at}/${index}`;
     const group = groups.find((candidate) => candidate.id === groupId);
     const refuse = (rule: string, detail: string) =>
       new AppError("invalid-request", `the body is not valid: ${pointer}: ${detail}`, {
@@ -134,18 +136,6 @@ export const findRelease = async ({ id }: StoredWorkspace, reference: string): P
   return found(await getItem<StoredRelease>(otaKeys.release(id, reference), "ota"), "release", reference);
 };
 
-/** The deployment of a node group, which every group has from its first day. */
-export const deploymentOf = async (group: StoredNodeGroup): Promise<StoredDeployment> =>
-  found(
-    await getItem<StoredDeployment>(keys.deployment(group.workspaceId, group.id)),
-    "deployment of node group",
-    group.name,
-  );
-
-/** The number of the newest published version of the account; 0 before the first. */
-export const catalogueNumber = async (): Promise<number> =>
-  (await getItem<{ number: number }>(keys.catalogue()))?.number ?? 0;
-
 /** An answer with its ETag. */
 export const tagged = <Body>(stored: { readonly revision: number }, body: Body) => ({
   body,
@@ -179,14 +169,14 @@ export const describeAnew = <T extends Stored & { description?: string | undefin
  */
 export const changeAnew = <T extends Stored>(
   stored: T,
-  edits: Readonly<Record<string, string | null | undefined>>,
+  edits: Readonly<Record<string, string | object | null | undefined>>,
   ifMatch: number | undefined,
   now: Date,
 ): { next: T; write: Write } => {
   checkIfMatch(stored, ifMatch);
   const removed = Object.keys(edits).filter((name) => edits[name] === null);
   const changed = {
-    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => typeof value === "string")),
+    ...Object.fromEntries(Object.entries(edits).filter(([, value]) => value !== null && value !== undefined)),
     revision: stored.revision + 1,
     updatedAt: now.toISOString(),
   };

@@ -1,16 +1,21 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { headObject } from "../../shared/aws/buckets.ts";
 import { count } from "../../shared/aws/rates.ts";
-import { allItems, getItem, transact } from "../../shared/aws/table.ts";
+import { allItems, getItem, getItems, transact } from "../../shared/aws/table.ts";
 import type { OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { env } from "../../shared/env.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
 import type { ArchiveSlice } from "../../shared/ota/archive-parts.ts";
+import { type DeviceFacts, unknownDevice } from "../../shared/ota/choose.ts";
+import { bucketOf, labelsOf } from "../../shared/ota/edge.ts";
 import { parseEntityTags } from "../../shared/ota/entity-tags.ts";
+import { type Entry, installedOf } from "../../shared/ota/entry.ts";
 import { answerPackage, pathOf } from "../../shared/ota/package.ts";
+import { POLL_SECONDS } from "../../shared/ota/poll.ts";
 import {
   type Conditions,
   type PackageResponse,
@@ -19,7 +24,8 @@ import {
   respond,
   type StoredElsewhere,
 } from "../../shared/ota/respond.ts";
-import { type CurrentRelease, parseQuery, select } from "../../shared/ota/select.ts";
+import { parseQuery, select } from "../../shared/ota/select.ts";
+import type { NamedWorkspace } from "../../shared/ota/snapshot.ts";
 import {
   isIdle,
   MAX_STORED_BYTES,
@@ -31,8 +37,8 @@ import { AppError, problem } from "../../shared/problems.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
 import { bytesOf } from "./bytes.ts";
+import { answerSnapshot, withSnapshot } from "./snapshot.ts";
 
-type StoredCurrent = CurrentRelease & { readonly path: string };
 type Headers = APIGatewayProxyEventV2["headers"];
 
 interface Answer extends Omit<PackageResponse, "kind"> {
@@ -41,7 +47,8 @@ interface Answer extends Omit<PackageResponse, "kind"> {
 }
 
 /**
- * `GET /{workspace}/package`: says what an anonymous device should run and gives it what it lacks. Reached through
+ * `GET /{workspace}/package`: says what an anonymous device should run and gives it what it lacks; `/{workspace}/snapshot`:
+ * what is current, signed. Reached through
  * CloudFront, which normalises query and `If-None-Match` (see `shared/ota/edge.ts`); bytes come from S3 piece by piece.
  */
 export const handler = awslambda.streamifyResponse(async (event: APIGatewayProxyEventV2, stream, context) => {
@@ -69,7 +76,7 @@ const answered = async (event: APIGatewayProxyEventV2, log: Log): Promise<Answer
 /** Something that is not there yet, or not now: the device is told when to come again, in seconds. */
 class ComeAgain extends AppError {
   readonly seconds: number;
-  constructor(code: "preparing" | "unavailable", detail: string, seconds: number) {
+  constructor(code: "preparing" | "unavailable" | "stopped", detail: string, seconds: number) {
     super(code, detail);
     this.seconds = seconds;
   }
@@ -100,7 +107,8 @@ const refusal = (error: unknown): Answer => {
       ...(document.code === "method-not-allowed" && { allow: "GET, HEAD" }),
     },
     slices: [{ kind: "bytes", bytes: body }],
-    kind: isComing ? "preparing" : document.status < 500 ? "refused" : "failed",
+    kind:
+      document.code === "stopped" ? "stopped" : isComing ? "preparing" : document.status < 500 ? "refused" : "failed",
   };
 };
 
@@ -114,30 +122,65 @@ const conditionsOf = (method: string, headers: Headers): Conditions => ({
   streamedBytes: Number(env("OTA_STREAMED_BYTES")),
 });
 
+/** Tells the device how soon to ask again; the edge puts each of them off a little further. */
+const polled = (response: PackageResponse, seconds: number): Answer => ({
+  ...response,
+  headers: { ...response.headers, "x-poll-seconds": String(seconds) },
+});
+
 const answerTo = async (event: APIGatewayProxyEventV2): Promise<Answer> => {
   const { headers } = event;
   const { method } = event.requestContext.http;
   if (method !== "GET" && method !== "HEAD")
     throw new AppError("method-not-allowed", `packages take GET and HEAD, not ${method}`);
+  if (event.rawPath.endsWith("/snapshot")) {
+    const answer = answerSnapshot((await siteOf(event.rawPath)).snapshot, method, headers["if-none-match"]);
+    await checkObjects(answer.slices);
+    return { ...answer, kind: "snapshot" };
+  }
   const query = parseQuery(event.rawQueryString);
-  const workspaceId = await workspaceOf(event.rawPath);
-  const releases = await allItems<StoredCurrent>(otaPartitions.current(workspaceId), "ota");
+  const { id: workspaceId, pollSeconds, isStopped, snapshot } = await siteOf(event.rawPath);
+  if (isStopped) return stoppedAnswer(headers["x-ota-edge"] === "1");
+  const have = parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", "));
+  const [entries, device] = await Promise.all([
+    allItems<Entry>({ partition: otaPartitions.current(workspaceId), table: "ota" }),
+    factsOf(workspaceId, headers, have.tags),
+  ]);
   const base = baseUrl(headers);
+  const selection = select(query, entries, device);
   const answer = answerPackage({
     payloadType: query.payloadType,
-    selection: select(query, releases),
-    have: parseEntityTags([headers["x-ota-have"], headers["if-none-match"]].filter(Boolean).join(", ")),
-    urlOf: (release) => `${base}/${pathOf((release as StoredCurrent).path)}`,
+    selection,
+    isSelectionPersonal: !isDeepStrictEqual(selection, select(query, entries, unknownDevice(device.now))),
+    have,
+    urlOf: (release) => `${base}/${pathOf((release as Entry).path)}`,
   });
   if (answer.kind === "not-found") throw new AppError("not-found", "no release matches this query");
   const conditions = conditionsOf(method, headers);
   const response = respond(answer, conditions);
   if (response.kind === "stored") {
     const key = await storedKey(workspaceId, response, new Date());
-    return redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions);
+    const redirect = redirectTo(`${base}/${pathOf(key)}`, response.isPersonal, conditions);
+    return withSnapshot(polled(redirect, pollSeconds), snapshot, entries);
   }
   await checkObjects(response.slices);
-  return response;
+  return withSnapshot(polled(response, pollSeconds), snapshot, entries);
+};
+
+/** Of more hashes than a device can have binaries, the rest is not looked up. The edge refuses more than 128. */
+const MOST_LOOKED_UP = 100;
+
+/** What the device says of itself, by the edge or, where nothing is between, in its own words. */
+const factsOf = async (workspaceId: string, headers: Headers, hashes: readonly string[]): Promise<DeviceFacts> => {
+  const bucket = headers["x-ota-bucket"];
+  const keys = hashes.slice(0, MOST_LOOKED_UP).map((hash) => otaKeys.binary(workspaceId, hash));
+  return {
+    now: new Date(),
+    bucket: bucket === undefined ? bucketOf(headers["x-device-id"] ?? "") : Number(bucket),
+    hardware: new Set(labelsOf(headers["x-ota-hardware"] ?? headers["x-device-hardware"] ?? "")),
+    hashes: new Set(hashes),
+    installed: installedOf(await getItems(keys, "ota")),
+  };
 };
 
 /**
@@ -150,13 +193,41 @@ const baseUrl = (headers: Headers): string => {
   return `${headers["x-forwarded-proto"] ?? "https"}://${host}`;
 };
 
-/** The id of the workspace that the path names. @throws AppError `not-found` */
-const workspaceOf = async (path: string): Promise<string> => {
-  const [isPackage, named = env("OTA_DEFAULT_WORKSPACE")] = /^\/(?:([^/]+)\/)?package$/.exec(path) ?? [];
-  const name = isPackage === undefined ? "" : named;
-  const workspace = name === "" ? undefined : await getItem<{ id: string }>(otaKeys.workspaceName(name), "ota");
-  if (workspace === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
-  return workspace.id;
+/** What the `ota` table has of a workspace and of the stage, as owners and operators set it. */
+interface Site extends Partial<NamedWorkspace> {
+  readonly type: "workspace" | "stage";
+  readonly pollSeconds?: number;
+  /** No packages are given out. */
+  readonly isStopped?: boolean;
+}
+
+/** The workspace that the path names. @throws AppError `not-found` */
+const siteOf = async (path: string): Promise<NamedWorkspace & { pollSeconds: number; isStopped: boolean }> => {
+  const [isOurs, named = env("OTA_DEFAULT_WORKSPACE")] = /^\/(?:([^/]+)\/)?(?:package|snapshot)$/.exec(path) ?? [];
+  const name = isOurs === undefined ? "" : named;
+  const sites = name === "" ? [] : await getItems<Site>([otaKeys.workspaceName(name), otaKeys.stage()], "ota");
+  const workspace = sites.find(({ type }) => type === "workspace");
+  if (workspace?.id === undefined) throw new AppError("not-found", `there is no workspace ${name}`);
+  return {
+    id: workspace.id,
+    ...(workspace.snapshot !== undefined && { snapshot: workspace.snapshot }),
+    pollSeconds: workspace.pollSeconds ?? POLL_SECONDS,
+    isStopped: sites.some(({ isStopped }) => isStopped === true),
+  };
+};
+
+/** While nothing is given out, devices may ask again after so long. */
+const STOPPED_SECONDS = 600;
+
+/** To the edge a marked 200, which takes the place of what its cache has; to others what it stands for. */
+const stoppedAnswer = (isBehindEdge: boolean): Answer => {
+  if (!isBehindEdge) return refusal(new ComeAgain("stopped", "ask again later", STOPPED_SECONDS));
+  const headers = {
+    "x-ota-stopped": String(STOPPED_SECONDS),
+    "cache-control": "public, max-age=10",
+    "content-length": "0",
+  };
+  return { kind: "stopped", status: 200, headers, slices: [] };
 };
 
 /** An object that is missing is an error before the first byte, not an archive that breaks off. */

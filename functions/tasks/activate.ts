@@ -12,10 +12,17 @@ const hasSucceeded = async ({ intentId, attempt }: TaskInput): Promise<boolean> 
 };
 
 /** The end of a workflow: the last writes and the intent's success, all at once. Repeated, it does nothing more. */
-export const succeed = async (input: TaskInput, writes: readonly Write[] = [], now = new Date()): Promise<void> => {
+export const succeed = (input: TaskInput, writes: readonly Write[] = [], now = new Date()): Promise<void> =>
+  succeeding(input, now, (success) => transact([...writes, ...success]));
+
+/** As {@link succeed}, with a transaction of one's own. @param commit writes the success and its record with all else */
+export const succeeding = async (
+  input: TaskInput,
+  now: Date,
+  commit: (success: readonly Write[]) => Promise<void>,
+): Promise<void> => {
   try {
-    await transact([
-      ...writes,
+    await commit([
       succeedIntent(input.intentId, input.attempt, now),
       auditOfOutcome(input, { status: "succeeded" }, now),
     ]);

@@ -1,34 +1,39 @@
-import { headObject } from "../../shared/aws/buckets.ts";
-import { eachItem } from "../../shared/aws/table.ts";
-import { artifactKey } from "../../shared/component/recipe.ts";
-import type { StoredFile } from "../../shared/component/version.ts";
-import { partitions } from "../../shared/keys.ts";
+import { clashesOf, isClearing, MAX_FILE_BYTES, MAX_FILES } from "../../shared/component/file.ts";
+import { artifactClash, ownArtifacts, sourcesOf } from "../../shared/component/package.ts";
+import { dependenciesOf } from "../../shared/component/version-recipe.ts";
 import { AppError } from "../../shared/problems.ts";
-import { desiredVersion, desiredWorkspace } from "./desired.ts";
+import { knownDependencies } from "../component-dependencies.ts";
+import { desiredDraft } from "./draft.ts";
+import { recipeOf } from "./draft-recipe.ts";
 import { task } from "./task.ts";
 
 /**
- * Every declared file is in S3 with the size and hash that were declared; S3 checked the hash when it took the bytes. The
- * artifacts of a manifest lie in one folder on the device, so their names must differ.
+ * What can be said of a draft without reading its files: their number, their sizes, their names, and whether the recipe
+ * goes with them and with other components. Nobody changes them any more, and once no request can be at removing former
+ * bytes, what is checked from here on stays.
  */
 export const handler = task("check-artifacts", async (input) => {
-  const version = await desiredVersion(input);
-  const { bucket } = await desiredWorkspace(input);
-  const names = new Map<string, string>();
-  for await (const { path, size, sha256 } of eachItem<StoredFile>(partitions.files(version.id))) {
-    const name = path.split("/").at(-1) ?? path;
-    const other = names.get(name);
-    if (path.startsWith("dist/")) names.set(name, path);
-    if (path.startsWith("dist/") && other !== undefined) {
-      throw new AppError("artifact-clash", `${other} and ${path} would be the same file on the device`);
-    }
-    const object = await headObject(bucket, artifactKey(version.component, version.version, path));
-    if (object === undefined) throw new AppError("artifact-missing", `${path} was declared but not uploaded`);
-    if (object.size !== size || object.sha256 !== sha256) {
-      throw new AppError(
-        "artifact-mismatch",
-        `${path} has ${object.size} bytes with SHA-256 ${object.sha256 ?? "unknown"}; ${size} with ${sha256} were declared`,
-      );
+  const draft = await desiredDraft(input);
+  const { workspace, version, files } = draft;
+  const busy = files.find((file) => isClearing(file, new Date()));
+  if (busy !== undefined) throw new AppError("busy", `the former bytes of ${busy.path} are being removed`);
+  if (files.length > MAX_FILES) {
+    throw new AppError("version-too-large", `${files.length} files are more than ${MAX_FILES}`);
+  }
+  const own = ownArtifacts(files);
+  const sources = sourcesOf(files);
+  for (const [folder, listed] of [
+    ["dist/", own],
+    ["src/", own.length === 0 ? sources : []],
+  ] as const) {
+    const bytes = listed.reduce((sum, { size }) => sum + size, 0);
+    if (bytes > MAX_FILE_BYTES) {
+      throw new AppError("version-too-large", `${folder} has ${bytes} bytes; at most ${MAX_FILE_BYTES} are taken`);
     }
   }
+  const [clash] = clashesOf([...own, ...sources].map(({ path }) => path));
+  if (clash !== undefined) throw new AppError("path-clash", clash.detail);
+  const sameName = artifactClash(own, []);
+  if (sameName !== undefined) throw new AppError("artifact-clash", sameName);
+  await recipeOf(input, draft, await knownDependencies(workspace, dependenciesOf(version)));
 });

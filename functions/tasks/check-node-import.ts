@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { headObject, putObject, readObject, uploadObject } from "../../shared/aws/buckets.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
-import { cellKey, prepareCell, type Runtime } from "../../shared/deployment/cell.ts";
+import { cellKey, generationId, prepareCell, type Runtime } from "../../shared/deployment/cell.ts";
 import { env } from "../../shared/env.ts";
 import { isId } from "../../shared/ids.ts";
 import { keys } from "../../shared/keys.ts";
@@ -21,6 +21,7 @@ import {
 import { type RowFault, rowFault, rowsOf } from "../../shared/node-import/rows.ts";
 import { AppError } from "../../shared/problems.ts";
 import { desiredNodeImport } from "./desired.ts";
+import { firstGeneration } from "./generation.ts";
 import { task } from "./task.ts";
 
 interface Cell {
@@ -142,7 +143,13 @@ export const handler = task("check-node-import", async (input) => {
   const nodeImport = await desiredNodeImport(input);
   const bucket = env("IMPORTS_BUCKET");
   const objects = importObjects(nodeImport);
-  const answer = (cells: readonly string[]) => ({ cells, bucket, key: objects.batches });
+  const answer = async (cells: readonly string[]) => {
+    const found: string[] = [];
+    for (const key of cells) {
+      found.push(generationId(await firstGeneration(nodeImport.workspaceId, key, new Date())));
+    }
+    return { cells: found, bucket, key: objects.batches };
+  };
   const isReady = nodeImport.cells !== undefined && (await headObject(bucket, objects.batches)) !== undefined;
   if (isReady) return answer(nodeImport.cells ?? []);
 

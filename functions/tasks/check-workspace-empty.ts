@@ -1,5 +1,5 @@
 import { allItems, isPartitionEmpty } from "../../shared/aws/table.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
+import { generationId, type StoredGeneration } from "../../shared/deployment/cell.ts";
 import { otaPartitions, partitions } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { leftovers } from "../../shared/workspace/workspace.ts";
@@ -15,5 +15,5 @@ export const handler = task("check-workspace-empty", async ({ workspaceId }) => 
     releases: !(await isPartitionEmpty(otaPartitions.releases(workspaceId), "ota")),
   });
   if (left !== undefined) throw new AppError("workspace-not-empty", left);
-  return (await allItems<StoredCell>(partitions.cells(workspaceId))).map(({ key }) => key);
+  return (await allItems<StoredGeneration>(partitions.cellGenerations(workspaceId))).map(generationId);
 });

@@ -1,25 +1,26 @@
 import { createThingGroup } from "../../shared/aws/iot.ts";
 import { transact } from "../../shared/aws/table.ts";
+import { takeTurn } from "../../shared/aws/turns.ts";
 import { env } from "../../shared/env.ts";
 import { keys } from "../../shared/keys.ts";
 import { awsNames } from "../../shared/names.ts";
-import { desiredCell } from "./desired.ts";
+import { desiredGeneration } from "./generation.ts";
 import { cellTask } from "./task.ts";
 
-/** The cell's thing group exists. @returns whether something has been delivered to it before. */
+/** The thing group of a cell's generation exists. */
 export const handler = cellTask("create-cell", async (input) => {
-  const cell = await desiredCell(input);
-  if (cell.arn === undefined) {
-    const name = awsNames.cell(env("STAGE"), cell.workspaceId, cell.key, cell.generation);
-    const arn = await createThingGroup(name, `Slipway cell ${cell.key}`);
-    await transact([
-      {
-        do: "update",
-        key: keys.cell(cell.workspaceId, cell.key),
-        set: { arn },
-        when: { generation: cell.generation },
-      },
-    ]);
-  }
-  return { delivers: cell.delivered !== undefined };
+  const { arn, workspaceId, key, generation } = await desiredGeneration(input);
+  if (arn !== undefined) return;
+  const name = awsNames.cell(env("STAGE"), workspaceId, key, generation);
+  await takeTurn("CreateThingGroup");
+  const made = await createThingGroup(name, `Slipway cell ${key}`);
+  await transact([
+    {
+      do: "update",
+      key: keys.cellGeneration(workspaceId, key, generation),
+      set: { arn: made },
+      when: { removing: { exists: false }, generation },
+      otherwise: { code: "busy", detail: "the cell is being removed" },
+    },
+  ]);
 });

@@ -2,10 +2,8 @@ import { createThing } from "../../shared/aws/iot.ts";
 import { desiredNode, desiredWorkspace } from "./desired.ts";
 import { task } from "./task.ts";
 
-/** @returns the key of the node's cell */
 export const handler = task("create-thing", async (input) => {
   const node = await desiredNode(input);
   const { bucket } = await desiredWorkspace(input);
   await createThing(node.thing, bucket, { ...node.attributes, slipwayNode: node.id });
-  return { key: node.cell };
 });

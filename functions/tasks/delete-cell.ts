@@ -1,15 +1,18 @@
 import { deleteThingGroup } from "../../shared/aws/iot.ts";
-import { getItem, transact } from "../../shared/aws/table.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
+import { transact } from "../../shared/aws/table.ts";
+import { takeTurn } from "../../shared/aws/turns.ts";
 import { env } from "../../shared/env.ts";
 import { keys } from "../../shared/keys.ts";
 import { awsNames } from "../../shared/names.ts";
+import { findGeneration } from "./generation.ts";
 import { cellTask } from "./task.ts";
 
-/** The key holds the ids of targets, which never come back: neither does the thing group's name. */
+/** The number stays used on the cell, so that the thing group's name never comes again. */
 export const handler = cellTask("delete-cell", async (input) => {
-  const cell = await getItem<StoredCell>(keys.cell(input.workspaceId, input.cell));
-  if (cell === undefined) return; // a repeat
-  await deleteThingGroup(awsNames.cell(env("STAGE"), cell.workspaceId, cell.key, cell.generation));
-  await transact([{ do: "delete", key: keys.cell(cell.workspaceId, cell.key) }]);
+  const found = await findGeneration(input);
+  if (found?.removing !== true) return; // a repeat, or nodes have come
+  const { workspaceId, key, generation } = found;
+  await takeTurn("DeleteThingGroup");
+  await deleteThingGroup(awsNames.cell(env("STAGE"), workspaceId, key, generation));
+  await transact([{ do: "delete", key: keys.cellGeneration(workspaceId, key, generation) }]);
 });

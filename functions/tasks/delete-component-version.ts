@@ -1,20 +1,28 @@
-import { deleteComponent } from "../../shared/aws/greengrass.ts";
 import { transact } from "../../shared/aws/table.ts";
 import { keys } from "../../shared/keys.ts";
 import { desiredVersion } from "./desired.ts";
 import { task } from "./task.ts";
+import { withdraw } from "./withdraw.ts";
 
-/** Once Greengrass has it no more, its number is given up: it can never be taken for a published version again. */
+/**
+ * Also what a publication left that was broken off. The number in the catalogue is given up first: from then on nothing takes
+ * it for a published version, whatever becomes of the rest. Before, the version is as published as it was.
+ */
 export const handler = task("delete-component-version", async (input) => {
   const version = await desiredVersion(input);
+  const key = keys.version(version.componentId, version.id);
+  if (version.catalogueNumber !== undefined) {
+    await transact([
+      { do: "update", key, remove: ["catalogueNumber", "deprecated"], when: { status: "deleting" } },
+      {
+        do: "update",
+        key: keys.versionOrder(version.componentId, version.version),
+        remove: ["published"],
+        when: { id: version.id },
+      },
+    ]);
+  }
+  await withdraw(version);
   if (version.arn === undefined) return;
-  await deleteComponent(version.arn);
-  await transact([
-    {
-      do: "update",
-      key: keys.version(version.componentId, version.id),
-      remove: ["arn", "catalogueNumber"],
-      when: { status: "deleting" },
-    },
-  ]);
+  await transact([{ do: "update", key, remove: ["arn"], when: { status: "deleting" } }]);
 });

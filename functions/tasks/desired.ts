@@ -1,7 +1,6 @@
 import { getItem } from "../../shared/aws/table.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
 import { keys, otaKeys } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
@@ -41,6 +40,3 @@ export const desiredRelease = async ({ workspaceId, subjectId }: TaskInput): Pro
 
 export const desiredArchive = async ({ workspaceId, subjectId }: TaskInput): Promise<StoredArchive> =>
   present(await getItem<StoredArchive>(otaKeys.archive(workspaceId, subjectId), "ota"), "archive", subjectId);
-
-export const desiredCell = async ({ workspaceId, cell }: { workspaceId: string; cell: string }): Promise<StoredCell> =>
-  present(await getItem<StoredCell>(keys.cell(workspaceId, cell)), "cell", cell);

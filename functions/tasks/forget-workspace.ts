@@ -1,5 +1,7 @@
 import { eachItem, transact } from "../../shared/aws/table.ts";
-import { keys, otaKeys, partitions } from "../../shared/keys.ts";
+import type { StoredCell } from "../../shared/deployment/cell.ts";
+import { keys, otaKeys, otaPartitions, partitions } from "../../shared/keys.ts";
+import { forgetSnapshot } from "../../shared/ota/snapshot.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
 import { keysOfCredential, type StoredCredential } from "../../shared/workspace/credential.ts";
 import { keysOfInvitation, type StoredInvitation } from "../../shared/workspace/member.ts";
@@ -14,8 +16,9 @@ const MOST_OWNERS_AT_ONCE = 40;
 const deletionOf = (all: readonly Key[]): Write[] => all.map((key) => ({ do: "delete", key }));
 
 /**
- * Credentials and invitations, then memberships, one by one, since there may be more of them than one transaction takes; the owners' last of all, with
- * the workspace, so that one that could not be forgotten still has someone to see it.
+ * Credentials, invitations, memberships and what is known of binaries, one by one, since there may be more of them than one
+ * transaction takes; the owners' memberships last of all, with the workspace, so that one that could not be forgotten still
+ * has someone to see it.
  */
 export const handler = task("forget-workspace", async (input) => {
   const workspace = await desiredWorkspace(input);
@@ -27,15 +30,22 @@ export const handler = task("forget-workspace", async (input) => {
   for await (const invitation of eachItem<StoredInvitation>(partitions.invitations(workspace.id))) {
     await transact(deletionOf(keysOfInvitation(invitation)));
   }
+  for await (const { key } of eachItem<StoredCell>(partitions.cells(workspace.id))) {
+    await transact(deletionOf([keys.cell(workspace.id, key)]));
+  }
   const owners: string[] = [];
   for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {
     if (role === "owner" && owners.length < MOST_OWNERS_AT_ONCE) owners.push(subject);
     else await transact(membershipOf(subject));
+  }
+  for await (const { pk, sk } of eachItem<Key>({ partition: otaPartitions.binaries(workspace.id), table: "ota" })) {
+    await transact([{ do: "delete", table: "ota", key: { pk, sk } }]);
   }
   await succeed(input, [
     ...owners.flatMap(membershipOf),
     { do: "delete", key: keys.workspace(workspace.id), when: { status: "deleting" } },
     { do: "delete", key: keys.workspaceName(workspace.name) },
     { do: "delete", table: "ota", key: otaKeys.workspaceName(workspace.name) },
+    forgetSnapshot(workspace.id),
   ]);
 });

@@ -4,7 +4,16 @@ import { translated } from "../../shared/aws/aws-errors.ts";
 import { putObject, readBytes } from "../../shared/aws/buckets.ts";
 import { addToThingGroup, createThing } from "../../shared/aws/iot.ts";
 import { getItem, getItems, transact } from "../../shared/aws/table.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
+import { takeTurn } from "../../shared/aws/turns.ts";
+import type { StoredGeneration } from "../../shared/deployment/cell.ts";
+import {
+  leaseProgress,
+  type Progress,
+  progressed,
+  releaseProgress,
+  type StoredProgress,
+} from "../../shared/deployment/placement.ts";
+import { joined } from "../../shared/deployment/steps.ts";
 import { env } from "../../shared/env.ts";
 import { keys } from "../../shared/keys.ts";
 import { awsNames } from "../../shared/names.ts";
@@ -32,7 +41,8 @@ import { paced } from "../../shared/node-import/pace.ts";
 import { AppError, PROBLEMS } from "../../shared/problems.ts";
 import { deriveToken, tokenHash } from "../../shared/registration/token.ts";
 import { theMoment } from "../moment.ts";
-import { desiredCell, desiredNodeImport, desiredWorkspace } from "./desired.ts";
+import { desiredNodeImport, desiredWorkspace } from "./desired.ts";
+import { firstGeneration, thingGroupOf } from "./generation.ts";
 import { TaskInput, taskOf } from "./task.ts";
 
 const BatchInput = TaskInput.extend({ batch: Batch });
@@ -46,7 +56,9 @@ interface World {
   readonly thingType: string;
   readonly secret: Buffer;
   readonly groups: ReadonlyMap<string, StoredNodeGroup>;
-  readonly cellGroupOf: (node: StoredNode) => Promise<string>;
+  readonly generationOf: (node: StoredNode) => Promise<StoredGeneration>;
+  /** Who takes the nodes to their cells. */
+  readonly holder: string;
 }
 
 const AT_A_TIME = 100;
@@ -61,15 +73,13 @@ const groupsOf = async (workspaceId: string, rows: readonly ImportedRow[]): Prom
   return found;
 };
 
-/** The thing group of a node's cell; each cell is read once. */
-const cellGroups = () => {
-  const known = new Map<string, string>();
-  const nameOf = ({ workspaceId, key, generation }: StoredCell) =>
-    awsNames.cell(env("STAGE"), workspaceId, key, generation);
-  return async ({ workspaceId, cell }: StoredNode): Promise<string> => {
-    const name = known.get(cell) ?? nameOf(await desiredCell({ workspaceId, cell }));
-    known.set(cell, name);
-    return name;
+/** The generation that nodes get in their cell; each cell is read once. */
+const generations = () => {
+  const known = new Map<string, StoredGeneration>();
+  return async ({ workspaceId, cell }: StoredNode): Promise<StoredGeneration> => {
+    const found = known.get(cell) ?? (await firstGeneration(workspaceId, cell, new Date()));
+    known.set(cell, found);
+    return found;
   };
 };
 
@@ -84,7 +94,8 @@ const openWorld = async (
     thingType,
     secret: await readBytes(env("IMPORTS_BUCKET"), importObjects(nodeImport).secret),
     groups: await groupsOf(nodeImport.workspaceId, rows),
-    cellGroupOf: cellGroups(),
+    generationOf: generations(),
+    holder: `${input.intentId}-${input.attempt}`,
   };
 };
 
@@ -122,12 +133,42 @@ const nodeOf = async (row: ImportedRow, { nodeImport, secret, groups }: World): 
   }
 };
 
+/** What is known of the node's way to its cell: written down, with the cell that it is about to join. */
+const setOut = async (node: StoredNode, { generationOf, holder }: World): Promise<StoredProgress> => {
+  const found = await getItem<StoredProgress>(keys.nodeProgress(node.workspaceId, node.id));
+  if (found !== undefined) {
+    await transact([leaseProgress(found, holder, Date.now())]);
+    return found;
+  }
+  const { key, generation } = await generationOf(node);
+  const cell = { key, generation };
+  const first: Progress = { cell, mayBeIn: [cell], renewals: 0, leftBehind: [], registrations: 0 };
+  const { progress, writes } = progressed(node, undefined, first, holder, new Date());
+  await transact(writes);
+  return progress;
+};
+
 /** The node's thing, in its groups and, last, in its cell: from then on Greengrass delivers. Safe to repeat. */
-const complete = async (node: StoredNode, { thingType, groups, cellGroupOf }: World): Promise<void> => {
+const complete = async (node: StoredNode, world: World): Promise<void> => {
+  const { thingType, holder } = world;
   await createThing(node.thing, thingType, { ...node.attributes, slipwayNode: node.id });
+  const progress = await setOut(node, world);
+  try {
+    await join(node, progress, world);
+  } catch (error) {
+    await transact([releaseProgress(progress, holder)]);
+    throw error;
+  }
+};
+
+const join = async (node: StoredNode, progress: StoredProgress, { groups, holder }: World): Promise<void> => {
+  await takeTurn("AddThingToThingGroup", node.groups.length + 1);
   for (const id of node.groups) await addToThingGroup(node.thing, groupOf(groups, id).thingGroup);
-  await addToThingGroup(node.thing, await cellGroupOf(node));
-  await transact([nodeIsThere(node, new Date())]);
+  await addToThingGroup(node.thing, thingGroupOf(node.workspaceId, progress.cell));
+  const now = new Date();
+  const placed: Progress = { ...progress, ...joined(progress, now.getTime()), placed: true };
+  const { writes } = progressed(node, progress, placed, holder, now, { release: true });
+  await transact([...writes, nodeIsThere(node, now)]);
 };
 
 /** The token that this import has made, while it is the node's: not used, replaced or revoked. */

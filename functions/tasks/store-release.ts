@@ -10,7 +10,7 @@ export const handler = task("store-release", async (input) => {
   const release = await desiredRelease(input);
   const bucket = env("OTA_BUCKET");
   if (await headObject(bucket, release.binaryKey)) return; // copies are whole or absent
-  await copyObject(bucket, release.uploadKey, release.binaryKey, {
+  await copyObject(bucket, release.copyOf?.binaryKey ?? release.uploadKey, release.binaryKey, {
     ContentType: "application/octet-stream",
     ContentDisposition: `attachment; filename="${memberName(release.app, release.version)}"`,
     CacheControl: "public, max-age=31536000, immutable",

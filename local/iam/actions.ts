@@ -35,6 +35,7 @@ const IOT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   AddThingToThingGroup: { thing: "thingName", thinggroup: "thingGroupName" },
   RemoveThingFromThingGroup: { thing: "thingName", thinggroup: "thingGroupName" },
   ListThingGroupsForThing: { thing: "thingName" },
+  ListJobExecutionsForThing: { thing: "thingName" },
   CreateThingType: { thingtype: "thingTypeName" },
   DescribeThingType: { thingtype: "thingTypeName" },
   DeprecateThingType: { thingtype: "thingTypeName" },
@@ -137,8 +138,14 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
           })),
         ];
       case "DescribeComponent":
+      case "ListComponentVersions":
+      case "GetComponent":
       case "DeleteComponent":
         return [{ action, resource: text(input, "arn") }];
+      case "GetCoreDevice":
+      case "ListInstalledComponents":
+      case "ListEffectiveDeployments":
+        return [{ action, resource: arn(place, "greengrass", `coreDevices:${text(input, "coreDeviceThingName")}`) }];
       case "DeleteCoreDevice": {
         const thing = text(input, "coreDeviceThingName");
         return [
@@ -221,6 +228,7 @@ const S3: Readonly<Record<string, { readonly object?: string; readonly bucket?: 
   UploadPartCopy: { object: "PutObject" },
   CompleteMultipartUpload: { object: "PutObject" },
   AbortMultipartUpload: { object: "AbortMultipartUpload" },
+  ListParts: { object: "ListMultipartUploadParts" },
   DeleteObject: { object: "DeleteObject" },
   // Each key of the list is asked for by itself, as DeleteObject, and refused by itself.
   DeleteObjects: {},

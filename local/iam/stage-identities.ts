@@ -92,7 +92,7 @@ export const mayInvoke = (identities: Identities, place: Place, machine: string,
  */
 export const authorizeTriggers = (identities: Identities, place: Place): void => {
   const names = stageNames(place);
-  for (const [name, trigger] of Object.entries({ ...streams, ...rules(""), ...schedules, ...iotRules })) {
+  for (const [name, trigger] of Object.entries({ ...streams, ...rules("", ""), ...schedules, ...iotRules })) {
     const queue = arn(place, "sqs", names.deadLetters(name));
     const asked: AccessRequest[] = [{ action: "sqs:SendMessage", resource: queue }];
     if ("table" in trigger) {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type Route, routes } from "../declared/routes.ts";
+import { fillPath, parametersIn, type Route, routes } from "../declared/routes.ts";
 import { scopeOf } from "../declared/scopes.ts";
 import { ProblemDocument } from "../intent/intent.ts";
 import { PROBLEMS, type ProblemCode } from "../problems.ts";
@@ -110,13 +110,13 @@ const problemResponses = (route: Route): Json => {
 };
 
 const parametersOf = (route: Route, components: Map<string, Json>): Json[] => {
-  const path = [...route.path.matchAll(/\{(\w+)\}/g)].map(
-    ([, name]): Json => ({
+  const path = parametersIn(route.path).map(
+    ({ name, greedy }): Json => ({
       name,
       in: "path",
       required: true,
-      schema: { type: "string", minLength: 1, maxLength: 256 },
-      description: "Id or name",
+      schema: { type: "string", minLength: 1, maxLength: greedy ? 512 : 256 },
+      description: greedy ? "Path, with its slashes as they are" : "Id or name",
     }),
   );
   const query = Object.entries(route.query?.shape ?? {}).map(([name, schema]): Json => {
@@ -182,6 +182,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
           !route.repeatable && { "Idempotent-Replayed": header("`true`: the stored answer again", false) }),
         ...(route.linked && { Link: header('The next page, as `rel="next"`', false) }),
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
+        ...(route.media === "text/html" && { "Content-Security-Policy": header("What the page may do") }),
       },
       ...(route.answer !== undefined && {
         content: { [route.media ?? "application/json"]: { schema: referenced(route.answer, "output", components) } },
@@ -213,12 +214,26 @@ const tagOf = (path: string): string =>
     .filter((part) => !NO_COLLECTIONS.includes(part) && !part.startsWith("{"))
     .at(-1) ?? "api";
 
+/** OpenAPI has no name for what takes slashes: its description says so. */
+export const documentedPath = (path: string): string => fillPath(path, (name) => `{${name}}`);
+
+const DESCRIPTION = `Managed devices run AWS IoT Greengrass V2: they are nodes in node groups, and deployments say which component
+versions they run. Anonymous devices poll one public URL for releases.
+
+- **Intents.** What takes time is answered \`202\` with an intent: its path is in \`Location\`, and it ends \`succeeded\` or
+  \`failed\`, with a reason.
+- **Problems.** Every error is a problem document (RFC 9457) with a stable \`code\`; \`errors\` names each member at fault.
+- **Pages.** Lists are answered in pages: ask again with \`cursor\` set to \`nextCursor\` until there is none.
+- **Twice the same.** A \`POST\` with an \`Idempotency-Key\` is done once, however often it is sent within 24 hours.
+- **Who saw what.** \`ETag\` is a resource's revision; an edit with \`If-Match\` is refused if somebody else was faster.`;
+
 const build = (): Json => {
   const components = new Map<string, Json>();
   referenced(ProblemDocument, "output", components);
   const paths: Record<string, Json> = {};
   for (const [name, route] of Object.entries<Route>(routes)) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route, components) };
+    const path = documentedPath(route.path);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(name, route, components) };
   }
   return {
     openapi: "3.1.0",
@@ -226,6 +241,8 @@ const build = (): Json => {
       title: "Slipway",
       version: "1.0.0",
       summary: "A serverless backend for fleets of edge devices",
+      description: DESCRIPTION,
+      contact: { name: "Whoever runs this installation" },
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],

@@ -27,13 +27,15 @@ import {
 import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { AppError } from "../problems.ts";
+import { DROP, DROP_DAYS } from "../push/manifest.ts";
 import { isAwsError } from "./aws-errors.ts";
+import type { MultipartUpload } from "./multipart.ts";
 import { clientSettings, once } from "./settings.ts";
 
 // Checksums only where we ask for one: the default would put the CRC of an empty body into presigned URLs, and go over
 // every byte that is only passed on, which has checksums of its own on its way and where it ends.
 // A copy of gigabytes is answered late.
-const client = once(
+export const s3Client = once(
   () =>
     new S3Client({
       ...clientSettings,
@@ -45,6 +47,26 @@ const client = once(
 
 /** How long an upload's URL is good for. */
 const UPLOAD_SECONDS = 3_600;
+
+/** Headers that a presigned upload must carry as they are: S3 refuses the request without them. */
+const SIGNED = ["content-length", "x-amz-checksum-sha256", "if-none-match"];
+
+/** An upload as the API hands it out. */
+const presigned = async (
+  command: PutObjectCommand | UploadPartCommand,
+  headers: Record<string, string>,
+  now: Date,
+) => ({
+  method: "PUT" as const,
+  url: await getSignedUrl(s3Client(), command as PutObjectCommand, {
+    expiresIn: UPLOAD_SECONDS,
+    signingDate: now,
+    unhoistableHeaders: new Set(SIGNED.slice(1)),
+    signableHeaders: new Set(["host", ...SIGNED]),
+  }),
+  headers,
+  expiresAt: new Date(now.getTime() + UPLOAD_SECONDS * 1_000).toISOString(),
+});
 
 export interface UploadRequest {
   readonly bucket: string;
@@ -59,58 +81,65 @@ export interface UploadRequest {
 /** A presigned PUT that takes just the declared bytes: length and SHA-256 are part of the signature. */
 export const presignUpload = async (request: UploadRequest, now: Date) => {
   const checksum = Buffer.from(request.sha256, "hex").toString("base64");
-  const url = await getSignedUrl(
-    client(),
-    new PutObjectCommand({
-      Bucket: request.bucket,
-      Key: request.key,
-      ContentLength: request.size,
-      ChecksumSHA256: checksum,
-      ...(request.once && { IfNoneMatch: "*" }),
-    }),
-    {
-      expiresIn: UPLOAD_SECONDS,
-      signingDate: now,
-      unhoistableHeaders: new Set(["x-amz-checksum-sha256", "if-none-match"]),
-      signableHeaders: new Set(["host", "content-length", "x-amz-checksum-sha256", "if-none-match"]),
-    },
-  );
-  return {
-    method: "PUT" as const,
-    url,
-    headers: {
-      "content-length": String(request.size),
-      "x-amz-checksum-sha256": checksum,
-      ...(request.once && { "if-none-match": "*" }),
-    },
-    expiresAt: new Date(now.getTime() + UPLOAD_SECONDS * 1_000).toISOString(),
+  const command = new PutObjectCommand({
+    Bucket: request.bucket,
+    Key: request.key,
+    ContentLength: request.size,
+    ChecksumSHA256: checksum,
+    ...(request.once && { IfNoneMatch: "*" }),
+  });
+  const headers = {
+    "content-length": String(request.size),
+    "x-amz-checksum-sha256": checksum,
+    ...(request.once && { "if-none-match": "*" }),
   };
+  return presigned(command, headers, now);
 };
 
-/** A presigned GET, as a download under a file name. @param seconds how long it works */
+/** A presigned PUT of one part of a multipart upload, of just so many bytes. */
+export const presignPart = async (
+  { bucket, key, uploadId }: MultipartUpload,
+  { part, size }: { readonly part: number; readonly size: number },
+  now: Date,
+) => {
+  const command = new UploadPartCommand({
+    Bucket: bucket,
+    Key: key,
+    UploadId: uploadId,
+    PartNumber: part,
+    ContentLength: size,
+  });
+  return presigned(command, { "content-length": String(size) }, now);
+};
+
+/** A presigned GET that saves the object under a file name, of any script. @param seconds how long it works */
 export const presignDownload = async (
   { bucket, key, name }: { readonly bucket: string; readonly key: string; readonly name: string },
   seconds: number,
   now: Date,
 ) => {
+  // RFC 8187.
+  const escaped = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const command = new GetObjectCommand({
     Bucket: bucket,
     Key: key,
-    ResponseContentDisposition: `attachment; filename="${name}"`,
+    ResponseContentDisposition: `attachment; filename*=UTF-8''${escaped}`,
     ResponseCacheControl: "no-store",
   });
-  const url = await getSignedUrl(client(), command, { expiresIn: seconds, signingDate: now });
+  const url = await getSignedUrl(s3Client(), command, { expiresIn: seconds, signingDate: now });
   return { url, expiresAt: new Date(now.getTime() + seconds * 1_000).toISOString() };
 };
 
-/** Size and SHA-256 (hexadecimal) that S3 holds of an object, or undefined if there is none. */
+/** Size, ETag and SHA-256 (hexadecimal; none of what came in parts) of an object, or undefined if there is none. */
 export const headObject = async (bucket: string, key: string) => {
   try {
-    const head = await client().send(new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: "ENABLED" }));
+    const head = await s3Client().send(new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: "ENABLED" }));
     const sha256 = head.ChecksumSHA256;
     return {
       size: head.ContentLength ?? 0,
-      sha256: sha256 === undefined ? undefined : Buffer.from(sha256, "base64").toString("hex"),
+      // A checksum of several parts' checksums is none of the object's bytes.
+      sha256: sha256 === undefined || sha256.includes("-") ? undefined : Buffer.from(sha256, "base64").toString("hex"),
+      etag: head.ETag ?? "",
     };
   } catch (error) {
     if (isAwsError(error, "NotFound", "NoSuchKey")) return undefined;
@@ -126,9 +155,9 @@ const OWNER_TAG = "slipway:workspace";
  * @returns false when the name belongs to another account, or to another owner in this one.
  */
 export const createBucket = async (bucket: string, owner: string): Promise<boolean> => {
-  const region = await client().config.region();
+  const region = await s3Client().config.region();
   try {
-    await client().send(
+    await s3Client().send(
       new CreateBucketCommand({
         Bucket: bucket,
         // us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
@@ -142,9 +171,9 @@ export const createBucket = async (bucket: string, owner: string): Promise<boole
   // In us-east-1 the account's own bucket is made "again": who it belongs to is asked either way.
   const current = await ownerOf(bucket);
   if (current !== undefined) return current === owner;
-  const { Contents = [] } = await client().send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 }));
+  const { Contents = [] } = await s3Client().send(new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 }));
   if (Contents.length > 0) return false; // of someone who does not tag
-  await client().send(
+  await s3Client().send(
     new PutBucketTaggingCommand({ Bucket: bucket, Tagging: { TagSet: [{ Key: OWNER_TAG, Value: owner }] } }),
   );
   return true;
@@ -152,7 +181,7 @@ export const createBucket = async (bucket: string, owner: string): Promise<boole
 
 const ownerOf = async (bucket: string): Promise<string | undefined> => {
   try {
-    const { TagSet = [] } = await client().send(new GetBucketTaggingCommand({ Bucket: bucket }));
+    const { TagSet = [] } = await s3Client().send(new GetBucketTaggingCommand({ Bucket: bucket }));
     return TagSet.find(({ Key }) => Key === OWNER_TAG)?.Value;
   } catch (error) {
     if (isAwsError(error, "NoSuchTagSet")) return undefined;
@@ -162,7 +191,7 @@ const ownerOf = async (bucket: string): Promise<string | undefined> => {
 
 /** Encrypted, closed to the public, open to uploads from `origins` with a presigned URL, events to EventBridge. */
 export const secureBucket = async (bucket: string, origins: readonly string[]): Promise<void> => {
-  const s3 = client();
+  const s3 = s3Client();
   await s3.send(
     new PutPublicAccessBlockCommand({
       Bucket: bucket,
@@ -209,6 +238,7 @@ export const secureBucket = async (bucket: string, origins: readonly string[]): 
             Filter: { Prefix: "" },
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
           },
+          { ID: "old-drops", Status: "Enabled", Filter: { Prefix: DROP }, Expiration: { Days: DROP_DAYS } },
         ],
       },
     }),
@@ -228,11 +258,11 @@ export const secureBucket = async (bucket: string, origins: readonly string[]): 
 export const emptyBucket = async (bucket: string, prefix: string, deadline: number): Promise<boolean> => {
   while (Date.now() < deadline) {
     try {
-      const { Contents = [] } = await client().send(
+      const { Contents = [] } = await s3Client().send(
         new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1_000 }),
       );
       if (Contents.length === 0) return true;
-      const { Errors = [] } = await client().send(
+      const { Errors = [] } = await s3Client().send(
         new DeleteObjectsCommand({
           Bucket: bucket,
           Delete: { Objects: Contents.map(({ Key }) => ({ Key: Key ?? "" })), Quiet: true },
@@ -251,7 +281,7 @@ export const emptyBucket = async (bucket: string, prefix: string, deadline: numb
 /** Idempotent. @throws AppError `busy` when a late upload has put something into it. */
 export const deleteBucket = async (bucket: string): Promise<void> => {
   try {
-    await client().send(new DeleteBucketCommand({ Bucket: bucket }));
+    await s3Client().send(new DeleteBucketCommand({ Bucket: bucket }));
   } catch (error) {
     if (isAwsError(error, "BucketNotEmpty")) {
       throw new AppError("busy", `something was put into ${bucket} after it was emptied`, { cause: error });
@@ -261,7 +291,7 @@ export const deleteBucket = async (bucket: string): Promise<void> => {
 };
 
 export const deleteObject = async (bucket: string, key: string): Promise<void> => {
-  await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  await s3Client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
 };
 
 /** The object's bytes, or a part of them, as a stream. @throws AppError `artifact-missing` when there is no such object. */
@@ -271,7 +301,7 @@ export const readObject = async (
   range?: { readonly first: number; readonly last: number },
 ): Promise<AsyncIterable<Uint8Array>> => {
   try {
-    const { Body } = await client().send(
+    const { Body } = await s3Client().send(
       new GetObjectCommand({
         Bucket: bucket,
         Key: key,
@@ -286,37 +316,43 @@ export const readObject = async (
   }
 };
 
-/** A part of an object, at once: for a few megabytes. */
+/** A part of an object, at once: for a few megabytes. @throws AppError `artifact-missing` when there is no such object */
 export const readBytes = async (
   bucket: string,
   key: string,
   range?: { readonly offset: number; readonly bytes: number },
 ): Promise<Buffer> => {
-  const { Body } = await client().send(
-    new GetObjectCommand({
-      Bucket: bucket,
-      Key: key,
-      ...(range && { Range: `bytes=${range.offset}-${range.offset + range.bytes - 1}` }),
-    }),
-  );
-  if (Body === undefined) throw new AppError("unavailable", `S3 answered no body for ${key}`);
-  return Buffer.from(await Body.transformToByteArray());
+  try {
+    const { Body } = await s3Client().send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        ...(range && { Range: `bytes=${range.offset}-${range.offset + range.bytes - 1}` }),
+      }),
+    );
+    if (Body === undefined) throw new AppError("unavailable", `S3 answered no body for ${key}`);
+    return Buffer.from(await Body.transformToByteArray());
+  } catch (error) {
+    if (isAwsError(error, "NoSuchKey")) throw new AppError("artifact-missing", `${key} was not uploaded`);
+    throw error;
+  }
 };
 
 /**
  * Puts a small object.
- * @param once never replaces one that is there
+ * @param options.once never replaces one that is there
+ * @param options.headers S3's names, such as `ContentType`
  * @returns whether it was put
  */
 export const putObject = async (
   bucket: string,
   key: string,
   body: string | Uint8Array,
-  { once: isOnce = false }: { readonly once?: boolean } = {},
+  { once: isOnce = false, headers = {} }: { readonly once?: boolean; readonly headers?: object } = {},
 ): Promise<boolean> => {
   try {
-    await client().send(
-      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...(isOnce && { IfNoneMatch: "*" }) }),
+    await s3Client().send(
+      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...headers, ...(isOnce && { IfNoneMatch: "*" }) }),
     );
     return true;
   } catch (error) {
@@ -325,16 +361,12 @@ export const putObject = async (
   }
 };
 
-/** An object as the source of a copy, in the form that S3 takes. */
-const sourceOf = (bucket: string, key: string): string =>
-  `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
-
 /** Copies within the bucket, up to 5 GB (S3's limit of one CopyObject), with the headers that devices will see. */
 export const copyObject = async (bucket: string, from: string, to: string, headers: object): Promise<void> => {
-  await client().send(
+  await s3Client().send(
     new CopyObjectCommand({
       Bucket: bucket,
-      CopySource: sourceOf(bucket, from),
+      CopySource: copySource(bucket, from),
       Key: to,
       MetadataDirective: "REPLACE",
       ...headers,
@@ -342,14 +374,73 @@ export const copyObject = async (bucket: string, from: string, to: string, heade
   );
 };
 
-/** Parts of 8 MiB, two at a time: a stream of any length in a fixed amount of memory. */
-export const uploadObject = async (bucket: string, key: string, body: AsyncIterable<Uint8Array>): Promise<void> => {
-  await new Upload({
-    client: client(),
-    params: { Bucket: bucket, Key: key, Body: Readable.from(body) },
-    partSize: 8 * 1024 ** 2,
-    queueSize: 2,
-  }).done();
+/**
+ * Copies as it is, within the bucket or from another one, up to 5 GB, over just what is there: the object with this ETag, or
+ * nothing. S3 computes the copy's hash, also of what came in parts. A source with an ETag is copied only as it was then.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+ * @returns the SHA-256 of the bytes, hexadecimal; undefined when there is no such source
+ * @throws AppError `busy` when something else is there, or is being written, or the source is another one
+ */
+export const copyOver = async (
+  from: { readonly bucket: string; readonly key: string; readonly etag?: string },
+  to: { readonly bucket: string; readonly key: string },
+  replacedEtag: string | undefined,
+): Promise<string | undefined> => {
+  try {
+    const { CopyObjectResult } = await s3Client().send(
+      new CopyObjectCommand({
+        Bucket: to.bucket,
+        CopySource: copySource(from.bucket, from.key),
+        Key: to.key,
+        ChecksumAlgorithm: "SHA256",
+        ...(from.etag !== undefined && { CopySourceIfMatch: from.etag }),
+        ...(replacedEtag === undefined ? { IfNoneMatch: "*" } : { IfMatch: replacedEtag }),
+      }),
+    );
+    const sha256 = CopyObjectResult?.ChecksumSHA256;
+    if (sha256 === undefined) throw new AppError("unavailable", `S3 gave no hash of the copy of ${from.key}`);
+    return Buffer.from(sha256, "base64").toString("hex");
+  } catch (error) {
+    if (isAwsError(error, "NoSuchKey")) return undefined;
+    if (isAwsError(error, "PreconditionFailed", "ConditionalRequestConflict")) {
+      throw new AppError("busy", `${to.key} is being written at the same time`, { cause: error });
+    }
+    throw error;
+  }
+};
+
+/** An object as the source of a copy, in the form that S3 takes. */
+const copySource = (bucket: string, key: string): string =>
+  `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+
+/**
+ * Parts of 5 MiB, the least that S3 takes, two at a time: a stream of any length in a fixed amount of memory.
+ * @param options `once`: makes the object and never replaces one
+ * @returns false when, with `once`, there is an object already
+ */
+export const uploadObject = async (
+  bucket: string,
+  key: string,
+  body: AsyncIterable<Uint8Array>,
+  options: { readonly once?: boolean } = {},
+): Promise<boolean> => {
+  try {
+    await new Upload({
+      client: s3Client(),
+      params: { Bucket: bucket, Key: key, Body: Readable.from(body), ...(options.once && { IfNoneMatch: "*" }) },
+      partSize: 5 * 1024 ** 2,
+      queueSize: 2,
+    }).done();
+    return true;
+  } catch (error) {
+    if (options.once && isAwsError(error, "PreconditionFailed")) return false;
+    // Something else was written or deleted there meanwhile; what came of it, the next try sees.
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    if (isAwsError(error, "ConditionalRequestConflict")) {
+      throw new AppError("busy", `${key} is being written at the same time`, { cause: error });
+    }
+    throw error;
+  }
 };
 
 /** A part of an object that is being joined: a stretch of another object in the bucket, or bytes made when their turn comes. */
@@ -378,7 +469,7 @@ export const assembleObject = async (
   headers: object,
 ): Promise<void> => {
   const target = { Bucket: bucket, Key: key };
-  const { UploadId } = await client().send(
+  const { UploadId } = await s3Client().send(
     new CreateMultipartUploadCommand({
       ...target,
       ...headers,
@@ -390,11 +481,11 @@ export const assembleObject = async (
   const put = async (part: ObjectPart, PartNumber: number) => {
     if (part.kind === "copy") {
       const CopySourceRange = `bytes=${part.first}-${part.last}`;
-      const { CopyPartResult } = await client().send(
+      const { CopyPartResult } = await s3Client().send(
         new UploadPartCopyCommand({
           ...upload,
           PartNumber,
-          CopySource: sourceOf(bucket, part.key),
+          CopySource: copySource(bucket, part.key),
           CopySourceRange,
         }),
       );
@@ -402,7 +493,7 @@ export const assembleObject = async (
     }
     const Body = await part.bytes();
     const ChecksumCRC32 = crc32Text(crc32(Body));
-    const { ETag } = await client().send(new UploadPartCommand({ ...upload, PartNumber, Body, ChecksumCRC32 }));
+    const { ETag } = await s3Client().send(new UploadPartCommand({ ...upload, PartNumber, Body, ChecksumCRC32 }));
     return { PartNumber, ETag, ChecksumCRC32 };
   };
   try {
@@ -421,7 +512,7 @@ export const assembleObject = async (
     const ended = await Promise.allSettled(Array.from({ length: PARTS_AT_A_TIME }, worker));
     const failed = ended.find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
-    await client().send(
+    await s3Client().send(
       new CompleteMultipartUploadCommand({
         ...upload,
         MultipartUpload: { Parts: done },
@@ -430,7 +521,7 @@ export const assembleObject = async (
       }),
     );
   } catch (error) {
-    await client().send(new AbortMultipartUploadCommand(upload));
+    await s3Client().send(new AbortMultipartUploadCommand(upload));
     if (isAwsError(error, "NoSuchKey")) throw new AppError("artifact-missing", `a part of ${key} is gone`);
     throw error;
   }

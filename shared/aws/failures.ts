@@ -1,3 +1,4 @@
+import { takenBack } from "../component/version.ts";
 import { afterFailure } from "../intent/failure.ts";
 import { failIntent, type WorkflowInput } from "../intent/intent.ts";
 import { AppError, type Problem } from "../problems.ts";
@@ -16,14 +17,16 @@ export const recordFailure = async (input: WorkflowInput, problem: Problem, now:
     failIntent(input.intentId, input.attempt, now, problem),
     auditOfOutcome(input, { status: "failed", problem }, now),
   ];
-  const subject = afterFailure(input, problem, now);
-  try {
-    await transact(subject === undefined ? intent : [...intent, subject]);
-  } catch (error) {
-    if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
-    if (code(error) !== "not-ready") throw error;
-    await recordFailureAlone(intent); // the subject is gone, or has moved on by other means
+  const beside = input.kind === "component-version.delete" ? [takenBack()] : []; // it may be there again
+  for (const subject of afterFailure(input, problem, now)) {
+    try {
+      return await transact([...intent, subject, ...beside]);
+    } catch (error) {
+      if (code(error) === "conflict") return; // the first write's condition: this attempt no longer counts
+      if (code(error) !== "not-ready") throw error;
+    }
   }
+  await recordFailureAlone(intent); // the subject stays, is gone, or has moved on by other means
 };
 
 const recordFailureAlone = async (intent: readonly Write[]): Promise<void> => {

@@ -6,10 +6,16 @@ import {
   DeleteCoreDeviceCommand,
   DeleteDeploymentCommand,
   DescribeComponentCommand,
+  GetComponentCommand,
+  GetCoreDeviceCommand,
   GreengrassV2Client,
   ListDeploymentsCommand,
+  paginateListComponentVersions,
+  paginateListEffectiveDeployments,
+  paginateListInstalledComponents,
 } from "@aws-sdk/client-greengrassv2";
 import type { DeploymentContent } from "../deployment/resolve.ts";
+import { createDeploymentSettings, type DeliverySettings } from "../deployment/settings.ts";
 import { AppError } from "../problems.ts";
 import { isAwsError } from "./aws-errors.ts";
 import { clientSettings, once } from "./settings.ts";
@@ -22,28 +28,34 @@ const tokenOf = (id: string): string => id.replaceAll("_", "-");
 /**
  * Hands a cell's content to Greengrass as a new revision of its thing group's deployment. The same token again answers
  * the same deployment.
+ *
+ * @returns its id, and the id of the job of AWS IoT that tells the devices
  */
 export const createDeployment = async (
   targetArn: string,
   deploymentName: string,
   components: DeploymentContent,
+  settings: DeliverySettings,
   clientToken: string,
-): Promise<string> => {
-  const { deploymentId } = await client().send(
+): Promise<{ deploymentId: string; jobId: string }> => {
+  const { deploymentId, iotJobId } = await client().send(
     new CreateDeploymentCommand({
       targetArn,
       deploymentName,
       clientToken: tokenOf(clientToken),
+      ...createDeploymentSettings(settings),
       components: Object.fromEntries(
-        Object.entries(components).map(([name, { componentVersion, configurationUpdate }]) => [
+        Object.entries(components).map(([name, { componentVersion, configurationUpdate, runWith }]) => [
           name,
-          { componentVersion, ...(configurationUpdate && { configurationUpdate }) },
+          { componentVersion, ...(configurationUpdate && { configurationUpdate }), ...(runWith && { runWith }) },
         ]),
       ),
     }),
   );
-  if (deploymentId === undefined) throw new AppError("unavailable", "Greengrass gave no deployment id");
-  return deploymentId;
+  if (deploymentId === undefined || iotJobId === undefined) {
+    throw new AppError("unavailable", "Greengrass gave no ids for the deployment");
+  }
+  return { deploymentId, jobId: iotJobId };
 };
 
 /** How long one call goes through a target's deployments. */
@@ -75,7 +87,7 @@ export const deleteDeployments = async (targetArn: string): Promise<void> => {
 
 /** The ARN that a version of one's own has. */
 export const componentVersionArn = async (accountId: string, name: string, version: string): Promise<string> =>
-  `arn:aws:greengrass:${await client().config.region()}:${accountId}:components:${name}:versions:${version}`;
+  `${await componentArn(accountId, name)}:versions:${version}`;
 
 /** The tag that says for which of our versions Greengrass has one. */
 const OWNER_TAG = "slipway:version";
@@ -114,6 +126,40 @@ export const describeComponent = async (
   }
 };
 
+/** The recipe as Greengrass gives it back, byte for byte, with the digests of the artifacts; and for which version of ours. */
+export const getComponent = async (
+  arn: string,
+): Promise<{ readonly recipe: string; readonly versionId: string | undefined }> => {
+  const { recipe, tags } = await client().send(new GetComponentCommand({ arn, recipeOutputFormat: "JSON" }));
+  if (recipe === undefined) throw new AppError("unavailable", "Greengrass gave no recipe");
+  return { recipe: new TextDecoder().decode(recipe), versionId: tags?.[OWNER_TAG] };
+};
+
+/** The ARN of a component of one's own. */
+export const componentArn = async (accountId: string, name: string): Promise<string> =>
+  `arn:aws:greengrass:${await client().config.region()}:${accountId}:components:${name}`;
+
+/** The ARN of a component of AWS's. https://docs.aws.amazon.com/greengrass/v2/developerguide/public-components.html */
+export const publicComponentArn = (name: string): Promise<string> => componentArn("aws", name);
+
+/** All versions of a component, whoever made them; undefined when there is none. */
+export const listVersions = async (
+  arn: string,
+): Promise<{ readonly version: string; readonly arn: string }[] | undefined> => {
+  const found: { version: string; arn: string }[] = [];
+  try {
+    for await (const { componentVersions = [] } of paginateListComponentVersions({ client: client() }, { arn })) {
+      for (const { componentVersion: version, arn: versionArn } of componentVersions) {
+        if (version !== undefined && versionArn !== undefined) found.push({ version, arn: versionArn });
+      }
+    }
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
+  }
+  return found.length === 0 ? undefined : found;
+};
+
 /** Idempotent. */
 export const deleteComponent = async (arn: string): Promise<void> => {
   try {
@@ -129,5 +175,41 @@ export const deleteCoreDevice = async (thing: string): Promise<void> => {
     await client().send(new DeleteCoreDeviceCommand({ coreDeviceThingName: thing }));
   } catch (error) {
     if (!isAwsError(error, "ResourceNotFoundException")) throw error;
+  }
+};
+
+/** What a core device has reported of itself. */
+export interface DeviceReport {
+  /** When it last did, in milliseconds. */
+  readonly at: number;
+  /** Component to version, with what came as a dependency. */
+  readonly installed: ReadonlyMap<string, string>;
+  /** The error codes of deployments that failed, from the most general on, by the id of the job. */
+  readonly errors: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What a node's device has reported; undefined before it first did. */
+export const reportOfDevice = async (thing: string): Promise<DeviceReport | undefined> => {
+  const device = { coreDeviceThingName: thing };
+  try {
+    const { lastStatusUpdateTimestamp } = await client().send(new GetCoreDeviceCommand(device));
+    const installed = new Map<string, string>();
+    const components = paginateListInstalledComponents({ client: client() }, { ...device, topologyFilter: "ALL" });
+    for await (const { installedComponents = [] } of components) {
+      for (const { componentName = "", componentVersion = "" } of installedComponents) {
+        installed.set(componentName, componentVersion);
+      }
+    }
+    const errors = new Map<string, readonly string[]>();
+    for await (const page of paginateListEffectiveDeployments({ client: client() }, device)) {
+      for (const { iotJobId, coreDeviceExecutionStatus, statusDetails } of page.effectiveDeployments ?? []) {
+        if (iotJobId === undefined || coreDeviceExecutionStatus !== "FAILED") continue;
+        errors.set(iotJobId, statusDetails?.errorStack ?? []);
+      }
+    }
+    return { at: lastStatusUpdateTimestamp?.getTime() ?? 0, installed, errors };
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
   }
 };

@@ -11,9 +11,11 @@ import {
   DescribeThingTypeCommand,
   GetPolicyCommand,
   IoTClient,
+  paginateListJobExecutionsForThing,
   paginateListThingGroupsForThing,
   RemoveThingFromThingGroupCommand,
 } from "@aws-sdk/client-iot";
+import type { ListedExecution } from "../deployment/placement.ts";
 import { AppError } from "../problems.ts";
 import { isAwsError } from "./aws-errors.ts";
 import { clientSettings, once } from "./settings.ts";
@@ -73,6 +75,30 @@ export const groupsOfThing = async (thing: string): Promise<string[]> => {
     if (!isAwsError(error, "ResourceNotFoundException")) throw error;
   }
   return names;
+};
+
+/** The namespace of Greengrass's jobs. https://docs.aws.amazon.com/greengrass/v2/developerguide/device-auth.html */
+const GREENGRASS_JOBS = "aws-gg-deployment";
+
+/** What became of Greengrass's jobs on a thing, as far as AWS IoT keeps it; nothing when there is no such thing. */
+export const executionsOfThing = async (thing: string): Promise<ListedExecution[]> => {
+  const found: ListedExecution[] = [];
+  const pages = paginateListJobExecutionsForThing(
+    { client: client() },
+    { thingName: thing, namespaceId: GREENGRASS_JOBS, maxResults: 250 },
+  );
+  try {
+    for await (const { executionSummaries = [] } of pages) {
+      for (const { jobId, jobExecutionSummary } of executionSummaries) {
+        const { status, lastUpdatedAt } = jobExecutionSummary ?? {};
+        if (jobId === undefined || status === undefined) continue;
+        found.push({ jobId, status, updatedAt: lastUpdatedAt?.getTime() ?? 0 });
+      }
+    }
+  } catch (error) {
+    if (!isAwsError(error, "ResourceNotFoundException")) throw error;
+  }
+  return found;
 };
 
 /** Idempotent: IoT answers an equal type with the existing one; a type cannot be changed in what we set. */

@@ -24,8 +24,8 @@ const client = once(() =>
   DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings), { marshallOptions: { removeUndefinedValues: true } }),
 );
 
-/** Attributes that hold what people wrote, of any JSON: kept as text, since a table's own maps cannot hold all of it. */
-const OPAQUE = ["components", "recipe", "document", "changes"] as const;
+/** Attributes that hold what people wrote, of any JSON or under any name: kept as text, since a table's own maps cannot hold all of it. */
+const OPAQUE = ["changes", "components", "delivered", "dependencies", "document", "recipe"] as const;
 
 const packed = (attributes: Attributes): Record<string, unknown> => ({
   ...attributes,
@@ -79,15 +79,32 @@ export interface ListQuery {
   /** The sort key after which to go on. */
   readonly after?: string | undefined;
   readonly newestFirst?: boolean;
+  /** Only these attributes of each item. */
+  readonly attributes?: readonly string[];
+  /** Only items with a list that holds one of these values. */
+  readonly holding?: { readonly attribute: string; readonly oneOf: readonly string[] };
 }
 
 /** One page of a partition, in the order of the sort key. `next` is the sort key to go on after, if there may be more. */
 export const listItems = async <T extends object>(query: ListQuery): Promise<{ items: T[]; next?: string }> => {
+  const expression = new Expression();
+  const KeyConditionExpression = `pk = ${expression.value(query.partition)}`;
+  const { attributes, holding } = query;
+  const narrowed = {
+    // The sort key is where the next page goes on.
+    ...(attributes && { ProjectionExpression: ["sk", ...attributes].map((one) => expression.name(one)).join(", ") }),
+    ...(holding && {
+      FilterExpression: holding.oneOf
+        .map((one) => `contains(${expression.name(holding.attribute)}, ${expression.value(one)})`)
+        .join(" OR "),
+    }),
+  };
   const { Items = [], LastEvaluatedKey } = await client().send(
     new QueryCommand({
       TableName: tableName(query.table),
-      KeyConditionExpression: "pk = :pk",
-      ExpressionAttributeValues: { ":pk": query.partition },
+      KeyConditionExpression,
+      ...narrowed,
+      ...expression.attributes,
       ConsistentRead: true,
       ScanIndexForward: query.newestFirst !== true,
       // One more than asked for tells whether there is more, so that no last page is empty.
@@ -96,7 +113,7 @@ export const listItems = async <T extends object>(query: ListQuery): Promise<{ i
     }),
   );
   const items = Items.map(unpacked) as (T & Key)[];
-  note(items, query.table);
+  if (attributes === undefined) note(items, query.table); // of a part of an item nobody can tell what it was
   if (query.limit !== undefined && items.length > query.limit) {
     const page = items.slice(0, query.limit);
     return { items: page, ...(page.length > 0 && { next: String(page.at(-1)?.sk) }) };
@@ -104,19 +121,22 @@ export const listItems = async <T extends object>(query: ListQuery): Promise<{ i
   return { items, ...(LastEvaluatedKey !== undefined && { next: String(LastEvaluatedKey.sk) }) };
 };
 
+type WholeQuery = Omit<ListQuery, "limit" | "after">;
+
 /** All items of a partition, page by page. */
-export async function* eachItem<T extends object>(partition: string, table?: TableName): AsyncGenerator<T> {
+export async function* eachItem<T extends object>(list: string | WholeQuery): AsyncGenerator<T> {
+  const query = typeof list === "string" ? { partition: list } : list;
   let after: string | undefined;
   do {
-    const page: { items: T[]; next?: string } = await listItems<T>({ partition, after, ...(table && { table }) });
+    const page: { items: T[]; next?: string } = await listItems<T>({ ...query, after });
     yield* page.items;
     after = page.next;
   } while (after !== undefined);
 }
 
-/** All items of a partition at once: for partitions that stay small. */
-export const allItems = async <T extends object>(partition: string, table?: TableName): Promise<T[]> =>
-  Array.fromAsync(eachItem<T>(partition, table));
+/** All items of a partition at once: for partitions that stay small, or of which few items or attributes are asked for. */
+export const allItems = async <T extends object>(list: string | WholeQuery): Promise<T[]> =>
+  Array.fromAsync(eachItem<T>(list));
 
 export const isPartitionEmpty = async (partition: string, table?: TableName): Promise<boolean> =>
   (await listItems({ partition, limit: 1, ...(table && { table }) })).items.length === 0;
@@ -171,10 +191,19 @@ export const listBetween = async <T extends object>(
   return { items: Items.map(unpacked) as T[], more: LastEvaluatedKey !== undefined };
 };
 
-/** The items with these keys, in the keys' order; absent ones are left out. At most 100 keys. */
-export const getItems = async <T extends object>(keys: readonly Key[]): Promise<T[]> => {
-  if (keys.length === 0) return [];
-  const table = tableName();
+/** As many keys as a BatchGetItem takes. */
+const BATCH = 100;
+
+/** The items with these keys, in the keys' order; absent ones are left out. */
+export const getItems = async <T extends object>(keys: readonly Key[], name?: TableName): Promise<T[]> => {
+  const batches = Array.from({ length: Math.ceil(keys.length / BATCH) }, (_, at) =>
+    keys.slice(at * BATCH, (at + 1) * BATCH),
+  );
+  return (await Promise.all(batches.map((batch) => getBatch<T>(batch, name)))).flat();
+};
+
+const getBatch = async <T extends object>(keys: readonly Key[], name: TableName | undefined): Promise<T[]> => {
+  const table = tableName(name);
   const found = new Map<string, T>();
   let wanted: Record<string, unknown>[] = keys.map(({ pk, sk }) => ({ pk, sk }));
   for (let attempt = 1; wanted.length > 0; attempt += 1) {
@@ -186,7 +215,7 @@ export const getItems = async <T extends object>(keys: readonly Key[]): Promise<
     for (const item of answer.Responses?.[table] ?? []) found.set(`${item.pk}\n${item.sk}`, unpacked(item) as T);
     wanted = answer.UnprocessedKeys?.[table]?.Keys ?? [];
   }
-  note([...found.values()]);
+  note([...found.values()], name);
   return keys.flatMap(({ pk, sk }) => found.get(`${pk}\n${sk}`) ?? []);
 };
 
@@ -294,21 +323,27 @@ const sendSingle = async (write: Write): Promise<void> => {
   }
 };
 
+/** An update by itself. @returns the attributes that it touched, as they are now @throws AppError as {@link transact} */
+export const updated = async (write: Extract<Write, { do: "update" }>): Promise<Attributes> => {
+  const { Update } = transactItem(write);
+  const command = new UpdateCommand({
+    ...(Update as NonNullable<typeof Update> & { Key: object }),
+    ReturnValues: "UPDATED_NEW",
+  });
+  try {
+    return (await client().send(command)).Attributes ?? {};
+  } catch (error) {
+    throw error instanceof ConditionalCheckFailedException ? refusal(write, error) : error;
+  }
+};
+
 /** Adds one to a number of an item, making it where there is none. @returns what it is now */
 export const increment = async (
   key: Key,
   table: TableName,
   attribute: string,
   set: Readonly<Record<string, number>>,
-): Promise<number> => {
-  const { Update } = transactItem({ do: "update", table, key, set, add: { [attribute]: 1 } });
-  const command = new UpdateCommand({
-    ...(Update as NonNullable<typeof Update> & { Key: object }),
-    ReturnValues: "UPDATED_NEW",
-  });
-  const { Attributes } = await client().send(command);
-  return Number(Attributes?.[attribute]);
-};
+): Promise<number> => Number((await updated({ do: "update", table, key, set, add: { [attribute]: 1 } }))[attribute]);
 
 /** How often a transaction that met another one on the same items is tried. */
 const MAX_CONFLICTS = 12;

@@ -1,5 +1,5 @@
+import { pointerTo } from "../json.ts";
 import { artifactKey } from "./recipe.ts";
-import { pointerTo } from "./recipe-document.ts";
 import type { ShortArtifact, ShortRecipe, Step } from "./short-form.ts";
 
 export interface RecipeSource {
@@ -11,6 +11,8 @@ export interface RecipeSource {
   readonly bucket: string;
   /** Paths below the version's prefix, such as `dist/main.sh`. */
   readonly artifacts: readonly string[];
+  /** The one of them that is Slipway's package of the sources: a device unpacks it, unless the recipe says how it is taken. */
+  readonly packaged?: string | undefined;
 }
 
 /** Where in the short form what stands in the recipe comes from: JSON pointers by JSON pointers. */
@@ -135,11 +137,18 @@ const step = (given: Step, at: string, from: string, origins: Origins): object |
 export const filesOf = (path: string, files: readonly string[]): string[] =>
   path.endsWith("/") ? files.filter((file) => file.startsWith(path)).sort() : [path];
 
-const artifacts = ({ bucket, name, version, artifacts: files }: RecipeSource, chosen: ShortArtifact[] | undefined) => {
+const artifacts = (
+  { bucket, name, version, artifacts: files, packaged }: RecipeSource,
+  chosen: ShortArtifact[] | undefined,
+) => {
   const uri = (path: string) => `s3://${bucket}/${artifactKey(name, version, path)}`;
   if (chosen === undefined) {
-    const all = { Unarchive: "NONE", Permission: { Read: "OWNER", Execute: "OWNER" } };
-    return [...files].sort().map((path) => ({ index: undefined, Uri: uri(path), ...all }));
+    return [...files].sort().map((path) => ({
+      index: undefined,
+      Uri: uri(path),
+      Unarchive: path === packaged ? "ZIP" : "NONE",
+      Permission: { Read: "OWNER", Execute: "OWNER" },
+    }));
   }
   return chosen.flatMap((choice, index) => {
     if ("docker" in choice) return [{ index, Uri: `docker:${choice.docker}` }];

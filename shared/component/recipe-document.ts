@@ -9,6 +9,7 @@ import {
   parseAllDocuments,
   stringify,
 } from "yaml";
+import { pointerTo } from "../json.ts";
 import { bytesOf, MAX_RECIPE_BYTES, type RecipeText } from "./recipe.ts";
 import { collectFindings, type RecipeFinding, type Report } from "./recipe-findings.ts";
 
@@ -35,10 +36,6 @@ interface Reading {
   readonly places: Map<string, Place>;
   readonly report: Report;
 }
-
-/** RFC 6901. */
-export const pointerTo = (parent: string, key: string | number): string =>
-  `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 
 /**
  * Reads a recipe. Whatever the text, the document is no larger than it: YAML's aliases are refused, which AWS does not read

@@ -1,4 +1,4 @@
-import { pointerTo } from "./recipe-document.ts";
+import { pointerTo } from "../json.ts";
 import type { Report } from "./recipe-findings.ts";
 
 /** A value of a recipe and where it stands. */

@@ -1,5 +1,5 @@
+import { pointerTo } from "../json.ts";
 import type { FoundArtifact } from "./recipe-artifacts.ts";
-import { pointerTo } from "./recipe-document.ts";
 import type { Report } from "./recipe-findings.ts";
 import type { Found } from "./recipe-lifecycle.ts";
 import { isObject, type Member } from "./recipe-members.ts";

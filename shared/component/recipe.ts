@@ -23,3 +23,6 @@ export const RecipeText = z
       "artifacts' URIs `s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/` for the version's `dist/`",
   });
 export type RecipeText = z.infer<typeof RecipeText>;
+
+/** The placeholder of the Greengrass Development Kit for where a version's artifacts lie. */
+export const ARTIFACTS_FOLDER = "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/";

@@ -1,4 +1,5 @@
 import validRange from "semver/ranges/valid.js";
+import { isPublicName } from "../names.ts";
 import { MAX_RECIPE_BYTES } from "./recipe.ts";
 import { checkArtifacts, type FoundArtifact } from "./recipe-artifacts.ts";
 import { cycleThrough } from "./recipe-cycles.ts";
@@ -144,9 +145,6 @@ const checkDependencies = (member: Member | undefined, context: RecipeContext, r
   return found;
 };
 
-/** The names that only AWS gives. https://docs.aws.amazon.com/greengrass/v2/developerguide/public-components.html */
-const isPublic = (name: string): boolean => name.startsWith("aws.greengrass.");
-
 const checkGraph = (
   found: ReadonlyMap<string, Member>,
   name: string,
@@ -155,7 +153,7 @@ const checkGraph = (
 ) => {
   for (const [dependency, { pointer }] of found) {
     if (dependency === name) continue;
-    if (!known.has(dependency) && !isPublic(dependency)) {
+    if (!known.has(dependency) && !isPublicName(dependency)) {
       const hint = "It must be one of AWS's, or be published before this is deployed.";
       report(
         "warning",

@@ -1,11 +1,15 @@
+import { memberInAnyCase } from "../json.ts";
 import { AppError } from "../problems.ts";
+import type { StoredWorkspace } from "../workspace/workspace.ts";
 import { build, filesOf } from "./build-recipe.ts";
-import { artifactKey, bytesOf, type RecipeText } from "./recipe.ts";
+import type { StoredComponent } from "./component.ts";
+import { ARTIFACTS_FOLDER, artifactKey, bytesOf, type RecipeText } from "./recipe.ts";
 import { lineAndColumn, type ParsedRecipe, parseRecipe, printRecipe, withValues } from "./recipe-document.ts";
 import type { RecipeFinding } from "./recipe-findings.ts";
 import { isObject } from "./recipe-members.ts";
 import { ComponentType, type ShortRecipe } from "./short-form.ts";
 import { type RecipeContext, validateRecipe } from "./validate-recipe.ts";
+import type { StoredVersion } from "./version.ts";
 
 /** A recipe in the form that it was given in: the short form, or a text of one's own. */
 export interface GivenRecipe {
@@ -23,8 +27,24 @@ export interface About {
   readonly bucket: string;
 }
 
+/** What stands in a version's recipe beside what was given for it. */
+export const aboutVersion = (
+  { bucket }: Pick<StoredWorkspace, "bucket">,
+  component: StoredComponent,
+  version: StoredVersion,
+): About => ({
+  name: component.name,
+  version: version.version,
+  publisher: component.publisher,
+  description: version.description ?? component.description,
+  bucket,
+});
+
 /** What is known around a version: see {@link RecipeContext}. */
-export type Known = Pick<RecipeContext, "files" | "dependencies">;
+export interface Known extends Pick<RecipeContext, "files" | "dependencies"> {
+  /** The one of the files that is Slipway's package of the sources, as `filesToBe` tells. */
+  readonly packaged?: string | undefined;
+}
 
 export interface ReadRecipe {
   /** As Greengrass gets it; undefined where it could not be read. */
@@ -41,9 +61,9 @@ export const readRecipe = (given: GivenRecipe, about: About, known: Known = {}):
 
 const readShort = (recipe: ShortRecipe | undefined, about: About, known: Known): ReadRecipe => {
   if (recipe === undefined) throw new RangeError("a version has a recipe in one of two forms");
-  const { files } = known;
+  const { files, packaged } = known;
   const artifacts = (files ?? []).filter((path) => path.startsWith("dist/"));
-  const built = build({ ...about, recipe, artifacts });
+  const built = build({ ...about, recipe, artifacts, packaged });
   const text = printRecipe(built.recipe, "json");
   const takesFolders = (recipe.manifests ?? [recipe]).some(
     ({ artifacts: chosen = recipe.artifacts }) =>
@@ -99,8 +119,7 @@ const readOwn = (given: RecipeText, about: About, known: Known): ReadRecipe => {
   return { text, document, findings: located(validateRecipe(document, bytesOf(text), { ...about, ...known })) };
 };
 
-/** The placeholders of the Greengrass Development Kit, which people's recipes have. */
-const FOLDER = "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/";
+const FOLDER = ARTIFACTS_FOLDER;
 
 const folderOf = ({ bucket, name, version }: Pick<About, "bucket" | "name" | "version">): string =>
   `s3://${bucket}/${artifactKey(name, version, "dist/")}`;
@@ -160,6 +179,37 @@ export const cloneRecipe = (source: GivenRecipe & About, version: string): Given
   return { recipeText: withValues(recipeText, values) };
 };
 
+/** A version's recipe as it is, but that its own artifacts are told by their placeholders: what two versions can share. */
+export const portableRecipe = (document: unknown, about: About): unknown => {
+  const folder = folderOf(about);
+  const portable = (value: unknown): unknown => {
+    if (typeof value === "string") return value.startsWith(folder) ? FOLDER + value.slice(folder.length) : value;
+    if (Array.isArray(value)) return value.map(portable);
+    if (!isObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, portable(inner)]));
+  };
+  return portable(document);
+};
+
+/**
+ * The recipe for the Greengrass Development Kit, with the placeholders that it fills in. Artifacts are told by their file
+ * names alone, since it uploads them so; a text of one's own stays as it is otherwise.
+ */
+export const portableText = (given: GivenRecipe, about: About, known: Known): RecipeText => {
+  const { document, text } = readRecipe(given, about, known);
+  const own: RecipeText = given.recipeText ?? { format: "json", text: `${JSON.stringify(document, null, 2)}\n` };
+  if (text === undefined) return own;
+  const parsed = parseRecipe(own);
+  const folder = folderOf(about);
+  const values = replacements(parsed.document, parsed.places, (pointer, value) => {
+    if (pointer.toLowerCase() === "/componentname") return "{COMPONENT_NAME}";
+    if (pointer.toLowerCase() === "/componentversion") return "{COMPONENT_VERSION}";
+    const isOwn = isUri(pointer) && (value.startsWith(folder) || value.startsWith(FOLDER));
+    return isOwn ? FOLDER + value.slice(value.lastIndexOf("/") + 1) : undefined;
+  });
+  return withValues(own, values);
+};
+
 /** What a version keeps of a recipe. */
 export interface KeptRecipe extends GivenRecipe {
   /** A text of one's own as it was read, placeholders and all. */
@@ -174,7 +224,7 @@ export interface KeptRecipe extends GivenRecipe {
 export const acceptRecipe = (given: GivenRecipe, about: About): KeptRecipe => {
   const { document, findings } = readRecipe(given, about);
   refuseErrors(findings, given.recipeText === undefined ? "/recipe" : "/recipeText");
-  const type = ComponentType.safeParse(memberOf(document, "ComponentType")).data ?? "aws.greengrass.generic";
+  const type = ComponentType.safeParse(memberInAnyCase(document, "ComponentType")).data ?? "aws.greengrass.generic";
   if (given.recipeText === undefined) return { recipe: given.recipe, componentType: type };
   const kept = parseRecipe(given.recipeText).document;
   return { recipeText: given.recipeText, document: kept as Record<string, unknown>, componentType: type };
@@ -192,7 +242,7 @@ export const refuseErrors = (findings: readonly RecipeFinding[], at: string): vo
 };
 
 /** A member of a recipe by its documented name, whatever its case. */
-const memberOf = (document: unknown, name: string): unknown =>
+export const memberOf = (document: unknown, name: string): unknown =>
   isObject(document)
     ? Object.entries(document).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
     : undefined;
@@ -200,11 +250,11 @@ const memberOf = (document: unknown, name: string): unknown =>
 /** The components that a recipe depends on, with the versions that it takes. */
 export const dependenciesOf = (kept: Pick<KeptRecipe, "recipe" | "document">): ReadonlyMap<string, string> => {
   const short = Object.entries(kept.recipe?.dependencies ?? {});
-  const own = memberOf(kept.document, "ComponentDependencies");
+  const own = memberInAnyCase(kept.document, "ComponentDependencies");
   return new Map([
     ...short.map(([name, wanted]) => [name, typeof wanted === "string" ? wanted : wanted.version] as const),
     ...(isObject(own) ? Object.entries(own) : []).map(
-      ([name, wanted]) => [name, String(memberOf(wanted, "VersionRequirement"))] as const,
+      ([name, wanted]) => [name, String(memberInAnyCase(wanted, "VersionRequirement"))] as const,
     ),
   ]);
 };

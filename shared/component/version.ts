@@ -1,5 +1,7 @@
 import valid from "semver/functions/valid.js";
 import * as z from "zod";
+import type { Runtime } from "../deployment/cell.ts";
+import type { Dependency } from "../deployment/versions.ts";
 import type { Moment } from "../ids.ts";
 import { type IntentKind, type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
@@ -7,7 +9,7 @@ import { keys } from "../keys.ts";
 import { AppError } from "../problems.ts";
 import { born, Description, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
-import type { Write } from "../writes.ts";
+import type { Key, Refusal, Write } from "../writes.ts";
 import type { StoredComponent } from "./component.ts";
 import { bytesOf, RecipeText } from "./recipe.ts";
 import { RecipeFinding } from "./recipe-findings.ts";
@@ -80,12 +82,35 @@ export const ComponentVersion = z
       description: "What the recipe makes of it; generic unless it says so",
     }),
     clonedFrom: z.string().optional().meta({ description: "Id of the version that it was made from" }),
+    copying: z
+      .enum(["running", "failed"])
+      .optional()
+      .meta({
+        description:
+          "How it stands with the copies of that version's files, or of those of a push, until all are there. Before, files " +
+          "cannot be changed, nor the version be published; where it failed, the version can just be deleted, or pushed again",
+      }),
     recipe: ShortRecipe.extend({}).meta({ id: "Recipe", description: "The short form, with its defaults" }).optional(),
     recipeText: RecipeText.extend({})
       .meta({ id: "OwnRecipe", description: "The recipe of one's own, byte for byte" })
       .optional(),
     document: JsonObject.optional().meta({ description: "The recipe of one's own as it was read" }),
     arn: z.string().optional().meta({ description: "Greengrass's ARN, once published" }),
+    artifactBytes: z.int().optional().meta({ description: "Bytes of all files below dist/, once published" }),
+    imported: z
+      .object({
+        at: z.iso.datetime(),
+        missing: z.array(z.string()).meta({ description: "URIs of artifacts that could not be copied" }),
+      })
+      .optional()
+      .meta({
+        id: "Imported",
+        description: "That Greengrass had it before: devices download its artifacts from where they were",
+      }),
+    deprecated: z
+      .object({ reason: z.string(), at: z.iso.datetime(), by: z.string() })
+      .optional()
+      .meta({ id: "Deprecation", description: "That it is to be used no more, why, and who said so" }),
     catalogueNumber: z.int().optional().meta({ description: "Place in the order of publication" }),
     ...Timestamps,
   })
@@ -96,6 +121,21 @@ export const ListedVersion = ComponentVersion.omit({ recipeText: true, document:
   id: "ListedComponentVersion",
   description: "A version without its recipe, where that is one's own",
 });
+
+const OrderedVersion = z.object({ id: z.string(), version: z.string() });
+
+export const ListedVersions = z
+  .object({
+    items: z.array(ListedVersion),
+    nextCursor: z.string().optional().meta({ description: "Absent on the last page" }),
+    newest: OrderedVersion.optional().meta({ description: "The version that was published last" }),
+    highest: OrderedVersion.optional().meta({ description: "The highest of the published versions" }),
+  })
+  .meta({ id: "ListedComponentVersions" });
+
+export const Deprecate = z
+  .strictObject({ reason: z.string().min(1).max(1_024).meta({ description: "For those who would use it" }) })
+  .meta({ id: "DeprecateComponentVersion" });
 
 export const RecipeFindings = z
   .object({
@@ -109,54 +149,12 @@ export type StoredVersion = z.infer<typeof ComponentVersion> &
     readonly type: "component-version";
     readonly workspaceId: string;
     readonly componentId: string;
+    /** What its recipe depends on, once published, for resolution: that reads many versions, and no recipes. */
+    readonly dependencies?: Readonly<Record<string, Dependency>>;
+    /** The runtimes that it is made for; absent for all. */
+    readonly runtimes?: readonly Runtime[];
+    readonly deprecated?: { readonly reason: string };
   };
-
-export const Sha256 = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits, lower case")
-  .meta({ description: "SHA-256 of the file, hexadecimal" });
-
-/** S3 takes up to 5 GB in one part. */
-export const MAX_SINGLE_PART_BYTES = 5 * 1024 ** 3;
-
-/** A path below `src/` or `dist/`: no empty, `.` or `..` segment, no backslash, no control character. */
-export const ArtifactPath = z
-  .string()
-  .max(512)
-  .regex(/^(?:src|dist)\/[^\\\p{Cc}]+$/u, "must start with src/ or dist/ and hold no backslash or control character")
-  .refine(
-    (path) => path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== ".."),
-    "must not hold an empty, '.' or '..' segment",
-  )
-  .refine((path) => path.isWellFormed(), "must be well-formed Unicode")
-  // S3 bounds keys in bytes: 1,024 with the component's name and the version before the path.
-  .refine((path) => new TextEncoder().encode(path).length <= 768, "must have at most 768 bytes in UTF-8");
-
-export const CreateFile = z
-  .strictObject({ path: ArtifactPath, size: z.int().min(0).max(MAX_SINGLE_PART_BYTES), sha256: Sha256 })
-  .meta({ id: "CreateFile" });
-export type CreateFile = z.infer<typeof CreateFile>;
-
-export const Upload = z
-  .object({
-    method: z.literal("PUT"),
-    url: z.url(),
-    headers: z.record(z.string(), z.string()).meta({ description: "Headers that the upload must carry" }),
-    expiresAt: z.iso.datetime(),
-  })
-  .meta({ id: "Upload", description: "Where to send the file's bytes" });
-
-export const ComponentFile = z
-  .object({ path: z.string(), size: z.int(), sha256: Sha256, createdAt: z.iso.datetime() })
-  .meta({ id: "ComponentFile" });
-
-export const CreatedFile = ComponentFile.extend({ upload: Upload }).meta({ id: "CreatedFile" });
-
-export type StoredFile = z.infer<typeof ComponentFile> & {
-  readonly pk: string;
-  readonly sk: string;
-  readonly type: "file";
-};
 
 const subject = (version: StoredVersion): NewIntent["subject"] => ({
   type: "component-version",
@@ -164,6 +162,13 @@ const subject = (version: StoredVersion): NewIntent["subject"] => ({
   name: `${version.component} ${version.version}`,
   href: `/v1/workspaces/${version.workspaceId}/components/${version.componentId}/versions/${version.id}`,
 });
+
+/** Where a new version's files come from. */
+interface NewFiles {
+  readonly copies: boolean;
+  readonly caller: string;
+  readonly kind?: "component-version.copy" | "component-version.push";
+}
 
 /** What a draft is made of: its recipe was accepted for its version. */
 export interface NewVersion extends KeptRecipe {
@@ -173,15 +178,17 @@ export interface NewVersion extends KeptRecipe {
 }
 
 /**
- * A draft, counted on its component, with its number claimed. It has no files, also where it is a clone: `clonedFrom` says
- * whose files are to become its own.
+ * A draft, counted on its component, with its number claimed. The files of a version that it is made from, or of a push, are
+ * copied by a workflow of its own.
+ * @param copies whether there are such files
  */
 export const createVersion = (
   workspace: StoredWorkspace,
   component: StoredComponent,
   input: NewVersion,
+  { copies, caller, kind = "component-version.copy" }: NewFiles,
   moment: Moment,
-): { version: StoredVersion; writes: Write[] } => {
+): { version: StoredVersion; intent?: StoredIntent; writes: Write[] } => {
   const id = moment.newId("component-version");
   const version: StoredVersion = {
     ...keys.version(component.id, id),
@@ -192,26 +199,14 @@ export const createVersion = (
     component: component.name,
     ...input,
     status: "draft",
+    ...(copies && { copying: "running" }),
     ...born(moment.now),
   };
+  const intent = copies ? ask(kind, version, caller, moment) : undefined;
   return {
     version,
-    writes: [
-      workspaceIsActive(workspace.id),
-      {
-        do: "update",
-        key: keys.component(workspace.id, component.id),
-        add: { versions: 1 },
-        when: { id: component.id },
-        otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
-      },
-      {
-        do: "create",
-        item: { ...keys.versionName(component.id, input.version), type: "name", id },
-        otherwise: { code: "name-taken", detail: `${component.name} ${input.version} exists` },
-      },
-      { do: "create", item: { ...version } },
-    ],
+    ...(intent && { intent }),
+    writes: [workspaceIsActive(workspace.id), ...versionItems(component, version), ...(intent ? [create(intent)] : [])],
   };
 };
 
@@ -254,36 +249,57 @@ export const editVersion = (
   };
 };
 
-/** A file as it will be; a later declaration of the same path replaces it. Only a draft or failed version takes files. */
-export const declareFile = (
-  version: StoredVersion,
-  input: CreateFile,
-  now: Date,
-): { file: StoredFile; writes: Write[] } => {
-  const file: StoredFile = {
-    ...keys.file(version.id, input.path),
-    type: "file",
-    ...input,
-    createdAt: now.toISOString(),
-  };
+/** Where a version stands among those of its component: small enough that all of them are read at once. */
+export interface StoredVersionOrder extends Key {
+  readonly type: "version-order";
+  readonly id: string;
+  readonly version: string;
+  /** Its number in the catalogue, while it is published. */
+  readonly published?: number;
+}
+
+const versionOrderItem = ({ id, version, catalogueNumber }: StoredVersion): Omit<StoredVersionOrder, keyof Key> => ({
+  type: "version-order",
+  id,
+  version,
+  ...(catalogueNumber !== undefined && { published: catalogueNumber }),
+});
+
+/** The highest of the published versions, and the one that was published last. */
+export const bestOf = (
+  orders: readonly StoredVersionOrder[],
+): { readonly highest?: StoredVersionOrder; readonly newest?: StoredVersionOrder } => {
+  const published = orders.filter((order) => order.published !== undefined);
+  const [first, ...others] = published;
+  if (first === undefined) return {};
   return {
-    file,
-    writes: [
-      {
-        do: "check",
-        key: keys.version(version.componentId, version.id),
-        when: { status: { in: ["draft", "failed"] } },
-        otherwise: {
-          code: "version-immutable",
-          detail: `${version.component} ${version.version} is ${version.status}`,
-        },
-      },
-      { do: "put", item: { ...file } },
-    ],
+    highest: others.reduce((best, order) => (order.sk > best.sk ? order : best), first),
+    newest: others.reduce((best, order) => ((order.published ?? 0) > (best.published ?? 0) ? order : best), first),
   };
 };
 
-const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
+/** A version as it is made: counted on its component, with its number claimed. */
+export const versionItems = (component: StoredComponent, version: StoredVersion): Write[] => [
+  {
+    do: "update",
+    key: keys.component(component.workspaceId, component.id),
+    add: { versions: 1 },
+    when: { id: component.id },
+    otherwise: { code: "not-found", detail: `the component ${component.name} was deleted` },
+  },
+  {
+    do: "create",
+    item: { ...keys.versionName(component.id, version.version), type: "name", id: version.id },
+    otherwise: { code: "name-taken", detail: `${component.name} ${version.version} exists` },
+  },
+  { do: "create", item: { ...version } },
+  { do: "create", item: { ...keys.versionOrder(component.id, version.version), ...versionOrderItem(version) } },
+];
+
+const create = (intent: StoredIntent): Write => ({ do: "create", item: { ...intent } });
+
+/** An intent of a version's. */
+export const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: Moment): StoredIntent =>
   requestIntent(
     {
       kind,
@@ -295,6 +311,23 @@ const ask = (kind: IntentKind, version: StoredVersion, caller: string, moment: M
     moment,
   );
 
+/** What a version is refused for that lacks files of the one, or of the push, that it was made from. */
+export const copyingOf = ({ component, version, copying }: StoredVersion): Refusal | undefined => {
+  if (copying === undefined) return undefined;
+  const why = copying === "running" ? "are still being copied" : "could not all be copied: delete it, and make it anew";
+  return { code: "not-ready", detail: `the files of ${component} ${version} ${why}` };
+};
+
+/** All files that were copied are there. */
+export const finishCopy = (version: StoredVersion, now: Date): Write => ({
+  do: "update",
+  key: keys.version(version.componentId, version.id),
+  set: { updatedAt: now.toISOString() },
+  remove: ["copying"],
+  add: { revision: 1 },
+  when: { copying: "running" },
+});
+
 /** Freezes a draft, or one whose publication failed, and asks for its publication. */
 export const publishVersion = (version: StoredVersion, caller: string, moment: Moment): Accepted => ({
   intent: ask("component-version.publish", version, caller, moment),
@@ -304,13 +337,51 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
       key: keys.version(version.componentId, version.id),
       set: { status: "publishing", updatedAt: moment.now.toISOString() },
       add: { revision: 1 },
-      when: { status: { in: ["draft", "failed"] } },
-      otherwise: {
+      when: { status: { in: ["draft", "failed"] }, copying: { exists: false } },
+      otherwise: copyingOf(version) ?? {
         code: "version-immutable",
         detail: `${version.component} ${version.version} is already ${version.status === "draft" ? "being published" : version.status}`,
       },
     },
   ],
+});
+
+/** A published version that is to be used no more, or again: it stays what it is, and deployments keep it. */
+export const markVersion = (
+  version: StoredVersion,
+  deprecated: StoredVersion["deprecated"],
+  now: Date,
+): { next: StoredVersion; writes: Write[] } => {
+  const set = { revision: version.revision + 1, updatedAt: now.toISOString(), ...(deprecated && { deprecated }) };
+  const { deprecated: _former, ...rest } = version;
+  return {
+    next: { ...rest, ...set },
+    writes: [
+      {
+        do: "update",
+        key: keys.version(version.componentId, version.id),
+        set,
+        ...(deprecated === undefined && { remove: ["deprecated"] }),
+        when: { status: "published", revision: version.revision },
+        otherwise:
+          version.status === "published"
+            ? { code: "conflict", detail: "it was changed at the same time: try again" }
+            : {
+                code: "not-ready",
+                detail: `${version.component} ${version.version} is ${version.status}, not published`,
+              },
+      },
+      takenBack(),
+    ],
+  };
+};
+
+/** Whatever remembers published versions reads them again. */
+export const takenBack = (): Write => ({
+  do: "update",
+  key: keys.catalogue(),
+  setIfAbsent: { type: "catalogue" },
+  add: { edition: 1 },
 });
 
 /** Asks for the deletion; the caller has checked that no deployment uses it, and the workflow checks again. */
@@ -325,6 +396,7 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
       when: { status: { in: ["draft", "failed", "published"] } },
       otherwise: { code: "not-ready", detail: "the version is being published or deleted" },
     },
+    takenBack(),
   ],
 });
 
@@ -332,6 +404,9 @@ export const deleteVersion = (version: StoredVersion, caller: string, moment: Mo
 export const forgetVersion = (version: StoredVersion): Write[] => [
   { do: "delete", key: keys.version(version.componentId, version.id), when: { status: "deleting" } },
   { do: "delete", key: keys.versionName(version.componentId, version.version) },
+  { do: "delete", key: keys.versionOrder(version.componentId, version.version) },
+  { do: "delete", key: keys.publishedRecipe(version.id) },
+  { do: "delete", key: keys.push(version.id) },
   {
     do: "update",
     key: keys.component(version.workspaceId, version.componentId),

@@ -1,3 +1,4 @@
+import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
 
 /**
@@ -11,12 +12,20 @@ export interface BehaviourDeclaration {
   readonly origin: "packages" | "binaries";
   /** Which functions of `shared/ota/edge.ts` run before and after the cache. */
   readonly edge: keyof typeof edgeFunctions;
+  /** Behaviours of one name have the same key and TTLs. */
+  readonly cache: "packages" | "snapshots" | "binaries";
   /** What distinguishes objects besides the path, and is all that the origin sees of a request. */
   readonly cacheKey: { readonly queryStrings: "all" | "none"; readonly headers: readonly string[] };
   readonly minTtl: number;
   readonly defaultTtl: number;
   readonly maxTtl: number;
 }
+
+/**
+ * What one address may ask of the distribution. Requests for a range are counted on their own, and so many times as many are
+ * let through: a modem that fetches 2 kB at a time must not be refused its next poll for that.
+ */
+export const BUDGET = { windowSeconds: 300, rangesForOne: 20 } as const;
 
 /** The functions at the edge before and after the cache, by what they are for. */
 export const edgeFunctions = {
@@ -35,6 +44,7 @@ const objects = (pathPattern: string): BehaviourDeclaration => ({
   pathPattern,
   origin: "binaries",
   edge: "objects",
+  cache: "binaries",
   cacheKey: { queryStrings: "none", headers: [] },
   minTtl: 0,
   defaultTtl: 86_400,
@@ -51,18 +61,35 @@ export const behaviours: readonly BehaviourDeclaration[] = [
       pathPattern,
       origin: "packages",
       edge: "packages",
-      cacheKey: { queryStrings: "all", headers: ["x-ota-have", "x-ota-host", "x-ota-prefer"] },
+      cache: "packages",
+      cacheKey: {
+        queryStrings: "all",
+        headers: ["x-ota-bucket", "x-ota-edge", "x-ota-hardware", "x-ota-have", "x-ota-host", "x-ota-prefer"],
+      },
       minTtl: 0,
       defaultTtl: 100,
       maxTtl: 100,
     }),
   ),
+  ...["/snapshot", "/*/snapshot"].map(
+    (pathPattern): BehaviourDeclaration => ({
+      pathPattern,
+      origin: "packages",
+      edge: "objects",
+      cache: "snapshots",
+      cacheKey: { queryStrings: "none", headers: [] },
+      minTtl: 0,
+      defaultTtl: 10,
+      maxTtl: 10,
+    }),
+  ),
   objects("/*/releases/*"),
   objects(`/${ARCHIVES}*`),
+  objects(`/${SNAPSHOTS}*`),
 ];
 
 /**
- * The keys of the OTA bucket that anyone may read, as patterns: `binaryKey` of `shared/ota/release.ts`, and archives as
- * `shared/ota/stored-archive.ts` names them.
+ * The keys of the OTA bucket that anyone may read, as patterns: `binaryKey` of `shared/ota/release.ts`, and archives and
+ * snapshots as `shared/ota/stored-archive.ts` and `shared/ota/snapshot.ts` name them.
  */
-export const publicKeys = ["*/releases/*", `${ARCHIVES}*`] as const;
+export const publicKeys = ["*/releases/*", `${ARCHIVES}*`, `${SNAPSHOTS}*`] as const;

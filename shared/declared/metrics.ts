@@ -12,7 +12,7 @@ export const INTENT_FAULTS = ["client", "service"] as const;
 
 /**
  * What an anonymous device was told: nothing new, what there is, the binaries themselves, where they are or that they are
- * being put there, or a problem of either side's.
+ * being put there, what is current by signature, or a problem of either side's.
  */
 export const OTA_ANSWERS = [
   "not-modified",
@@ -20,6 +20,8 @@ export const OTA_ANSWERS = [
   "archive",
   "redirect",
   "preparing",
+  "snapshot",
+  "stopped",
   "refused",
   "failed",
 ] as const;
@@ -47,6 +49,8 @@ export const metrics = {
   Refusals: { unit: "Count", by: [] },
   /** AWS IoT asked whether a device may register; `verdict` is one of {@link HOOK_VERDICTS}. */
   HookAnswers: { unit: "Count", by: ["verdict"] },
+  /** How old the oldest snapshot of a workspace is; 0 for none. Told by each run of the schedule that renews them. */
+  OldestSnapshotSeconds: { unit: "Seconds", by: [] },
   /** A device's question that no cache had the answer to; `answer` is one of {@link OTA_ANSWERS}. */
   OtaPolls: { unit: "Count", by: ["answer"] },
 } as const satisfies Record<string, MetricDeclaration>;

@@ -1,6 +1,8 @@
 import { indexes } from "../keys.ts";
 import { awsNames, type Place, stageNames } from "../names.ts";
+import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
+import { DROP } from "../push/manifest.ts";
 import type { TableName } from "../writes.ts";
 
 /**
@@ -54,9 +56,24 @@ export const targets = {
     condition: own,
     unscoped: BUCKET_NAME,
   },
+  drops: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::ws-???-*-comp-artifacts/${DROP}*`],
+    condition: own,
+    unscoped: BUCKET_NAME,
+  },
   otaBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}`] },
   otaObjects: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/*`] },
   otaArchives: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${ARCHIVES}*`] },
+
+  otaSnapshots: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).otaBucket}/${SNAPSHOTS}*`] },
+  signingKeys: {
+    arns: (place) => [aws(place, "kms", "key/*")],
+    condition: ({ stage, accountId }) => ({
+      StringLike: { "kms:RequestAlias": stageNames({ stage, accountId }).signingKey(0).replace(/0$/, "*") },
+    }),
+    unscoped:
+      "KMS gives keys random ids; the alias by which a key is asked for must be one of the stage's signing keys",
+  },
 
   importsBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}`] },
   importUploads: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}/uploads/*`] },
@@ -89,6 +106,16 @@ export const targets = {
   componentVersions: {
     arns: (place) => [aws(place, "greengrass", "components:*")],
     unscoped: "a component's name is the customer's own, and recipes refer to it: it cannot carry the stage",
+  },
+  publicComponents: {
+    arns: (place) => [`arn:${place.partition}:greengrass:${place.region}:aws:components:*`],
+    unscoped: "components that AWS publishes belong to the account `aws`, and anybody may read them",
+  },
+  foreignArtifacts: {
+    arns: ({ partition }) => [`arn:${partition}:s3:::*/*`],
+    condition: own,
+    unscoped:
+      "components that exist already have their artifacts in buckets of any name, of this account alone; the task that imports them reads nothing but what their recipes name, and no workspace's bucket",
   },
   coreDevices: { arns: (place) => [aws(place, "greengrass", `coreDevices:${place.stage}-ws_*`)] },
 
@@ -229,9 +256,28 @@ export const permissions = {
       ["s3:GetObject", "artifacts"],
       ["s3:ListBucket", "artifactBuckets"],
     ],
+    Get: [["s3:GetObject", "artifacts"]],
     Put: [["s3:PutObject", "artifacts"]],
     Delete: [["s3:DeleteObject", "artifacts"]],
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+    ListParts: [["s3:ListMultipartUploadParts", "artifacts"]],
+    AbortUpload: [["s3:AbortMultipartUpload", "artifacts"]],
   }),
+  // What people and tools put into workspaces' buckets to be published. A deletion on condition of an ETag needs the right to
+  // read. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+  ...prefixed("drop", {
+    List: [["s3:ListBucket", "artifactBuckets"]],
+    Get: [["s3:GetObject", "drops"]],
+    Put: [["s3:PutObject", "drops"]],
+    Delete: [["s3:DeleteObject", "drops"]],
+  }),
+  ...prefixed("public-component", {
+    Read: [
+      ["greengrass:GetComponent", "publicComponents"],
+      ["greengrass:ListComponentVersions", "publicComponents"],
+    ],
+  }),
+  ...prefixed("foreign-artifact", { Get: [["s3:GetObject", "foreignArtifacts"]] }),
   ...prefixed("ota-object", {
     Find: [
       ["s3:GetObject", "otaObjects"],
@@ -240,9 +286,15 @@ export const permissions = {
     Get: [["s3:GetObject", "otaObjects"]],
     Put: [["s3:PutObject", "otaObjects"]],
     PutArchive: [["s3:PutObject", "otaArchives"]],
+    PutSnapshot: [["s3:PutObject", "otaSnapshots"]],
     AbortUpload: [["s3:AbortMultipartUpload", "otaObjects"]],
     AbortArchive: [["s3:AbortMultipartUpload", "otaArchives"]],
     Delete: [["s3:DeleteObject", "otaObjects"]],
+  }),
+
+  ...prefixed("signing", {
+    Sign: [["kms:Sign", "signingKeys"]],
+    GetPublicKey: [["kms:GetPublicKey", "signingKeys"]],
   }),
 
   ...prefixed("import-bucket", { List: [["s3:ListBucket", "importsBucket"]] }),
@@ -291,6 +343,7 @@ export const permissions = {
       ["iot:RemoveThingFromThingGroup", "thingGroups"],
     ],
     ListThingGroupsForThing: [["iot:ListThingGroupsForThing", "things"]],
+    ListJobExecutionsForThing: [["iot:ListJobExecutionsForThing", "things"]],
     CreateThingType: [["iot:CreateThingType", "thingTypes"]],
     DescribeThingType: [["iot:DescribeThingType", "thingTypes"]],
     DeprecateThingType: [["iot:DeprecateThingType", "thingTypes"]],
@@ -332,7 +385,12 @@ export const permissions = {
       ["s3:GetObject", "artifacts"],
     ],
     DescribeComponent: [["greengrass:DescribeComponent", "componentVersions"]],
+    GetComponent: [["greengrass:GetComponent", "componentVersions"]],
+    ListComponentVersions: [["greengrass:ListComponentVersions", "componentVersions"]],
     DeleteComponent: [["greengrass:DeleteComponent", "componentVersions"]],
+    GetCoreDevice: [["greengrass:GetCoreDevice", "coreDevices"]],
+    ListInstalledComponents: [["greengrass:ListInstalledComponents", "coreDevices"]],
+    ListEffectiveDeployments: [["greengrass:ListEffectiveDeployments", "coreDevices"]],
     DeleteCoreDevice: [
       ["greengrass:DeleteCoreDevice", "coreDevices"],
       ["iot:DescribeJobExecution", "things"],

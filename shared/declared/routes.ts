@@ -1,24 +1,52 @@
 import * as z from "zod";
 import { AuditRecord } from "../audit/audit.ts";
 import { Component, CreateComponent, EditComponent } from "../component/component.ts";
+import { VersionDiff } from "../component/diff.ts";
 import {
   ComponentFile,
-  ComponentVersion,
   CreatedFile,
   CreateFile,
+  FoundFile,
+  Manifest,
+  ManifestAnswer,
+  UploadPart,
+} from "../component/file.ts";
+import { FolderFile } from "../component/gdk.ts";
+import { ImportComponent } from "../component/import.ts";
+import {
+  ComponentVersion,
   CreateVersion,
+  Deprecate,
   EditVersion,
-  ListedVersion,
+  ListedVersions,
   RecipeFindings,
 } from "../component/version.ts";
-import { Deployment, PatchDeployment } from "../deployment/deployment.ts";
+import { Deployment, DeploymentRevision, ListedRevision } from "../deployment/deployment.ts";
+import {
+  DeploymentPatch,
+  DeploymentRefresh,
+  DeploymentReplacement,
+  DeploymentRollback,
+  RevisionDifferences,
+} from "../deployment/edit.ts";
+import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
+import { EditMemberships } from "../node/membership.ts";
 import { CreatedNode, CreateNode, Node } from "../node/node.ts";
 import { CreateNodeGroup, NodeGroup } from "../node-group/node-group.ts";
 import { CreatedNodeImport, CreateNodeImport, NodeImport } from "../node-import/node-import.ts";
-import { CreatedRelease, CreateRelease, Release } from "../ota/release.ts";
+import { ReleaseChange } from "../ota/history.ts";
+import {
+  ChangeAvailability,
+  CreatedRelease,
+  CreateRelease,
+  EditRelease,
+  PromoteRelease,
+  Release,
+} from "../ota/release.ts";
+import { Report } from "../ota/reports.ts";
 import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
@@ -34,25 +62,28 @@ import {
   Joined,
   Member,
 } from "../workspace/member.ts";
-import { CreateWorkspace, Workspace } from "../workspace/workspace.ts";
+import { CreateWorkspace, EditWorkspace, Workspace } from "../workspace/workspace.ts";
 import type { Permission } from "./permissions.ts";
 
 export interface Route {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** A name in braces takes what stands between slashes; the last one, with a `+` behind it, slashes too. */
   readonly path: string;
   readonly summary: string;
   readonly access: Access;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** The largest body that it takes, in bytes, where that is more than the usual. */
+  readonly maxBodyBytes?: number;
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
   /** The answer's media type, where it is not JSON: the answer is a text then. */
-  readonly media?: "text/x-shellscript" | "application/x-ndjson";
+  readonly media?: "text/x-shellscript" | "text/html" | "application/x-ndjson";
   /** The answer has a `Link` to the next page, if there is one. */
   readonly linked?: true;
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
-  /** A POST that takes no Idempotency-Key: its answer shows a secret once, or anyone may ask, and to repeat it is safe. */
+  /** A POST that takes no Idempotency-Key: to repeat it is safe, or its answer shows a secret once, or anyone may ask. */
   readonly repeatable?: true;
   /** Machine credentials are refused: what they could do here would outlive them. */
   readonly peopleOnly?: true;
@@ -60,6 +91,8 @@ export interface Route {
   readonly oauth?: true;
   /** An operation that changes no item that is there, but makes and deletes some. */
   readonly updates?: false;
+  /** It writes nothing, though it is a POST: what it is asked is too much for a URL. */
+  readonly readOnly?: true;
   /** The answer carries an ETag. */
   readonly tagged?: true;
   /** The answer to a creation carries the Location of what was created. */
@@ -112,6 +145,40 @@ const C = `${W}/components/{component}` as const;
 const V = `${C}/versions/{version}` as const;
 const R = `${W}/releases/{release}` as const;
 
+/** What the declaration of files asks of AWS: former bytes make room for others. */
+const DECLARE_FILES = [
+  "control:ConditionCheckItem",
+  "control:PutItem",
+  "artifact:Find",
+  "artifact:Put",
+  "artifact:Delete",
+  "artifact:ListParts",
+  "artifact:AbortUpload",
+] as const satisfies readonly Permission[];
+/** What the plan of an edit may refuse. */
+const REFUSALS = ["unresolvable", "unmet-dependency", "deployment-too-large", "ambiguous"] as const;
+const EDITS = {
+  access: "operator",
+  status: 202,
+  answer: Intent,
+  problems: [...REFUSALS, "precondition-failed", "not-ready", "conflict"],
+  permissions: ["control:ConditionCheckItem", "control:Query"],
+} as const;
+const PLANS = {
+  status: 200,
+  repeatable: true,
+  readOnly: true,
+  problems: ["invalid-cursor", "precondition-failed"],
+  permissions: ["control:Query"],
+} as const;
+/** A transition is told with every component that it changes. */
+const PlanLimit = z.coerce.number().int().min(1).max(25).default(10);
+const Against = z.object({
+  from: z.coerce.number().int().min(1).max(999_999_999).optional().meta({
+    description: "The revision to compare with; the one before, without it",
+  }),
+});
+
 /**
  * Every operation of the HTTP API. The key is the operation's id; its handler is the file of the same name in kebab
  * case below `functions/api`.
@@ -154,14 +221,16 @@ export const routes = {
   updateWorkspace: route({
     method: "PATCH",
     path: W,
-    summary: "Change a workspace's description",
+    summary: "Change a workspace's description, how often its anonymous devices poll, or stop them",
     access: "owner",
-    body: EditDescription,
+    body: EditWorkspace,
     ifMatch: "required",
     status: 200,
     answer: Workspace,
     tagged: true,
-    problems: [],
+    problems: ["not-ready", "conflict"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:UpdateItem"],
   }),
   deleteWorkspace: route({
     method: "DELETE",
@@ -389,25 +458,175 @@ export const routes = {
   updateNodeGroupDeployment: route({
     method: "PATCH",
     path: `${G}/deployment`,
-    summary: "Add, change or remove named components of a node group's deployment",
-    access: "operator",
-    body: PatchDeployment,
+    summary: "Add, change or remove named components of a node group's deployment, or its settings",
+    body: DeploymentPatch,
     ifMatch: "optional",
-    status: 202,
-    answer: Intent,
-    problems: ["unresolvable", "not-ready", "conflict"],
-    permissions: ["control:ConditionCheckItem", "control:Query"],
+    ...EDITS,
+  }),
+  replaceNodeGroupDeployment: route({
+    method: "PUT",
+    path: `${G}/deployment`,
+    summary: "Replace a node group's deployment as the plan showed; what is not said is removed",
+    body: DeploymentReplacement,
+    ifMatch: "optional",
+    ...EDITS,
   }),
   deleteNodeGroupDeployment: route({
     method: "DELETE",
     path: `${G}/deployment`,
     summary: "Empty a node group's deployment: its components leave the group's nodes",
-    access: "operator",
     ifMatch: "optional",
-    status: 202,
-    answer: Intent,
-    problems: ["not-ready", "conflict"],
-    permissions: ["control:ConditionCheckItem"],
+    ...EDITS,
+  }),
+  refreshNodeGroupDeployment: route({
+    method: "POST",
+    path: `${G}/deployment/refresh`,
+    summary: "Let components of a node group's deployment see what was published since they were last named",
+    body: DeploymentRefresh,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  rollBackNodeGroupDeployment: route({
+    method: "POST",
+    path: `${G}/deployment/rollback`,
+    summary: "Say again what a revision said, in a new one that resolves as it did then",
+    body: DeploymentRollback,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  listNodeGroupDeploymentRevisions: route({
+    method: "GET",
+    path: `${G}/deployment/revisions`,
+    summary: "List the revisions of a node group's deployment, newest first: who made them, when and why",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ListedRevision),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getNodeGroupDeploymentRevision: route({
+    method: "GET",
+    path: `${G}/deployment/revisions/{revision}`,
+    summary: "Get a revision of a node group's deployment",
+    access: "viewer",
+    status: 200,
+    answer: DeploymentRevision,
+    problems: [],
+  }),
+  diffNodeGroupDeploymentRevision: route({
+    method: "GET",
+    path: `${G}/deployment/revisions/{revision}/diff`,
+    summary: "Get what a revision of a node group's deployment changed, of the one before it or of another",
+    access: "viewer",
+    query: Against,
+    status: 200,
+    answer: RevisionDifferences,
+    problems: [],
+  }),
+  getNodeDeployment: route({
+    method: "GET",
+    path: `${N}/deployment`,
+    summary: "Get the deployment that a node has of its own, if it has one",
+    access: "viewer",
+    status: 200,
+    answer: Deployment,
+    tagged: true,
+    problems: [],
+  }),
+  updateNodeDeployment: route({
+    method: "PATCH",
+    path: `${N}/deployment`,
+    summary:
+      "Add, change or remove named components of a node's deployment, or its settings; makes it where there is none",
+    body: DeploymentPatch,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  replaceNodeDeployment: route({
+    method: "PUT",
+    path: `${N}/deployment`,
+    summary: "Replace a node's deployment as the plan showed; what is not said is removed",
+    body: DeploymentReplacement,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  deleteNodeDeployment: route({
+    method: "DELETE",
+    path: `${N}/deployment`,
+    summary: "Lift a node's own deployment: those of its groups alone reach it then",
+    ifMatch: "optional",
+    ...EDITS,
+    permissions: ["control:Query", "control:DeleteItem"],
+  }),
+  refreshNodeDeployment: route({
+    method: "POST",
+    path: `${N}/deployment/refresh`,
+    summary: "Let components of a node's deployment see what was published since they were last named",
+    body: DeploymentRefresh,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  rollBackNodeDeployment: route({
+    method: "POST",
+    path: `${N}/deployment/rollback`,
+    summary: "Say again what a revision said, in a new one that resolves as it did then",
+    body: DeploymentRollback,
+    ifMatch: "optional",
+    ...EDITS,
+  }),
+  listNodeDeploymentRevisions: route({
+    method: "GET",
+    path: `${N}/deployment/revisions`,
+    summary: "List the revisions of a node's deployment, newest first: who made them, when and why",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ListedRevision),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getNodeDeploymentRevision: route({
+    method: "GET",
+    path: `${N}/deployment/revisions/{revision}`,
+    summary: "Get a revision of a node's deployment",
+    access: "viewer",
+    status: 200,
+    answer: DeploymentRevision,
+    problems: [],
+  }),
+  diffNodeDeploymentRevision: route({
+    method: "GET",
+    path: `${N}/deployment/revisions/{revision}/diff`,
+    summary: "Get what a revision of a node's deployment changed, of the one before it or of another",
+    access: "viewer",
+    query: Against,
+    status: 200,
+    answer: RevisionDifferences,
+    problems: [],
+  }),
+
+  planChanges: route({
+    method: "POST",
+    path: `${W}/plans`,
+    summary: "Plan proposed changes: what would come of them for every cell, why, and what forbids them",
+    access: "viewer",
+    query: Page.extend({ limit: PlanLimit }),
+    body: PlanRequest,
+    ...PLANS,
+    answer: PlanAnswer,
+  }),
+  planNodes: route({
+    method: "POST",
+    path: `${W}/plans/nodes`,
+    summary: "Plan proposed changes: what would become of each node",
+    access: "viewer",
+    query: Page.extend({
+      group: z.string().min(1).max(64).optional().meta({ description: "Only nodes of this node group (name or id)" }),
+    }),
+    body: PlanRequest,
+    ...PLANS,
+    answer: PlanNodes,
   }),
 
   createNode: route({
@@ -455,6 +674,18 @@ export const routes = {
     answer: Node,
     tagged: true,
     problems: [],
+  }),
+  updateNodeMemberships: route({
+    method: "PATCH",
+    path: `${N}/groups`,
+    summary: "Put a node into node groups and take it out of others: their deployments reach it, or no more",
+    access: "operator",
+    body: EditMemberships,
+    ifMatch: "optional",
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready", "conflict", "too-many-groups"],
+    permissions: ["control:BatchGetItem", "control:ConditionCheckItem", "control:DeleteItem"],
   }),
   deleteNode: route({
     method: "DELETE",
@@ -620,13 +851,33 @@ export const routes = {
   listComponents: route({
     method: "GET",
     path: `${W}/components`,
-    summary: "List components in the order of their creation",
+    summary: "List components in the order of their creation, all or those that are sought",
     access: "viewer",
-    query: Page,
+    query: Page.extend({
+      prefix: z.string().min(1).max(128).optional().meta({ description: "Only those whose name begins so" }),
+      search: z
+        .string()
+        .min(1)
+        .max(128)
+        .optional()
+        .meta({ description: "Only those whose name has this in it, in any letter case" }),
+      publisher: z.string().min(1).max(256).optional().meta({ description: "Only those of this publisher" }),
+    }),
     status: 200,
     answer: page(Component),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
+  }),
+  importComponent: route({
+    method: "POST",
+    path: `${W}/component-imports`,
+    summary: "Take a component over that Greengrass has already: one of the account's own, or one of AWS's to refer to",
+    access: "owner",
+    body: ImportComponent,
+    status: 202,
+    answer: Intent,
+    problems: ["name-taken", "not-ready"],
+    permissions: ["control:ConditionCheckItem"],
   }),
   getComponent: route({
     method: "GET",
@@ -671,16 +922,16 @@ export const routes = {
     answer: ComponentVersion,
     tagged: true,
     problems: ["invalid-recipe", "name-taken", "not-ready"],
-    permissions: ["control:ConditionCheckItem"],
+    permissions: ["control:ConditionCheckItem", "control:Query"],
   }),
   listComponentVersions: route({
     method: "GET",
     path: `${C}/versions`,
-    summary: "List a component's versions in the order of their creation",
+    summary: "List a component's versions, the highest first",
     access: "viewer",
     query: Page,
     status: 200,
-    answer: page(ListedVersion),
+    answer: ListedVersions,
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
@@ -716,16 +967,81 @@ export const routes = {
     problems: [],
     permissions: ["control:Query"],
   }),
+  getComponentVersionDiff: route({
+    method: "GET",
+    path: `${V}/diff/{from}`,
+    summary: "Get what a version has otherwise than another one of its component",
+    access: "viewer",
+    status: 200,
+    answer: VersionDiff,
+    problems: [],
+    permissions: ["control:Query"],
+  }),
+  listComponentVersionUsage: route({
+    method: "GET",
+    path: `${V}/usage`,
+    summary: "List the deployments that a version satisfies, or the nodes that are to run it",
+    access: "viewer",
+    query: Page.extend({
+      of: z.enum(["deployments", "nodes"]).default("deployments").meta({ description: "What to list" }),
+    }),
+    status: 200,
+    answer: page(
+      z
+        .object({
+          type: z.enum(["node-group", "node"]),
+          id: z.string(),
+          name: z.string(),
+          requirement: z.string().optional().meta({ description: "What the deployment to it wants" }),
+        })
+        .meta({ id: "UserOfVersion" }),
+    ),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deprecateComponentVersion: route({
+    method: "POST",
+    path: `${V}/deprecation`,
+    summary: "Mark a published version as to be used no more, with the reason; deployments keep it",
+    access: "maintainer",
+    body: Deprecate,
+    repeatable: true,
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["not-ready", "conflict"],
+  }),
+  restoreComponentVersion: route({
+    method: "DELETE",
+    path: `${V}/deprecation`,
+    summary: "Take the mark off a version that was to be used no more",
+    access: "maintainer",
+    status: 200,
+    answer: ComponentVersion,
+    tagged: true,
+    problems: ["not-ready", "conflict"],
+  }),
+  exportComponentVersion: route({
+    method: "GET",
+    path: `${V}/export`,
+    summary: "List the files of the folder from which the Greengrass Development Kit builds a version",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(FolderFile),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query", "artifact:Get"],
+  }),
   createComponentFile: route({
     method: "POST",
     path: `${V}/files`,
-    summary: "Declare a file of a draft and get a URL to upload it to",
+    summary: "Declare a file of a draft, in place of one of the same path, and learn where to send its bytes",
     access: "maintainer",
     body: CreateFile,
     status: 201,
     answer: CreatedFile,
-    problems: ["version-immutable"],
-    permissions: ["control:ConditionCheckItem", "artifact:Find", "artifact:Put", "artifact:Delete"],
+    problems: ["version-immutable", "path-clash", "conflict", "busy"],
+    permissions: DECLARE_FILES,
   }),
   listComponentFiles: route({
     method: "GET",
@@ -737,6 +1053,60 @@ export const routes = {
     answer: page(ComponentFile),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
+  }),
+  getComponentFile: route({
+    method: "GET",
+    path: `${V}/files/{path+}`,
+    summary: "Get a file of a version, with a URL to download it from",
+    access: "viewer",
+    status: 200,
+    answer: FoundFile,
+    problems: [],
+    permissions: ["artifact:Find"],
+  }),
+  deleteComponentFile: route({
+    method: "DELETE",
+    path: `${V}/files/{path+}`,
+    summary: "Delete a file of a draft, with what was uploaded of it",
+    access: "maintainer",
+    status: 204,
+    problems: ["version-immutable", "conflict", "busy"],
+    permissions: ["control:ConditionCheckItem", "control:DeleteItem", "artifact:Delete", "artifact:AbortUpload"],
+  }),
+  getComponentUpload: route({
+    method: "GET",
+    path: `${V}/uploads/{path+}`,
+    summary: "List the parts of a large file's upload: which have come, and where to send the others",
+    access: "maintainer",
+    query: Page,
+    status: 200,
+    answer: page(UploadPart),
+    problems: ["invalid-cursor"],
+    permissions: ["artifact:ListParts", "artifact:Put"],
+  }),
+  completeComponentUpload: route({
+    method: "POST",
+    path: `${V}/uploads/{path+}`,
+    summary: "Complete a large file's upload once all of its parts have come",
+    access: "maintainer",
+    repeatable: true,
+    status: 200,
+    answer: ComponentFile,
+    problems: ["version-immutable", "upload-incomplete", "conflict", "busy"],
+    permissions: ["control:ConditionCheckItem", "artifact:ListParts", "artifact:Find", "artifact:Put"],
+  }),
+  applyComponentManifest: route({
+    method: "POST",
+    path: `${V}/manifest`,
+    summary: "Say which files a draft is to have, and learn which of them to send: those that changed",
+    access: "maintainer",
+    body: Manifest,
+    maxBodyBytes: 4 * 1024 ** 2,
+    repeatable: true,
+    status: 200,
+    answer: ManifestAnswer,
+    problems: ["version-immutable", "path-clash", "conflict", "busy"],
+    permissions: [...DECLARE_FILES, "control:Query", "control:DeleteItem"],
   }),
   publishComponentVersion: route({
     method: "POST",
@@ -795,10 +1165,24 @@ export const routes = {
     environment: ["OTA_TABLE"],
     permissions: ["ota:GetItem"],
   }),
+  updateRelease: route({
+    method: "PATCH",
+    path: R,
+    summary: "Change which devices get an OTA release, and when",
+    access: "maintainer",
+    body: EditRelease,
+    ifMatch: "required",
+    status: 200,
+    answer: Release,
+    tagged: true,
+    problems: ["not-ready"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem"],
+  }),
   publishRelease: route({
     method: "POST",
     path: `${R}/publish`,
-    summary: "Publish an OTA release: devices get it from then on; an older one again, to bring it back",
+    summary: "Publish an OTA release: devices get it from then on; an older one again, to withdraw what is newer",
     access: "maintainer",
     status: 202,
     answer: Intent,
@@ -806,16 +1190,92 @@ export const routes = {
     environment: ["OTA_TABLE"],
     permissions: ["ota:GetItem", "ota:UpdateItem"],
   }),
+  pauseRelease: route({
+    method: "POST",
+    path: `${R}/pause`,
+    summary: "Pause an OTA release: devices that do not have it get the one before it",
+    access: "maintainer",
+    body: ChangeAvailability,
+    status: 200,
+    answer: Release,
+    tagged: true,
+    problems: ["not-ready", "precondition-failed"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem"],
+  }),
+  resumeRelease: route({
+    method: "POST",
+    path: `${R}/resume`,
+    summary: "Resume an OTA release that is paused",
+    access: "maintainer",
+    body: ChangeAvailability,
+    status: 200,
+    answer: Release,
+    tagged: true,
+    problems: ["not-ready", "precondition-failed"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem"],
+  }),
+  withdrawRelease: route({
+    method: "POST",
+    path: `${R}/withdraw`,
+    summary: "Withdraw an OTA release: devices get the one before it, until it is published again",
+    access: "maintainer",
+    body: ChangeAvailability,
+    status: 200,
+    answer: Release,
+    tagged: true,
+    problems: ["not-ready", "precondition-failed"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem", "ota:DeleteItem"],
+  }),
+  promoteRelease: route({
+    method: "POST",
+    path: `${R}/promote`,
+    summary: "Publish an OTA release's content as a release in another environment, without another upload",
+    access: "maintainer",
+    body: PromoteRelease,
+    status: 202,
+    answer: Intent,
+    problems: ["not-ready"],
+    environment: ["OTA_TABLE"],
+    permissions: ["control:ConditionCheckItem", "ota:GetItem", "ota:PutItem", "ota:ConditionCheckItem"],
+  }),
+  listReleaseChanges: route({
+    method: "GET",
+    path: `${R}/history`,
+    summary: "List what was done to an OTA release, newest first: who, when and why",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(ReleaseChange),
+    problems: ["invalid-cursor"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:Query"],
+  }),
   deleteRelease: route({
     method: "DELETE",
     path: R,
-    summary: "Delete an OTA release; if it is what devices get, they get none until another one is published",
+    summary: "Delete an OTA release; if it is what devices get, they get the one before it, if it is still offered",
     access: "maintainer",
     status: 202,
     answer: Intent,
     problems: ["not-ready"],
     environment: ["OTA_TABLE"],
     permissions: ["ota:GetItem", "ota:UpdateItem"],
+  }),
+
+  createReport: route({
+    method: "POST",
+    path: "/v1/{workspace}/reports",
+    summary: "Say, as an anonymous device, what became of a release: installed, failed or rolled back",
+    access: "anyone",
+    body: Report,
+    repeatable: true,
+    status: 204,
+    problems: ["not-found"],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "control:PutItem"],
   }),
 
   listIntents: route({
@@ -872,6 +1332,16 @@ export const routes = {
     answer: JsonObject,
     problems: [],
   }),
+  getDocs: route({
+    method: "GET",
+    path: "/v1/docs",
+    summary: "Read this document as a page",
+    access: "anyone",
+    status: 200,
+    answer: z.string(),
+    media: "text/html",
+    problems: [],
+  }),
 } as const satisfies Record<string, Route>;
 
 export type Routes = typeof routes;
@@ -883,5 +1353,17 @@ export const handlerName = (operation: string): string =>
 
 /** The names in braces of a path. */
 export type PathParameters<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? Name | PathParameters<Rest>
+  ? (Name extends `${infer Greedy}+` ? Greedy : Name) | PathParameters<Rest>
   : never;
+
+/** The names in braces of a path, and which of them takes slashes too. */
+export const parametersIn = (path: string): { readonly name: string; readonly greedy: boolean }[] =>
+  [...path.matchAll(/\{(\w+)(\+?)\}/g)].map(([, name = "", plus]) => ({ name, greedy: plus === "+" }));
+
+/** A path with each name in braces replaced. */
+export const fillPath = (path: string, fill: (name: string, greedy: boolean) => string): string =>
+  path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, plus: string) => fill(name, plus === "+"));
+
+/** What matches the paths that a route is for, with a group for each name. */
+export const patternOf = (path: string): RegExp =>
+  new RegExp(`^${fillPath(path.replaceAll(".", "\\."), (_, greedy) => (greedy ? "(.+)" : "([^/]+)"))}$`);

@@ -1,3 +1,5 @@
+import { DROP, MANIFEST } from "../push/manifest.ts";
+import { PUSH_REQUESTED, PUSH_SOURCE } from "../push/push.ts";
 import type { TableName } from "../writes.ts";
 
 /** A function that reads a table's stream. At most two may read one stream. */
@@ -76,10 +78,25 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
     maximumRetryAttempts: 5,
     maximumRecordAgeSeconds: 3_600, // by then devices ask anew
   },
+  "refresh-snapshots": {
+    table: "ota",
+    function: "refresh-snapshots",
+    // What devices may get was written or removed.
+    filters: [
+      { eventName: ["INSERT", "MODIFY"], dynamodb: { NewImage: { type: { S: ["current-release"] } } } },
+      { eventName: ["REMOVE"], dynamodb: { OldImage: { type: { S: ["current-release"] } } } },
+    ],
+    batchSize: 100, // one snapshot for all changes of a workspace
+    maximumRetryAttempts: 5,
+    maximumRecordAgeSeconds: 86_400,
+  },
 };
 
-/** @param stateMachines what the ARN of every state machine of the stage starts with */
-export const rules = (stateMachines: string): Readonly<Record<string, RuleDeclaration>> => ({
+/**
+ * @param stateMachines what the ARN of every state machine of the stage starts with
+ * @param accountId whose events are heard, where a bus may be open to others
+ */
+export const rules = (stateMachines: string, accountId: string): Readonly<Record<string, RuleDeclaration>> => ({
   "workflow-ended": {
     bus: "default",
     // What ended without a chance to say so itself; a success has recorded its own end.
@@ -90,10 +107,42 @@ export const rules = (stateMachines: string): Readonly<Record<string, RuleDeclar
     },
     function: "workflow-ended",
   },
+  // A manifest was put into a workspace's bucket. https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+  "accept-drop": {
+    bus: "default",
+    pattern: {
+      source: ["aws.s3"],
+      account: [accountId],
+      "detail-type": ["Object Created"],
+      detail: {
+        bucket: { name: [{ wildcard: "ws-*-comp-artifacts" }] },
+        object: { key: [{ wildcard: `${DROP}*/${MANIFEST}` }] },
+      },
+    },
+    function: "accept-drop",
+  },
+  // Someone asks for a push by an event of their own.
+  "accept-push": {
+    bus: "slipway",
+    pattern: { source: [PUSH_SOURCE], account: [accountId], "detail-type": [PUSH_REQUESTED] },
+    function: "accept-push",
+  },
+  // An intent has ended that may be a push's last one.
+  "report-push": {
+    bus: "slipway",
+    pattern: {
+      source: ["slipway"],
+      account: [accountId],
+      "detail-type": ["intent.succeeded", "intent.failed"],
+      detail: { kind: ["component-version.push", "component-version.publish"] },
+    },
+    function: "report-push",
+  },
 });
 
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
+  "renew-snapshots": { every: "rate(15 minutes)", function: "renew-snapshots" },
 };
 
 export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {
@@ -102,7 +151,7 @@ export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {
 
 /** The function of every trigger, by the trigger's name. Each trigger has a dead letter queue. */
 export const functionOfTrigger: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries({ ...streams, ...rules(""), ...schedules, ...iotRules }).map(([name, trigger]) => [
+  Object.entries({ ...streams, ...rules("", ""), ...schedules, ...iotRules }).map(([name, trigger]) => [
     name,
     trigger.function,
   ]),

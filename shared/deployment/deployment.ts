@@ -1,13 +1,10 @@
 import validRange from "semver/ranges/valid.js";
 import * as z from "zod";
-import type { Moment } from "../ids.ts";
-import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { keys } from "../keys.ts";
-import { ComponentName } from "../names.ts";
 import { Timestamps } from "../resource.ts";
-import type { Accepted } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
+import { Policies, Rollout } from "./settings.ts";
 
 /** An exact version or an npm-style range, as Greengrass takes them in version requirements. */
 export const Requirement = z
@@ -30,10 +27,25 @@ export const WantedComponent = z
   .meta({ id: "WantedComponent" });
 export type WantedComponent = z.infer<typeof WantedComponent>;
 
+/** https://docs.aws.amazon.com/greengrass/v2/APIReference/API_ComponentRunWith.html */
+export const RunWith = z
+  .strictObject({
+    posixUser: z.string().min(1).max(256).optional().meta({ description: "user or user:group, on Linux" }),
+    windowsUser: z.string().min(1).max(256).optional(),
+    systemResourceLimits: z
+      .strictObject({
+        memory: z.int().min(0).optional().meta({ description: "Kilobytes" }),
+        cpus: z.number().min(0).optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: "RunWith", description: "As whom, and within which limits, the component's processes run" });
+
 /** A component as a deployment keeps it. */
-const KeptComponent = z
+export const KeptComponent = z
   .object({
     ...WantedComponent.shape,
+    runWith: RunWith.optional(),
     catalogue: z.int().meta({
       description:
         "Resolution sees versions published up to this number: that of the edit which last named the component",
@@ -42,19 +54,17 @@ const KeptComponent = z
   .meta({ id: "KeptComponent" });
 export type KeptComponent = z.infer<typeof KeptComponent>;
 
-export const PatchDeployment = z
-  .strictObject({
-    components: z
-      .record(ComponentName, WantedComponent.nullable())
-      .optional()
-      .meta({ description: "Components to add or change by name; null removes one. Others stay as they are" }),
-    priority: z.int().min(0).max(1000).optional().meta({ description: "Decides between groups; higher wins" }),
-  })
-  .refine((patch) => patch.components !== undefined || patch.priority !== undefined, "must change something")
-  .meta({ id: "PatchDeployment" });
-export type PatchDeployment = z.infer<typeof PatchDeployment>;
-
 const Target = z.object({ type: z.enum(["node-group", "node"]), id: z.string(), name: z.string() });
+export type Target = z.infer<typeof Target>;
+
+/** How a revision came to be; who made it is kept beside it, and when is its `updatedAt`. */
+const Change = z
+  .object({
+    kind: z.enum(["patch", "replace", "refresh", "rollback", "delete", "auto-update"]),
+    reason: z.string().optional().meta({ description: "What the caller gave as the reason" }),
+    rolledBackTo: z.int().optional().meta({ description: "The revision that a rollback restored" }),
+  })
+  .meta({ id: "DeploymentChange" });
 
 export const Deployment = z
   .object({
@@ -63,6 +73,10 @@ export const Deployment = z
     priority: z.int(),
     catalogue: z.int().meta({ description: "Number of the newest published version when this revision was made" }),
     components: z.record(z.string(), KeptComponent),
+    autoUpdate: z.boolean().optional().meta({ description: "Takes newly published versions as they come" }),
+    policies: Policies.optional(),
+    rollout: Rollout.optional(),
+    change: Change.optional(),
     ...Timestamps,
   })
   .meta({ id: "Deployment", description: "What a target wants; one per node group or node" });
@@ -97,6 +111,24 @@ export const emptyDeployment = (
   updatedAt: now.toISOString(),
 });
 
+/** One of a target's revisions without what it said of components, of which there may be many. */
+export const ListedRevision = Deployment.pick({
+  revision: true,
+  priority: true,
+  catalogue: true,
+  autoUpdate: true,
+  change: true,
+})
+  .extend({
+    requestedBy: z.string().meta({ description: "Subject of who asked for it" }),
+    at: z.iso.datetime(),
+  })
+  .meta({ id: "ListedDeploymentRevision" });
+
+export const DeploymentRevision = ListedRevision.extend(
+  Deployment.pick({ components: true, policies: true, rollout: true }).shape,
+).meta({ id: "DeploymentRevision", description: "What a deployment said, and who made it so, when and why" });
+
 /** Every revision is kept: who made it and what it said. */
 export const keepRevision = (deployment: StoredDeployment, caller: string): Write => ({
   do: "create",
@@ -109,66 +141,46 @@ export const keepRevision = (deployment: StoredDeployment, caller: string): Writ
     priority: deployment.priority,
     catalogue: deployment.catalogue,
     components: deployment.components,
+    ...settingsOf(deployment),
+    ...(deployment.change !== undefined && { change: deployment.change }),
     at: deployment.updatedAt,
   },
 });
 
-/**
- * The deployment with the patch applied: only what it names changes (RFC 7396 on the component level), and only what it
- * names sees versions published since. An unrelated edit upgrades nothing.
- */
-export const patched = (
-  deployment: StoredDeployment,
-  patch: PatchDeployment,
-  catalogue: number,
-  now: Date,
-): StoredDeployment => {
-  const sight = Math.max(deployment.catalogue, catalogue); // a concurrent edit may have seen more
-  const components = new Map(Object.entries(deployment.components));
-  for (const [name, wanted] of Object.entries(patch.components ?? {})) {
-    if (wanted === null) components.delete(name);
-    else components.set(name, { ...wanted, catalogue: sight });
-  }
-  return {
-    ...deployment,
-    components: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
-    priority: patch.priority ?? deployment.priority,
-    revision: deployment.revision + 1,
-    catalogue: sight,
-    updatedAt: now.toISOString(),
-  };
-};
+/** What a revision says beside its components and priority. */
+export const settingsOf = ({
+  autoUpdate,
+  policies,
+  rollout,
+}: Pick<StoredDeployment, "autoUpdate" | "policies" | "rollout">): Pick<
+  StoredDeployment,
+  "autoUpdate" | "policies" | "rollout"
+> => ({
+  ...(autoUpdate !== undefined && { autoUpdate }),
+  ...(policies !== undefined && { policies }),
+  ...(rollout !== undefined && { rollout }),
+});
 
-/**
- * Replaces the deployment by its next revision. The condition on the revision lets no concurrent edit be lost: the
- * handler reads again and applies its patch to what it finds then.
- */
-export const reviseDeployment = (next: StoredDeployment, caller: string, moment: Moment): Accepted => {
-  const subject: NewIntent["subject"] = {
-    type: "deployment",
-    id: next.id,
-    name: next.target.name,
-    href: `/v1/workspaces/${next.workspaceId}/node-groups/${next.id}/deployment`,
-  };
-  return {
-    intent: requestIntent(
-      { kind: "deployment.apply", workspaceId: next.workspaceId, subject, requestedBy: caller },
-      moment,
-    ),
-    writes: [
-      {
-        do: "put",
-        item: { ...next },
-        when: { revision: next.revision - 1 },
-        otherwise: { code: "conflict", detail: "the deployment was changed at the same time" },
-      },
-      keepRevision(next, caller),
-      {
-        do: "check",
-        key: keys.nodeGroup(next.workspaceId, next.id),
-        when: { status: "active" },
-        otherwise: { code: "not-ready", detail: `the node group ${next.target.name} is not active` },
-      },
-    ],
-  };
+/** A revision as it is kept, for the differences between two and for a rollback. */
+export type KeptRevision = z.infer<typeof DeploymentRevision>;
+
+type Components = Readonly<Record<string, KeptComponent>>;
+
+/** Components as a deployment keeps them: in the order of their names. */
+export const sortedComponents = (
+  components: Iterable<readonly [string, KeptComponent]>,
+): Record<string, KeptComponent> => Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Components with those changed that a patch names; null removes one. What is named sees versions up to `catalogue`. */
+export const patchedComponents = (
+  kept: Components,
+  patch: Readonly<Record<string, Omit<KeptComponent, "catalogue"> | null>> | undefined,
+  catalogue: number,
+): Record<string, KeptComponent> => {
+  const components = new Map(Object.entries(kept));
+  for (const [name, wanted] of Object.entries(patch ?? {})) {
+    if (wanted === null) components.delete(name);
+    else components.set(name, { ...wanted, catalogue });
+  }
+  return sortedComponents(components);
 };

@@ -1,22 +1,86 @@
-import satisfies from "semver/functions/satisfies.js";
 import { ownMember } from "../json.ts";
+import type { StoredGeneration } from "./cell.ts";
 import type { StoredDeployment } from "./deployment.ts";
+import { type Published, type VersionIndex, versionIndex } from "./versions.ts";
+
+interface VersionOf {
+  readonly component: string;
+  readonly version: string;
+  readonly catalogueNumber?: number | undefined;
+}
+
+type Wants = Pick<StoredDeployment, "id" | "target" | "components">;
+type Delivers = Pick<StoredGeneration, "targets" | "delivered" | "runtime">;
 
 /**
- * Names of the deployments for which resolution may have chosen this version: it satisfies their requirement, and was
- * published when they last named the component. A version that was never published has no users.
+ * The deployments for which resolution may have chosen this version, as a component that they name or as what one of those
+ * depends on, and those that it was delivered for. A version that was never published has no users.
+ *
+ * @param published of all components that the deployments name and lead to; this version need not be among them
  */
-export const usersOfVersion = (
-  version: { readonly component: string; readonly version: string; readonly catalogueNumber?: number | undefined },
-  deployments: readonly Pick<StoredDeployment, "target" | "components">[],
-): string[] => {
+export const deploymentsWith = <Deployed extends Wants>(
+  version: VersionOf,
+  deployments: readonly Deployed[],
+  published: Published = {},
+  generations: readonly Delivers[] = [],
+): Deployed[] => {
   const { catalogueNumber } = version;
   if (catalogueNumber === undefined) return [];
-  return deployments
-    .filter(({ components }) => {
-      const wanted = ownMember(components, version.component);
-      if (wanted === undefined || catalogueNumber > wanted.catalogue) return false;
-      return satisfies(version.version, wanted.version);
-    })
-    .map(({ target }) => `${target.type} ${target.name}`);
+  const index = versionIndex(withVersion(published, { ...version, catalogueNumber }));
+  const delivered = deliveredFor(version, generations);
+  return deployments.filter((one) => delivered.has(one.id) || mayChoose(one, version, index));
+};
+
+const deliveredFor = ({ component, version }: VersionOf, generations: readonly Delivers[]): Set<string> =>
+  new Set(
+    generations
+      .filter((one) => ownMember(one.delivered?.versions ?? {}, component) === version)
+      .flatMap(({ targets }) => targets),
+  );
+
+/** As {@link deploymentsWith}, by name for people. */
+export const usersOfVersion = (
+  version: VersionOf,
+  deployments: readonly Wants[],
+  published: Published = {},
+  generations: readonly Delivers[] = [],
+): string[] => {
+  if (version.catalogueNumber === undefined) return [];
+  const users = deploymentsWith(version, deployments, published, generations);
+  const named = users.map(({ target }) => `${target.type} ${target.name}`);
+  // Delivered for targets of which none has a deployment any more: devices run it all the same.
+  return named.length === 0 && deliveredFor(version, generations).size > 0
+    ? ["devices that it was delivered to"]
+    : named;
+};
+
+const withVersion = (published: Published, version: Required<VersionOf> & { catalogueNumber: number }): Published => {
+  const { component, catalogueNumber } = version;
+  const others = (ownMember(published, component) ?? []).filter((one) => one.version !== version.version);
+  const known = ownMember(published, component)?.find((one) => one.version === version.version);
+  return { ...published, [component]: [...others, known ?? { version: version.version, catalogueNumber }] };
+};
+
+/** Whether a version is among those that the deployment's requirements take, or those of what they take, and so on. */
+const mayChoose = ({ components }: Wants, version: VersionOf, index: VersionIndex): boolean => {
+  const open = Object.entries(components).map(([name, { version: requirement, catalogue }]) => ({
+    name,
+    requirement,
+    catalogue,
+  }));
+  const seen = new Set<string>();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { name, requirement, catalogue } = next;
+    const asked = `${name} ${requirement} ${catalogue}`;
+    if (seen.has(asked)) continue;
+    seen.add(asked);
+    const taken = index.acceptable(name, requirement, catalogue, undefined);
+    if (name === version.component && taken.some((one) => one.version === version.version)) return true;
+    for (const { dependencies = {} } of taken) {
+      for (const [needed, dependency] of Object.entries(dependencies)) {
+        open.push({ name: needed, requirement: dependency.requirement, catalogue });
+      }
+    }
+  }
+  return false;
 };

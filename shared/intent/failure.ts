@@ -7,11 +7,28 @@ import type { WorkflowInput } from "./intent.ts";
 const UNTOUCHED: Partial<Record<ProblemCode, string>> = {
   "workspace-not-empty": "active",
   "node-group-not-empty": "active",
-  "version-in-use": "published",
 };
 
-/** What a failed intent leaves of its subject: `failed`, from where it may be deleted, or published again. */
-export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date): Write | undefined => {
+/**
+ * What a failed intent leaves of its subject: `failed`, from where it may be deleted, or published again.
+ * @returns the writes that may be it, the first whose condition holds; none where the subject stays as it is
+ */
+export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date): Write[] => {
+  const write = onlyWay(input, problem, now);
+  if (input.kind !== "component-version.delete" || write === undefined) return write === undefined ? [] : [write];
+  // One that Greengrass was not yet asked to forget is as published as before: nothing of it may be changed.
+  const stays: Write = {
+    do: "update",
+    key: keys.version(input.parentId, input.subjectId),
+    set: { status: "published", updatedAt: now.toISOString() },
+    add: { revision: 1 },
+    when: { status: "deleting", catalogueNumber: { exists: true } },
+    otherwise: { code: "not-ready", detail: "the version was not published, or is so no more" },
+  };
+  return [stays, write];
+};
+
+const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | undefined => {
   const status = UNTOUCHED[problem.code] ?? "failed";
   const update = (key: Key, table?: "ota"): Write => ({
     do: "update",
@@ -43,6 +60,16 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
         set: { status: "active" },
         when: { status: "revoking" },
       };
+    case "component-version.copy": // a draft that lacks files, and is made anew
+    case "component-version.push": // or pushed again
+      return {
+        do: "update",
+        key: keys.version(parentId, subjectId),
+        set: { copying: "failed", updatedAt: now.toISOString() },
+        add: { revision: 1 },
+        when: { copying: "running" },
+        otherwise: { code: "not-ready", detail: "the files are not being copied" },
+      };
     case "component-version.publish":
     case "component-version.delete":
       return update(keys.version(parentId, subjectId));
@@ -51,7 +78,11 @@ export const afterFailure = (input: WorkflowInput, problem: Problem, now: Date):
       return update(otaKeys.release(workspaceId, subjectId), "ota");
     case "archive.create":
       return update(otaKeys.archive(workspaceId, subjectId), "ota");
+    case "release.pause": // devices go on getting it: someone is to look at it
+      return undefined;
+    case "component.import": // what was imported stays, and the rest is asked for again
     case "deployment.apply":
+    case "node.move":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }
 };

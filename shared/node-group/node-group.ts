@@ -7,6 +7,7 @@ import { keys } from "../keys.ts";
 import { ResourceName } from "../names.ts";
 import { born, Description, ResourceStatus, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
+import type { Write } from "../writes.ts";
 
 export const CreateNodeGroup = z
   .strictObject({ name: ResourceName, description: Description.optional() })
@@ -73,7 +74,7 @@ export const createNodeGroup = (
       { do: "create", item: { ...group } },
       { do: "create", item: { ...deployment } },
       keepRevision(deployment, caller),
-      { do: "create", item: { ...firstCell(workspace.id, id, moment.now) } },
+      ...firstCell(workspace.id, id, moment.now).map((item): Write => ({ do: "create", item: { ...item } })),
     ],
   };
 };

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Sha256, Upload } from "../component/version.ts";
+import { Sha256, Upload } from "../component/file.ts";
 import type { Moment } from "../ids.ts";
 import { type NewIntent, requestIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";

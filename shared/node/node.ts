@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { cellKey, enterCell, leaveCell, type Runtime } from "../deployment/cell.ts";
+import { cellKey, enterCell, type Runtime, targetsOfNode } from "../deployment/cell.ts";
 import type { Moment } from "../ids.ts";
-import { Intent, type NewIntent, requestIntent } from "../intent/intent.ts";
+import { Intent, requestIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
 import { ResourceName } from "../names.ts";
 import type { StoredNodeGroup } from "../node-group/node-group.ts";
@@ -9,6 +9,7 @@ import { firstToken, type NewToken, RegistrationToken, TokenLife, withoutToken }
 import { born, Description, ResourceStatus, type Stored, Timestamps } from "../resource.ts";
 import { type Accepted, type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
 import type { Write } from "../writes.ts";
+import { nodeSubject } from "./intents.ts";
 
 /** A thing can be in 10 static groups (AWS IoT's limit); one of them is the cell. */
 export const MAX_GROUPS_OF_NODE = 9;
@@ -32,7 +33,9 @@ export const NodeAttributes = z
   .refine((attributes) => Object.keys(attributes).length <= MAX_ATTRIBUTES, `at most ${MAX_ATTRIBUTES} attributes`)
   .meta({ description: "Attributes of its AWS IoT thing, by which fleets are indexed and searched" });
 
-const RuntimeSchema = z.enum(["nucleus", "nucleus-lite"]).meta({ description: "The Greengrass runtime on the device" });
+export const RuntimeSchema = z
+  .enum(["nucleus", "nucleus-lite"])
+  .meta({ description: "The Greengrass runtime on the device" });
 
 /** What clients say of a node that is to be, one by one or in an import. */
 export const NodeWish = z.strictObject({
@@ -88,21 +91,15 @@ export type StoredNode = z.infer<typeof Node> &
     readonly cell: string;
     /** The import that created it, if one did. */
     readonly importId?: string;
+    /** How often another device took the place of the one that was registered. */
+    readonly registrations?: number;
+    /** Whether it has a deployment of its own, which reaches it beside those of its groups. */
+    readonly ownDeployment?: boolean;
     /** The hash of its registration token, while that could still be used. */
     readonly token?: string;
     /** When AWS IoT last told of its connection, in milliseconds. */
     readonly connectionAt?: number;
   };
-
-const subject = (node: StoredNode): NewIntent["subject"] => ({
-  type: "node",
-  id: node.id,
-  name: node.name,
-  href: `/v1/workspaces/${node.workspaceId}/nodes/${node.id}`,
-});
-
-/** Which deployments reach the node. Every node group has a deployment from its first day, so its groups are it. */
-const targetsOf = (groups: readonly Pick<StoredNodeGroup, "id">[]): string[] => groups.map(({ id }) => id).sort();
 
 /** Where a node that is to be comes from. */
 export interface NewNode {
@@ -123,7 +120,7 @@ export const newNode = (
 ): { readonly node: StoredNode; readonly writes: readonly Write[] } => {
   const id = moment.newId("node");
   const token = firstToken({ id, workspaceId }, newToken, caller, moment.now);
-  const targets = targetsOf(groups);
+  const targets = targetsOfNode({ id, groups: groups.map((group) => group.id) });
   const runtime: Runtime = wish.runtime;
   const node: StoredNode = {
     ...keys.node(workspaceId, id),
@@ -180,7 +177,7 @@ export const createNode = (
   const { node, writes } = newNode(workspace.id, wish, groups, { thing: options.thing, token }, caller, moment);
   return {
     intent: requestIntent(
-      { kind: "node.create", workspaceId: workspace.id, subject: subject(node), requestedBy: caller },
+      { kind: "node.create", workspaceId: workspace.id, subject: nodeSubject(node), requestedBy: caller },
       moment,
     ),
     writes,
@@ -229,7 +226,7 @@ export const connectionChanged = (node: StoredNode, connected: boolean, at: Date
 /** Marks the node; the workflow takes it out of AWS and then forgets it. */
 export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Accepted => ({
   intent: requestIntent(
-    { kind: "node.delete", workspaceId: node.workspaceId, subject: subject(node), requestedBy: caller },
+    { kind: "node.delete", workspaceId: node.workspaceId, subject: nodeSubject(node), requestedBy: caller },
     moment,
   ),
   writes: [
@@ -244,11 +241,15 @@ export const deleteNode = (node: StoredNode, caller: string, moment: Moment): Ac
   ],
 });
 
-/** The last writes of a deletion: once AWS has nothing of the node, Slipway forgets it, all at once. */
+/**
+ * The last writes of a deletion: once AWS has nothing of the node, Slipway forgets it, all at once. It was counted out of
+ * its cell when it left that.
+ */
 export const forgetNode = (node: StoredNode): Write[] => [
   { do: "delete", key: keys.node(node.workspaceId, node.id), when: { status: "deleting" } },
   { do: "delete", key: keys.nodeName(node.workspaceId, node.name) },
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
   ...withoutToken(node),
-  leaveCell(node.workspaceId, node.cell),
+  { do: "delete", key: keys.nodeProgress(node.workspaceId, node.id) },
+  { do: "delete", key: keys.deployment(node.workspaceId, node.id) },
 ];

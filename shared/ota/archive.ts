@@ -1,5 +1,5 @@
-import { promisify } from "node:util";
-import { constants, crc32, deflateRaw } from "node:zlib";
+import { crc32 } from "node:zlib";
+import { blocksOf, concat, DEFLATE_END, deflatedBlock, storedBlocks } from "../deflate.ts";
 import { crc32Combine } from "./crc32-combine.ts";
 import type { Segment } from "./select.ts";
 import { DETAILS_NAME, padding, TAR_END, tarHeader } from "./tar.ts";
@@ -13,57 +13,6 @@ export interface SegmentStream {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** @throws Error unless `chunks` was read to the end */
   readonly summary: () => SegmentSummary;
-}
-
-const deflate = promisify(deflateRaw) as (data: Uint8Array, options: object) => Promise<Uint8Array>;
-
-/** How much is compressed as one: the bound of memory, and what is decided on its own to be stored or deflated. */
-const BLOCK_BYTES = 1024 * 1024;
-/** Deflate is kept only if it saves this much: a device inflates a stored block at the speed of a copy. */
-const WORTHWHILE = 0.95;
-const STORED_BYTES = 0xffff; // RFC 1951 §3.2.4: LEN has 16 bits
-
-const concat = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-};
-
-/** Raw deflate without compression (RFC 1951 §3.2.4): not final, ends on a byte, and equal for every version of zlib. */
-export const storedBlocks = (data: Uint8Array): Uint8Array<ArrayBuffer> => {
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at < data.length; at += STORED_BYTES) {
-    const piece = data.subarray(at, at + STORED_BYTES);
-    const low = piece.length & 0xff;
-    const high = piece.length >> 8;
-    parts.push(Uint8Array.of(0, low, high, ~low & 0xff, ~high & 0xff), piece);
-  }
-  return concat(parts);
-};
-
-/** Cuts a stream into blocks of {@link BLOCK_BYTES} (the last may be shorter), whatever the chunks it comes in. */
-async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let pending: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of source) {
-    let rest = chunk;
-    while (length + rest.length >= BLOCK_BYTES) {
-      const piece = rest.subarray(0, BLOCK_BYTES - length);
-      yield concat([...pending, piece]);
-      rest = rest.subarray(piece.length);
-      pending = [];
-      length = 0;
-    }
-    if (rest.length > 0) {
-      pending.push(rest);
-      length += rest.length;
-    }
-  }
-  if (length > 0) yield concat(pending);
 }
 
 /**
@@ -98,8 +47,7 @@ export const compressSegment = (name: string, size: number, source: AsyncIterabl
     for await (const block of blocksOf(uncompressed())) {
       crc = crc32(block, crc);
       length += block.length;
-      const deflated = await deflate(block, { finishFlush: constants.Z_FULL_FLUSH });
-      const kept = deflated.length > block.length * WORTHWHILE ? storedBlocks(block) : deflated;
+      const kept = await deflatedBlock(block);
       compressedSize += kept.length;
       yield kept;
     }
@@ -139,5 +87,5 @@ export const gzipEpilogue = (
   const trailer = new DataView(new ArrayBuffer(8));
   trailer.setUint32(0, crc, true);
   trailer.setUint32(4, length % 2 ** 32, true);
-  return concat([storedBlocks(tail), Uint8Array.of(3, 0), new Uint8Array(trailer.buffer)]);
+  return concat([storedBlocks(tail), DEFLATE_END, new Uint8Array(trailer.buffer)]);
 };

@@ -40,8 +40,11 @@ const MAX_QUERY = 4096;
 const MAX_PARAMETERS = 64;
 const MAX_PART = 128;
 const MAX_HASHES = 128;
+const MAX_LABELS = 16;
+/** Of a device's id, so many characters count. */
+const MAX_ID = 256;
 /** What an answer depends on beside the URL. */
-const VARY = "if-none-match, prefer";
+const VARY = "if-none-match, prefer, x-device-id, x-device-hardware";
 
 const problemOf = (
   status: number,
@@ -189,10 +192,37 @@ const prefersRedirect = (header: EdgeValue): boolean =>
     .some((preference) => /^\s*redirect\s*(?:;|$)/i.test(preference));
 
 /**
+ * 0–99, of the id that a device states in `X-Device-Id`; undefined without one. The same for the same id, in any case, for
+ * ever: FNV-1a of 32 bits, its bits mixed at the end as those of MurmurHash3 (both in the public domain).
+ */
+export const bucketOf = (ids: string): number | undefined => {
+  const id = ids.trim().toLowerCase().slice(0, MAX_ID);
+  if (id === "") return undefined;
+  let hash = 0x811c9dc5;
+  id.split("").forEach((character) => {
+    hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+  });
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) % 100;
+};
+
+/** The labels of `X-Device-Hardware`, a list: lower case, sorted, each once. What no release can name is left out. */
+export const labelsOf = (list: string): string[] =>
+  unique(
+    list
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .filter((label) => /^[a-z0-9][a-z0-9._-]{0,63}$/.test(label))
+      .sort(),
+  );
+
+/**
  * Viewer request of packages: one cache key for all spellings of one question. The query is lower-cased, sorted, freed of
  * repetitions and of defaults; the hashes in `If-None-Match` become `x-ota-have` (lower-case hex, sorted, unique, joined by
  * commas; `*` alone for `*`; absent when there are none), `Prefer: redirect` becomes `x-ota-prefer`, and the distribution's
- * name `x-ota-host`, which the origin cannot know otherwise. All belong to the cache key, and no client can set them.
+ * name `x-ota-host`, which the origin cannot know otherwise. Of `X-Device-Id` a bucket of 0–99 is left, in `x-ota-bucket`, and
+ * `X-Device-Hardware` becomes `x-ota-hardware` (lower case, sorted, unique, joined by commas). All belong to the cache key, and no client can set them.
  * `If-None-Match` itself stays, for plain revalidation of a cached answer. What makes no sense whatever releases there are
  * ends here, with the problem document that the origin would give.
  */
@@ -213,6 +243,7 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   request.querystring = withoutDefaults(asked).join("&");
 
   const headers = request.headers;
+  headers["x-ota-edge"] = { value: "1" };
   const host = headers.host;
   if (host) headers["x-ota-host"] = { value: host.value };
   else delete headers["x-ota-host"];
@@ -220,6 +251,17 @@ export const viewerRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
   const preference = headers.prefer;
   if (preference && prefersRedirect(preference) && asked.indexOf("payloadtype=metadataonly") < 0) {
     headers["x-ota-prefer"] = { value: "redirect" };
+  }
+  delete headers["x-ota-bucket"];
+  const id = headers["x-device-id"];
+  const bucket = id && bucketOf(valuesOf(id).join(","));
+  if (bucket !== undefined) headers["x-ota-bucket"] = { value: String(bucket) };
+  delete headers["x-ota-hardware"];
+  const hardware = headers["x-device-hardware"];
+  if (hardware) {
+    const labels = labelsOf(valuesOf(hardware).join(","));
+    if (labels.length > MAX_LABELS) return refuse("too-many-labels", `more than ${MAX_LABELS} labels of hardware`);
+    if (labels.length > 0) headers["x-ota-hardware"] = { value: labels.join(",") };
   }
   delete headers["x-ota-have"];
   const condition = headers["if-none-match"];
@@ -238,6 +280,22 @@ export const objectRequest = (event: EdgeRequestEvent): EdgeRequest | EdgeRespon
 /** Viewer request where no behaviour is for the path: the answer is here, and no origin is asked. */
 export const noSuchPath = (): EdgeResponse =>
   problemOf(404, "Not Found", "not-found", "There is no such thing", "there are packages and releases here");
+
+/** Up to a quarter longer: devices that were told at once need not come back at once. */
+const jittered = (seconds: string): string => String(Math.floor(Number(seconds) * (1 + Math.random() / 4)));
+
+/** @param seconds after which devices may ask again */
+const stopped = (seconds: string): EdgeResponse => {
+  const response = problemOf(
+    503,
+    "Service Unavailable",
+    "stopped",
+    "Packages are not given out for now",
+    "ask again later",
+  );
+  if (response.headers) response.headers["retry-after"] = { value: jittered(seconds) };
+  return response;
+};
 
 /** The device has this very answer: nothing of it is sent. CloudFront removes a body that is set to be empty. */
 const notModified = (response: EdgeResponse, headers: Record<string, EdgeValue>): void => {
@@ -258,6 +316,10 @@ const notModified = (response: EdgeResponse, headers: Record<string, EdgeValue>)
  *
  * `x-ota-personal: 1` marks an answer that leaves out what this device has. This cache has it under a key with the hashes;
  * another one between here and the devices would know it by its URL alone, and give it to all: to that it is `private`.
+ * The origin's 200 with `x-ota-stopped` (seconds) becomes a 503. The origin cannot say 503 itself: CloudFront would go on
+ * serving what it has in its cache, expired or not (Developer Guide, "How CloudFront processes HTTP 4xx and 5xx status codes
+ * from your origin"). How soon to poll again, in `x-poll-seconds`, is put off at random for each device.
+ *
  * CloudFront drops names from `Vary` that it does not forward, so that `Vary` is set here (Developer Guide, "Request and
  * response behavior for custom origins", HTTP response headers that CloudFront removes or replaces).
  */
@@ -269,7 +331,11 @@ export const viewerResponse = (event: EdgeResponseEvent): EdgeResponse => {
   const personal = headers["x-ota-personal"];
   delete headers["x-ota-not-modified"];
   delete headers["x-ota-personal"];
+  const stop = headers["x-ota-stopped"];
+  if (stop) return stopped(stop.value);
   if (response.statusCode >= 400) return response;
+  const poll = headers["x-poll-seconds"];
+  if (poll) poll.value = jittered(poll.value);
   headers.vary = { value: VARY };
   const control = headers["cache-control"];
   if (personal && control) headers["cache-control"] = { value: control.value.replace("public", "private") };

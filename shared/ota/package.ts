@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type ArchiveContent, type ArchivePart, archiveParts, identityOf, lengthOf } from "./archive-parts.ts";
 import type { EntityTags } from "./entity-tags.ts";
-import type { CurrentRelease, PayloadType } from "./select.ts";
+import type { CurrentRelease, PayloadType, Selected } from "./select.ts";
+import { architecturesOf } from "./statements.ts";
 
 /** What a device is answered. ETags are strong and quoted. */
 export type PackageAnswer =
@@ -34,7 +35,9 @@ interface NotModified {
 export interface PackageRequest {
   readonly payloadType: PayloadType;
   /** From `select`. */
-  readonly selection: readonly CurrentRelease[];
+  readonly selection: readonly Selected[];
+  /** What the device says of itself has decided over the selection. */
+  readonly isSelectionPersonal?: boolean;
   /** From `x-ota-have` or `If-None-Match`. */
   readonly have: EntityTags;
   /** The URL from which a device can fetch this release's file alone. Must be the same at each call. */
@@ -55,11 +58,18 @@ const strongTag = (kind: string, content: string): string =>
 
 const opaque = (etag: string): string => etag.slice(1, -1);
 
+/** A release's signature, with what it is over and the device may not know. */
+const signatureOf = (release: CurrentRelease) => {
+  const { environment, signature, keyId } = release;
+  return signature === undefined ? {} : { environment, cpuArch: architecturesOf(release), signature, keyId };
+};
+
 /**
- * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size } }`, in order of the selection.
+ * The metadata document, `{ "<app>": { latestVersion, url, status_code, sha256, md5, size, … } }`, in order of the selection:
+ * with what a release's signature is over, and the signature.
  * The outer object is written by hand: an object of JavaScript would put apps with names like numbers first.
  */
-const detailsOf = (request: PackageRequest, isHeld: (release: CurrentRelease) => boolean): string => {
+const detailsOf = (request: PackageRequest, isHeld: (release: Selected) => boolean): string => {
   const entries = request.selection.map((release) => {
     const entry = {
       latestVersion: release.version,
@@ -68,6 +78,7 @@ const detailsOf = (request: PackageRequest, isHeld: (release: CurrentRelease) =>
       sha256: release.sha256,
       md5: release.md5,
       size: release.size,
+      ...signatureOf(release),
     };
     return `  ${JSON.stringify(release.app)}: ${JSON.stringify(entry)}`;
   });
@@ -81,18 +92,18 @@ const detailsOf = (request: PackageRequest, isHeld: (release: CurrentRelease) =>
  * ETags of answers contain a `-`, so that no answer's ETag can be taken for the hash of a binary.
  */
 export const answerPackage = (request: PackageRequest): PackageAnswer => {
-  const { selection, have, payloadType } = request;
+  const { selection, have, payloadType, isSelectionPersonal = false } = request;
   if (selection.length === 0) return { kind: "not-found" };
   const hashes = new Set(have.tags);
-  const isHeld = (release: CurrentRelease) =>
-    hashes.has(release.sha256.toLowerCase()) || hashes.has(release.md5.toLowerCase());
+  const isHeld = (release: Selected) =>
+    release.isKept === true || hashes.has(release.sha256.toLowerCase()) || hashes.has(release.md5.toLowerCase());
   const details = detailsOf(request, isHeld);
   const needed = selection.filter((release) => !isHeld(release)).map((release) => release.segment);
 
   const content: ArchiveContent = { details, segments: needed };
   const etag =
     payloadType === "metadataOnly" ? strongTag("m", details) : strongTag("a", JSON.stringify(identityOf(content)));
-  const isPersonal = have.any || needed.length < selection.length;
+  const isPersonal = have.any || isSelectionPersonal || needed.length < selection.length;
   const tagged = { etag, isPersonal };
   if (have.others.includes(opaque(etag))) return { kind: "not-modified", because: "answer", ...tagged };
   if (have.any || needed.length === 0) return { kind: "not-modified", because: "binaries", ...tagged };

@@ -8,7 +8,7 @@ import { reprDigest } from "./repr-digest.ts";
 /** As long as the sample that devices in the field know. */
 const CACHE_SECONDS = 100;
 /** What an answer depends on beside the URL. */
-const VARY = "if-none-match, prefer";
+const VARY = "if-none-match, prefer, x-device-id, x-device-hardware";
 
 /** A request for a package, as far as HTTP itself goes. Header fields as they came; absent ones undefined. */
 export interface Conditions {

@@ -1,4 +1,6 @@
 import { AppError, type Finding } from "../problems.ts";
+import { choose, type DeviceFacts, suitsHardware, unknownDevice } from "./choose.ts";
+import { compareVersions } from "./versions.ts";
 
 /**
  * A compressed piece of an archive: the tar header, the file and its padding, raw-deflated and ended so that another
@@ -14,14 +16,30 @@ export interface Segment {
   readonly length: number;
 }
 
-/** What devices get now for one app in one environment. */
+/** A release that devices may get for an app in an environment. What of it they get, and who, `choose` decides. */
 export interface CurrentRelease {
   readonly app: string;
   readonly environment: string;
   readonly version: string;
   readonly attributes: readonly string[];
-  /** Only for devices with this architecture; absent: for all. */
-  readonly cpuArch?: string;
+  /** Only for devices with one of these architectures; absent or empty: for all. */
+  readonly cpuArch?: readonly string[];
+  /** Only for devices that state one of these labels; absent or empty: for all. */
+  readonly hardware?: readonly string[];
+  /** Only for devices that are known to have this version or a newer one. */
+  readonly minimumVersion?: string;
+  /** The part of the devices, in per cent, that gets it; absent: all. */
+  readonly rollout?: number;
+  /** ISO 8601. No device that has it not gets it earlier. */
+  readonly notBefore?: string;
+  /** The rollout is paused when more per cent of the reports are of failures. */
+  readonly pauseAbove?: number;
+  /** Devices with a newer version get it as well. */
+  readonly allowDowngrade?: boolean;
+  /** No device that has it not gets it now. */
+  readonly isPaused?: boolean;
+  /** ISO 8601. */
+  readonly publishedAt?: string;
   /** Bytes of the file. */
   readonly size: number;
   /** Hex. */
@@ -29,7 +47,14 @@ export interface CurrentRelease {
   /** Hex. */
   readonly md5: string;
   readonly segment: Segment;
+  /** Of {@link releaseStatement} in `statements.ts`; absent for what was published before releases were signed. */
+  readonly signature?: string;
+  /** Which key has signed. */
+  readonly keyId?: string;
 }
+
+/** What a device is to have. `isKept`: it has a newer one, and need not fetch this. */
+export type Selected = CurrentRelease & { readonly isKept?: boolean };
 
 export type PayloadType = "fullPayload" | "metadataOnly";
 
@@ -146,6 +171,10 @@ export const parseQuery = (rawQueryString: string): PackageQuery => {
   return { cpuArch, payloadType, wishes };
 };
 
+const isForAll = (list: readonly string[] | undefined): boolean => list === undefined || list.length === 0;
+
+const inFull = (release: CurrentRelease): string => JSON.stringify(Object.entries(release).sort());
+
 /** Lower is better. Total, so that the choice never depends on the order in which releases were read. */
 const compareCandidates = (a: CurrentRelease, b: CurrentRelease): number => {
   const environment = (release: CurrentRelease) => release.environment.toLowerCase();
@@ -153,11 +182,14 @@ const compareCandidates = (a: CurrentRelease, b: CurrentRelease): number => {
   return (
     rank(a) - rank(b) ||
     compareText(environment(a), environment(b)) ||
-    Number(a.cpuArch === undefined) - Number(b.cpuArch === undefined) ||
+    Number(isForAll(a.cpuArch)) - Number(isForAll(b.cpuArch)) ||
+    Number(isForAll(a.hardware)) - Number(isForAll(b.hardware)) ||
+    compareVersions(b.version, a.version) ||
+    compareText(b.publishedAt ?? "", a.publishedAt ?? "") ||
     compareText(a.app, b.app) ||
     compareText(a.version, b.version) ||
     compareText(a.sha256, b.sha256) ||
-    compareText(JSON.stringify(a.attributes), JSON.stringify(b.attributes))
+    compareText(inFull(a), inFull(b))
   );
 };
 
@@ -165,13 +197,19 @@ const compareCandidates = (a: CurrentRelease, b: CurrentRelease): number => {
  * The releases that the query selects: at most one per app, ordered by the app's name in lower case, whatever the order
  * of parameters and releases. Empty when there is none (404).
  *
- * - A release for another architecture is never selected; one for the device's own is preferred to one for all.
+ * - A release for another architecture or other hardware is never selected; one for the device's own is preferred to one
+ *   for all, then the newest version, then what was published last.
  * - An app that is asked for by name is shipped in that environment or not at all; attributes have no say in it. So a
  *   device's system (`os_{cpuArch}`, `prod` unless it says otherwise) never changes because someone tagged a release.
  * - When attributes select an app in several environments, `prod` is shipped, else the first environment by name: a device
  *   in the field cannot change its query, so that this must not be an error, and `prod` is the one that was tried most.
+ * - What the device has, and what it says of itself, decide among an app's releases: see `choose`.
  */
-export const select = (query: PackageQuery, releases: readonly CurrentRelease[]): readonly CurrentRelease[] => {
+export const select = (
+  query: PackageQuery,
+  releases: readonly CurrentRelease[],
+  device: DeviceFacts = unknownDevice(new Date(0)),
+): readonly Selected[] => {
   const byName = new Map(
     query.wishes.filter((wish) => wish.kind === "app").map((wish) => [wish.name, wish.environment]),
   );
@@ -179,18 +217,23 @@ export const select = (query: PackageQuery, releases: readonly CurrentRelease[])
     query.wishes.filter((wish) => wish.kind === "attribute").map((wish) => [wish.name, wish.environment]),
   );
   const isWanted = (release: CurrentRelease): boolean => {
-    if (release.cpuArch !== undefined && release.cpuArch.toLowerCase() !== query.cpuArch) return false;
+    const { cpuArch = [] } = release;
+    if (cpuArch.length > 0 && !cpuArch.some((arch) => arch.toLowerCase() === query.cpuArch)) return false;
+    if (!suitsHardware(release, device)) return false;
     const environment = release.environment.toLowerCase();
     const named = byName.get(release.app.toLowerCase());
     if (named !== undefined) return named === environment;
     return release.attributes.some((attribute) => byAttribute.get(attribute.toLowerCase()) === environment);
   };
-  const chosen = new Map<string, CurrentRelease>();
+  const candidates = new Map<string, CurrentRelease[]>();
   for (const release of releases) {
     if (!isWanted(release)) continue;
     const app = release.app.toLowerCase();
-    const rival = chosen.get(app);
-    if (rival === undefined || compareCandidates(release, rival) < 0) chosen.set(app, release);
+    const rivals = candidates.get(app);
+    if (rivals === undefined) candidates.set(app, [release]);
+    else rivals.push(release);
   }
-  return [...chosen.entries()].sort(([a], [b]) => compareText(a, b)).map(([, release]) => release);
+  return [...candidates.entries()]
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([, rivals]) => choose(rivals.sort(compareCandidates), device) ?? []);
 };

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { keys } from "../keys.ts";
+import { placeNode } from "../node/intents.ts";
 import type { StoredNode } from "../node/node.ts";
 import type { Accepted } from "../workspace/workspace.ts";
 import type { Attributes, Key, Write } from "../writes.ts";
@@ -299,8 +300,10 @@ export const firstConnection = (
   const revocations = others
     .filter(({ status }) => status === "pending" || status === "active")
     .map((other) => requestRevocation(node, other, "slipway", moment));
+  // With a token another device takes the node's place, and has run nothing of what its predecessor ran.
+  const isReplaced = node.token !== undefined && node.registeredAt !== undefined;
   return {
-    intents: revocations.map(({ intent }) => intent),
+    intents: [...revocations.map(({ intent }) => intent), ...(isReplaced ? [placeNode(node, "slipway", moment)] : [])],
     writes: [
       {
         do: "update",
@@ -313,7 +316,7 @@ export const firstConnection = (
         do: "update",
         key: keys.node(node.workspaceId, node.id),
         set: { updatedAt: at, registeredAt: at },
-        add: { revision: 1 },
+        add: { revision: 1, ...(isReplaced && { registrations: 1 }) },
         remove: ["token", "tokenExpiresAt"],
         when: { status: "active" },
       },

@@ -3,6 +3,7 @@ import type { Moment } from "../ids.ts";
 import { type NewIntent, requestIntent, type StoredIntent } from "../intent/intent.ts";
 import { keys, otaKeys } from "../keys.ts";
 import { awsNames, WorkspaceName } from "../names.ts";
+import { POLL_SECONDS } from "../ota/poll.ts";
 import { born, Description, ResourceStatus, type Stored, Timestamps } from "../resource.ts";
 import type { Write } from "../writes.ts";
 import type { Role } from "./access.ts";
@@ -12,6 +13,27 @@ export const CreateWorkspace = z
   .meta({ id: "CreateWorkspace" });
 export type CreateWorkspace = z.infer<typeof CreateWorkspace>;
 
+/** What holds for all anonymous devices of a workspace. */
+const OtaSettings = {
+  pollSeconds: z
+    .int()
+    .min(60)
+    .max(30 * 86_400)
+    .meta({ description: "How long devices are asked to wait between polls; up to a quarter is added at random" }),
+  isStopped: z.boolean().meta({ description: "Devices are answered 503 with Retry-After, whatever they ask" }),
+};
+
+export const EditWorkspace = z
+  .strictObject({
+    description: Description.nullable().optional().meta({ description: "null removes it" }),
+    ota: z
+      .strictObject({ pollSeconds: OtaSettings.pollSeconds.optional(), isStopped: OtaSettings.isStopped.optional() })
+      .optional(),
+  })
+  .refine((edit) => Object.keys(edit).length > 0, "must change something")
+  .meta({ id: "EditWorkspace", description: "What is absent stays as it is" });
+export type EditWorkspace = z.infer<typeof EditWorkspace>;
+
 export const Workspace = z
   .object({
     id: z.string(),
@@ -19,6 +41,7 @@ export const Workspace = z
     description: Description.optional(),
     status: ResourceStatus,
     bucket: z.string().meta({ description: "S3 bucket of the workspace's artifacts" }),
+    ota: z.object(OtaSettings),
     ...Timestamps,
   })
   .meta({ id: "Workspace" });
@@ -51,6 +74,7 @@ export const createWorkspace = (input: CreateWorkspace, caller: string, moment: 
     ...input,
     status: "creating",
     bucket: awsNames.bucket(moment.randomText(3), input.name),
+    ota: { pollSeconds: POLL_SECONDS, isStopped: false },
     ...born(moment.now),
   };
   const role: Role = "owner";
@@ -78,6 +102,20 @@ export const createWorkspace = (input: CreateWorkspace, caller: string, moment: 
       { do: "create", table: "ota", item: { ...otaKeys.workspaceName(input.name), type: "workspace", id } },
     ],
   };
+};
+
+/** Other settings of anonymous devices, here and where the package function reads them. */
+export const editOta = (workspace: StoredWorkspace, edit: NonNullable<EditWorkspace["ota"]>) => {
+  const { pollSeconds = workspace.ota.pollSeconds, isStopped = workspace.ota.isStopped } = edit;
+  const ota = { pollSeconds, isStopped };
+  const write: Write = {
+    do: "update",
+    table: "ota",
+    key: otaKeys.workspaceName(workspace.name),
+    set: ota,
+    when: { id: workspace.id },
+  };
+  return { ota, write };
 };
 
 /** What still lies in a workspace, named for people; empty means that it may be deleted. */

@@ -9,11 +9,11 @@ export interface HappyPath {
   readonly tasks: readonly TaskName[];
 }
 
-const nextOf = (state: State<string>): string | undefined => {
+const nextOf = (state: State<string>, isAgain: boolean): string | undefined => {
   switch (state.Type) {
-    // Every choice asks whether something is done by now; its default is to go on with it.
+    // A choice asks whether something is done by now, or to be done first: of a loop, one round is enough.
     case "Choice":
-      return state.Choices[0]?.Next;
+      return isAgain ? state.Default : state.Choices[0]?.Next;
     case "Succeed":
     case "Fail":
       return undefined;
@@ -25,6 +25,7 @@ const nextOf = (state: State<string>): string | undefined => {
 const walk = (definition: Definition, cells: number): HappyPath => {
   let transitions = 0;
   const tasks: TaskName[] = [];
+  const seen = new Set<string>();
   let name: string | undefined = definition.StartAt;
   while (name !== undefined) {
     const state: State<string> | undefined = definition.States[name];
@@ -36,7 +37,9 @@ const walk = (definition: Definition, cells: number): HappyPath => {
       transitions += inner.transitions * cells;
       for (let cell = 0; cell < cells; cell += 1) tasks.push(...inner.tasks);
     }
-    name = nextOf(state);
+    const isAgain = seen.has(name);
+    seen.add(name);
+    name = nextOf(state, isAgain);
   }
   return { transitions, tasks };
 };

@@ -277,6 +277,15 @@ export const prices = {
     usEast1: flat(5, page("https://aws.amazon.com/de/xray/pricing/")),
   },
   keys: { what: "KMS: customer managed keys", unit: "key-months", per: 1, usEast1: flat(1, KMS) },
+  signatures: {
+    what: "KMS: signatures",
+    unit: "requests",
+    per: 10_000,
+    usEast1: flat(
+      0.15,
+      page("https://www.factualminds.com/blog/aws-kms-pricing-keys-requests-multi-region/", "2026-06-13"),
+    ),
+  },
   keyRequests: { what: "KMS: requests", unit: "requests", per: 10_000, usEast1: flat(0.03, KMS) },
 } as const satisfies Readonly<Record<string, Price>>;
 

@@ -59,6 +59,12 @@ export const ASSUMED = {
     "requests to KMS for a function's call",
     "its logs' data keys; not documented, rather high",
   ),
+  devicesPerWorkspace: assumed(1_000, "anonymous devices of a workspace", "as many as managed ones"),
+  signaturesPerMonth: assumed(
+    60,
+    "signatures a month for a workspace's releases and snapshots",
+    "a snapshot a day, and ten releases with one each and a snapshot or two",
+  ),
   itemKilobytes: assumed(4, "KB in the tables for each managed device", "node, name, memberships, cell"),
   intentKilobytes: assumed(3, "KB for each intent, for the 90 days that it is kept", "the item, and its two indexes"),
   logBytesPerCall: assumed(
@@ -171,6 +177,7 @@ export const anonymous = (devices: number): Quantities => {
     wafRequests: asked,
     cdnTransfer: (polls * A.pollBytes) / 1e9 + (fetches * A.otaMegabytes) / 1e3,
     objectReads: missesOf(fetches) * 2, // HEAD and GET of a segment
+    signatures: (devices / A.devicesPerWorkspace) * A.signaturesPerMonth,
     objectStorage: (asked * A.accessLogBytes * ACCESS_LOG_MONTHS) / 1e9,
     lambdaRequests: calls,
     lambdaTime: calls * memoryGb("ota-package") * A.quickSeconds,
@@ -190,18 +197,19 @@ const VALUES: Readonly<Record<string, number>> = {
 
 /**
  * The metrics that alarms look at, each of which is paid for: of queues, of executions that end in one of three bad ways, of
- * reads and writes of tables and indexes, of streams, and seven of the whole stage.
+ * reads and writes of tables and indexes, of streams, and eight of the whole stage.
  */
 const ALARMS =
   Object.keys(functionOfTrigger).length +
   2 * workflows.length +
   sum(Object.values(tables).map(({ indexes }) => 2 * (1 + indexes.length))) +
   Object.keys(streams).length +
-  7;
+  8;
 
 /** What a stage uses that nobody asks anything of. */
 export const idle = (): Quantities => {
   const sweeps = MINUTES;
+  const renewals = MINUTES / 15;
   return {
     keys: 2, // for logs and alarms, and for signatures
     alarms: ALARMS,
@@ -210,11 +218,11 @@ export const idle = (): Quantities => {
       (Object.keys(metrics) as MetricName[]).map((name) => 1 + sum(metrics[name].by.map((by) => VALUES[by] ?? 1))),
     ),
     wafAcls: 1,
-    wafRules: 2,
-    lambdaRequests: sweeps,
-    lambdaTime: sweeps * memoryGb("sweep-intents") * A.quickSeconds,
-    tableReads: sweeps,
-    traces: sampled(sweeps),
-    ...logsOf(sweeps),
+    wafRules: 3,
+    lambdaRequests: sweeps + renewals,
+    lambdaTime: (sweeps * memoryGb("sweep-intents") + renewals * memoryGb("renew-snapshots")) * A.quickSeconds,
+    tableReads: sweeps + 2 * renewals,
+    traces: sampled(sweeps + renewals),
+    ...logsOf(sweeps + renewals),
   };
 };

@@ -4,13 +4,18 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
 import { benchBundles } from "./bundles.ts";
+import { benchCalls } from "./calls.ts";
+import { benchCli } from "./cli.ts";
+import { benchComponents } from "./components.ts";
 import { benchDevices } from "./devices.ts";
 import { benchGreengrass } from "./greengrass.ts";
 import { benchImports } from "./imports.ts";
 import { benchIntents } from "./intents.ts";
 import { benchIot } from "./iot.ts";
 import { benchOta } from "./ota.ts";
+import { benchPlans } from "./plans.ts";
 import { type Row, table } from "./report.ts";
+import { benchResolver } from "./resolver.ts";
 import { benchS3 } from "./s3.ts";
 import { benchStepFunctions } from "./step-functions.ts";
 import { benchStreams } from "./streams.ts";
@@ -46,7 +51,12 @@ const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   "step-functions": (quick) => benchStepFunctions(quick ? 100 : 2_000),
   ota: benchOta,
   bundles: (quick) => benchBundles(quick ? 1 : 5),
+  calls: (quick) => benchCalls(quick ? 3 : 20),
+  cli: (quick) => benchCli(quick ? 3 : 20, quick ? 500 : 10_000),
+  components: (quick) => benchComponents(quick ? 50 : 1_000, (quick ? 50 : 1_000) * 1_000_000),
   devices: (quick) => benchDevices(quick ? 50 : 1_000),
+  plans: (quick) => benchPlans(quick ? 1_000 : 10_000, quick ? 5 : 50),
+  resolver: (quick) => benchResolver(quick),
   streams: (quick) => benchStreams(quick ? 200 : 2_000),
 };
 

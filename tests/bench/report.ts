@@ -2,7 +2,7 @@
 export interface Row {
   readonly name: string;
   readonly value: number;
-  readonly unit: "ms" | "/s" | "KB" | "MB" | "MB/s" | "%" | "";
+  readonly unit: "ms" | "/s" | "KB" | "MB" | "MB/s" | "%" | "requests" | "calls" | "";
 }
 
 /** The value at or below which `share` (0 to 1) of the samples lie. */

@@ -75,14 +75,14 @@ describe("a workflow's steps when nothing goes wrong", () => {
     });
     const [none, two] = [happyPath("deployment.apply", 0), happyPath("deployment.apply", 2)];
     expect(none.tasks).toEqual(["start-intent", "list-cells-of-deployment", "finish-deployment"]);
-    expect(none.transitions).toBe(4);
+    expect(none.transitions).toBe(5);
     expect(two.tasks.length).toBe(3 + 2 * 2);
-    expect(two.transitions).toBe(4 + 2 * 4);
+    expect(two.transitions).toBe(5 + 2 * 4);
   });
 
   test("leave its loops when what they wait for is there", () => {
     expect(happyPath("component-version.publish", 0).tasks).not.toContain("fail-intent");
-    expect(happyPath("component-version.publish", 0).transitions).toBe(6);
+    expect(happyPath("component-version.publish", 0).transitions).toBe(11);
   });
 });
 

@@ -161,6 +161,13 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
       evaluationWindowSec: 300,
     });
     expect(at(rate, "action.block.customResponse.responseCode")).toBe(429);
+    const ranges = (acl.inputs.rules as Inputs[]).find(({ name }) => name === "rate-of-ranges");
+    const isRange = at(ranges, "statement.rateBasedStatement.scopeDownStatement") as object;
+    expect(isRange).toMatchObject({ sizeConstraintStatement: { fieldToMatch: { singleHeader: { name: "range" } } } });
+    expect(at(rate, "statement.rateBasedStatement.scopeDownStatement")).toEqual({
+      notStatement: { statements: [isRange] },
+    });
+    expect(at(ranges, "statement.rateBasedStatement.limit")).toBe(stage === "production" ? 200_000 : 40_000);
     const priorities = (acl.inputs.rules as Inputs[]).map(({ priority }) => priority);
     expect(new Set(priorities).size).toBe(priorities.length);
   });
@@ -197,13 +204,24 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
     });
   });
 
-  test("has a key that signs and that nobody may sign with yet", () => {
-    const { inputs, retained } = only(ofType(it, "kms/key:Key").filter(({ name }) => name === "signing"));
+  test("has a key that signs for the functions that sign alone, and under its own alias", () => {
+    const { inputs, retained } = only(ofType(it, "kms/key:Key").filter(({ name }) => name === "signing-1"));
     expect(inputs).toMatchObject({ keyUsage: "SIGN_VERIFY", customerMasterKeySpec: "ECC_NIST_P256" });
     expect(retained).toBe(stage !== "dev");
-    const { statements } = resourcePolicies(it).find(({ of }) => of === "aws:kms/key:Key signing") as Policy;
-    expect(statements.flatMap(({ Action }) => Action)).toContain("kms:GetPublicKey");
-    expect(statements.flatMap(({ Action }) => Action)).not.toContain("kms:Sign");
+    const alias = only(ofType(it, "kms/alias:Alias").filter(({ name }) => name === "signing-1"));
+    expect(alias.inputs).toMatchObject({ name: `alias/${stage}-slipway-signing-1`, targetKeyId: "signing-1-key-id" });
+    const { statements } = resourcePolicies(it).find(({ of }) => of === "aws:kms/key:Key signing-1") as Policy;
+    const [signing, ...others] = statements.filter(({ Action }) => Action.includes("kms:Sign"));
+    expect(others).toEqual([]);
+    expect(signing?.Action).toEqual(["kms:GetPublicKey", "kms:Sign"]);
+    expect(signing?.Condition).toEqual({
+      ArnEquals: {
+        "aws:PrincipalArn": ["sign-release", "refresh-snapshots", "renew-snapshots"].map(
+          (name) => `arn:aws:iam::${ACCOUNT}:role/${stage}-${name}`,
+        ),
+      },
+      StringEquals: { "kms:RequestAlias": `alias/${stage}-slipway-signing-1` },
+    });
   });
 
   test("runs shared/ota/edge.ts at the edge, within its bounds", () => {

@@ -38,7 +38,7 @@ export const triggered = (): { trigger: string; function: string; kind: "stream"
     function: declared.function,
     kind: "stream" as const,
   })),
-  ...Object.entries({ ...rules("arn:"), ...schedules }).map(([trigger, declared]) => ({
+  ...Object.entries({ ...rules("arn:", ""), ...schedules }).map(([trigger, declared]) => ({
     trigger,
     function: declared.function,
     kind: "event" as const,

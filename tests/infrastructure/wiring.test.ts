@@ -113,7 +113,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
         called: functionOfRoute(operation),
         open: access === "anyone",
         // A parameter may be anything; the rest of the permission is the route itself.
-        source: `${method}${path.replace(/\{\w+\}/g, "*")}`,
+        source: `${method}${path.replace(/\{\w+\+?\}/g, "*")}`,
       })),
       { routeKey: "$default", called: NO_ROUTE, open: true, source: "$default" },
     ];
@@ -219,7 +219,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
 
   describe("rules and schedules", () => {
     const declared = [
-      ...Object.entries(rules(arn("states", `stateMachine:${stage}-`))).map(([name, rule]) => ({
+      ...Object.entries(rules(arn("states", `stateMachine:${stage}-`), ACCOUNT)).map(([name, rule]) => ({
         name,
         called: rule.function,
         bus: rule.bus === "default" ? undefined : names.eventBus,
@@ -320,7 +320,9 @@ describe.each(STAGES)("in stage %s", (stage) => {
       const allowed = (told.Statement as { Effect: string; Condition: unknown }[]).filter(
         ({ Effect }) => Effect === "Allow",
       );
-      const rule = arn("events", `rule/${names.trigger(trigger)}`);
+      // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html, resource types
+      const bus = rules("", "")[trigger]?.bus === "slipway" ? `${names.eventBus}/` : "";
+      const rule = arn("events", `rule/${bus}${names.trigger(trigger)}`);
       expect(allowed.map(({ Condition }) => Condition)).toEqual(
         kind !== "event" ? [] : [{ ArnEquals: { "aws:SourceArn": rule } }],
       );

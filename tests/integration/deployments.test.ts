@@ -62,8 +62,8 @@ describe("a node", () => {
 
   test("gets one version where its groups disagree: that of the higher priority", async () => {
     await publishMore("com.example.A", "2.0.0");
-    await patch("two", { "com.example.A": { version: "2.0.0" } });
-    await api.done("PATCH", `${path}/node-groups/two/deployment`, { priority: 5 });
+    const two = `${path}/node-groups/two/deployment`;
+    await api.done("PATCH", two, { components: { "com.example.A": { version: "2.0.0" } }, priority: 5 });
     expect((await reaching("of-both")).map(({ versions }) => versions["com.example.A"])).toEqual(["2.0.0"]);
     await api.done("PATCH", `${path}/node-groups/one/deployment`, { priority: 9 });
     expect((await reaching("of-both")).map(({ versions }) => versions["com.example.A"])).toEqual(["1.0.0"]);

@@ -44,22 +44,36 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
   [/./, /^Traces |^LogDelivery /, "not emulated"],
   [/./, /^Logs logs:CreateLogStream$/, "Lambda's log streams are not emulated"],
   [
-    /^local-api-(create|update|delete|publish|start)-/,
+    /^local-api-(create|update|delete|publish|start|import|refresh|roll-back|replace|pause|resume|withdraw|promote)-/,
     /^ControlTable dynamodb:(Get|Put|Update|Delete)Item$/,
     "an Idempotency-Key is claimed, taken over, answered and given up: api/idempotency.test.ts",
   ],
   [/^local-create-bucket$/, /^ControlTable dynamodb:UpdateItem$/, "another name where the bucket's is taken"],
   [/^local-create-device-policy$/, /^DevicePolicies iot:GetPolicy$/, "whether a policy that is there is the same"],
-  [/^local-finish-(workspace|node-group|node|deployment)$/, /^ControlTable dynamodb:GetItem$/, "a repeated step"],
+  [
+    /^local-finish-(workspace|node-group|node|node-move|deployment|component-import)$/,
+    /^ControlTable dynamodb:GetItem$/,
+    "a repeated step",
+  ],
   [
     /^local-(create|describe)-component-version$/,
     /^ComponentVersions greengrass:(Describe|Delete)Component$/,
     "what a failed publication left: components.test.ts",
   ],
   [
-    /^local-(compress-release|check-node-import|finish-node-import)$/,
-    /^(OtaObjects|ImportWork|ImportResults) s3:AbortMultipartUpload$/,
+    /^local-(refresh|renew)-snapshots$/,
+    /^SigningKeys kms:GetPublicKey$/,
+    "a key that the stage has more than before: ota-signatures.test.ts",
+  ],
+  [
+    /^local-(compress-release|check-node-import|finish-node-import|package-sources)$/,
+    /^(OtaObjects|ImportWork|ImportResults|Artifacts) s3:AbortMultipartUpload$/,
     "what an upload that fails has sent so far",
+  ],
+  [
+    /^local-verify-artifacts$/,
+    /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,
+    "a package that was changed behind the API: publishing.test.ts",
   ],
 ];
 

@@ -442,7 +442,7 @@ describe("the links of an import", () => {
     expect(new URL(url).searchParams.get("X-Amz-Expires")).toBe("900");
     expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(900_000);
     const answer = await fetch(url);
-    expect(answer.headers.get("content-disposition")).toBe(`attachment; filename="${idOf(path)}.csv"`);
+    expect(answer.headers.get("content-disposition")).toBe(`attachment; filename*=UTF-8''${idOf(path)}.csv`);
     expect(answer.headers.get("cache-control")).toBe("no-store");
     expect((await fetch(url.replace("X-Amz-Expires=900", "X-Amz-Expires=90000"))).status).toBe(403);
     const { region, s3, accessKeyId, secretAccessKey } = cloud.endpoints;

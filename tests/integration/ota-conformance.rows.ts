@@ -126,7 +126,7 @@ const selection: Row[] = [
   },
   { ...selects("", "cpuArch=armv8&a-b=prod", OS_PROD), rule: "defect: a dash answers 500" },
   {
-    rule: "seed: metadata has latestVersion, url, status_code; and sha256, md5, size beside",
+    rule: "seed: metadata has latestVersion, url, status_code; and sha256, md5, size, and a signature beside",
     query: `cpuArch=armv8${META}`,
     status: 200,
     check: (told) =>
@@ -137,6 +137,10 @@ const selection: Row[] = [
         sha256: hashOf("os_armv8", "sha256"),
         md5: OS,
         size: text("os_armv8", "prod", "1.1.0").length,
+        environment: "prod",
+        cpuArch: "*",
+        signature: expect.stringMatching(/^[\w+/]{92,96}={0,2}$/),
+        keyId: expect.stringMatching(/^[0-9a-f]{64}$/),
       }),
   },
   {
@@ -178,6 +182,42 @@ const selection: Row[] = [
       const details = readTar(gunzipSync(told.body)).at(-1)?.content.toString() ?? "";
       expect(JSON.parse(details).os_armv8).toMatchObject({ latestVersion: "1.1.0", status_code: 200 });
     },
+  },
+  {
+    rule: "the top level of the metadata is the apps alone, also of what is signed",
+    query: FOUR + META,
+    status: 200,
+    has: {
+      "x-ota-snapshot":
+        /^url="\/snapshots\/ws_\w{20}\/\d+-[0-9a-f]{16}", sequence=\d+, issued=\d+, expires=\d+, entries=/,
+    },
+    check: (told) => expect(Object.keys(entries(told))).toEqual(APPS),
+  },
+  {
+    rule: "a snapshot is at a URL of its own, whatever the query",
+    query: "any=thing",
+    path: "/seed/snapshot",
+    status: 200,
+    has: { "content-type": "text/plain; charset=us-ascii", etag: /^"s-\d+"$/, "cache-control": "public, max-age=10" },
+    check: (told) => expect(told.body.toString().match(/^entry /gm)).toHaveLength(BINARIES.length),
+  },
+  {
+    rule: "RFC 9110 §13.1.2: a snapshot's own ETag is 304",
+    query: "",
+    path: "/seed/snapshot",
+    status: 200,
+    check: async (told, again) => {
+      const told304 = await again(["If-None-Match", String(told.headers.etag)]);
+      expect([told304.status, told304.body.length]).toEqual([304, 0]);
+    },
+  },
+  {
+    rule: "a snapshot of a workspace that is not there is 404",
+    query: "",
+    path: "/nobody/snapshot",
+    status: 404,
+    has: PROBLEM,
+    check: problemIs("not-found"),
   },
   refused("seed: no cpuArch is 400", "os=beta", "required"),
   refused("seed: another payloadType is 400", "cpuArch=armv8&payloadType=all", "one-of"),
@@ -588,7 +628,7 @@ const caching: Row[] = [
     rule: "RFC 9110 §12.5.5: Vary tells what else the answer depends on",
     query: FOUR,
     status: 200,
-    has: { vary: "if-none-match, prefer" },
+    has: { vary: "if-none-match, prefer, x-device-id, x-device-hardware" },
   },
   {
     rule: "RFC 9111 §4.1: hashes of other binaries change nothing, and the answer is anyone's",

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BINARIES, ROWS, type Row, type Where } from "./ota-conformance.rows.ts";
 import { aWorkspace, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { ask } from "./support/http.ts";
-import { type OtaOrigin, publishBinary, startOrigin } from "./support/ota.ts";
+import { type OtaOrigin, publishBinary, snapshotOfAll, startOrigin } from "./support/ota.ts";
 
 let cloud: TestCloud;
 let origin: OtaOrigin;
@@ -11,6 +11,7 @@ beforeAll(async () => {
   const api = await cloud.client();
   const { path } = await aWorkspace(api, "seed");
   for (const binary of BINARIES) await publishBinary(api, path, binary);
+  await snapshotOfAll(cloud, "seed", BINARIES.length);
   origin = await startOrigin(cloud);
 });
 afterAll(async () => {

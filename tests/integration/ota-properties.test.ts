@@ -256,6 +256,7 @@ describe("whatever is sent", () => {
   const header = fc.tuple(
     fc.constantFrom(
       ...["If-None-Match", "If-Match", "If-Range", "Range", "Prefer", "Accept", "Accept-Encoding", "Cookie"],
+      ...["X-Device-Id", "X-Device-Hardware", "X-Ota-Bucket", "X-Ota-Hardware"],
       ...["X-Ota-Have", "X-Ota-Prefer", "X-Forwarded-Proto", "If-Modified-Since", "Content-Type"],
     ),
     field.map((pieces) => pieces.join("").trim()),

@@ -1,6 +1,7 @@
 import { GetComponentCommand } from "@aws-sdk/client-greengrassv2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
+import { zip } from "../support/zip.ts";
 import {
   aWorkspace,
   expecting,
@@ -50,7 +51,7 @@ const component = async (name: string, more: object = {}) => {
 const draft = async (versions: string, body: object) =>
   (await expecting(201, api.call<Version>("POST", versions, { body }))).body;
 
-const file = async (version: string, name: string, bytes: string) => {
+const file = async (version: string, name: string, bytes: string | Buffer<ArrayBuffer>) => {
   const body = { path: name, size: Buffer.byteLength(bytes), sha256: sha256(bytes) };
   const { upload } = (await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body }))).body;
   await sendFile(upload, bytes);
@@ -154,7 +155,7 @@ describe("the short form", () => {
       ],
     };
     await draft(versions, { version: "1.0.0", recipe });
-    await file(`${versions}/1.0.0`, "dist/app.zip", "not really");
+    await file(`${versions}/1.0.0`, "dist/app.zip", zip([{ name: "main.py", content: "pass" }]));
     await file(`${versions}/1.0.0`, "dist/unused.txt", "not chosen");
     expect(await publish(`${versions}/1.0.0`)).toMatchObject({ status: "succeeded" });
     const install = { Script: "pip install x", RequiresPrivilege: true, Timeout: 300 };
@@ -224,6 +225,47 @@ describe("findings", () => {
       publishable: false,
       findings: [{ pointer: "/dependencies/com.example.B", rule: "dependency-cycle", severity: "error" }],
     });
+  });
+
+  test("refuse the publication of what they call an error", async () => {
+    const versions = await component("com.example.Round");
+    const other = await component("com.example.Trip");
+    await draft(other, { version: "1.0.0", recipe: { run: "true", dependencies: { "com.example.Round": "*" } } });
+    await draft(versions, { version: "1.0.0", recipe: { run: "true", dependencies: { "com.example.Trip": "*" } } });
+    expect(await findingsOf(`${versions}/1.0.0`)).toMatchObject({ publishable: false });
+    const intent = await publish(`${versions}/1.0.0`);
+    expect(intent).toMatchObject({ status: "failed", problem: { code: "invalid-recipe" } });
+    expect(intent.problem?.detail).toContain("com.example.Round → com.example.Trip → com.example.Round");
+    expect((await api.call<Version>("GET", `${versions}/1.0.0`)).body.arn).toBeUndefined();
+  });
+
+  test("know the archive that the publication makes of the sources", async () => {
+    const versions = await component("com.example.Sources");
+    const run = "sh {artifacts:decompressedPath}/com.example.Sources/main.sh";
+    await draft(versions, { version: "1.0.0", recipe: { run } });
+    const version = `${versions}/1.0.0`;
+    expect(await findingsOf(version)).toMatchObject({ publishable: false, findings: [{ rule: "variable-artifact" }] });
+    await file(version, "src/main.sh", "echo\n");
+    expect(await findingsOf(version)).toEqual({ publishable: true, findings: [] });
+
+    const text = OWN.replace("bin/main.sh\n", "com.example.Sources.zip\n        Unarchive: ZIP\n").replace(
+      "{artifacts:path}/main.sh",
+      run.slice(3),
+    );
+    const own = await draft(versions, {
+      version: "1.1.0",
+      recipeText: { format: "yaml", text: text.replace("'1.0.0'", "'1.1.0'") },
+    });
+    expect(await findingsOf(`${versions}/${own.id}`)).toMatchObject({ findings: [{ rule: "artifact-missing" }] });
+    await file(`${versions}/1.1.0`, "src/main.sh", "echo\n");
+    for (const number of ["1.0.0", "1.1.0"]) {
+      expect(await findingsOf(`${versions}/${number}`)).toEqual({ publishable: true, findings: [] });
+      expect(await publish(`${versions}/${number}`)).toMatchObject({ status: "succeeded" });
+      const { Manifests } = (await published(`${versions}/${number}`)) as { Manifests: { Artifacts: object[] }[] };
+      expect(Manifests[0]?.Artifacts).toMatchObject([
+        { Uri: expect.stringMatching(/dist\/com\.example\.Sources\.zip$/), Unarchive: "ZIP" },
+      ]);
+    }
   });
 
   test("say nothing of components of another workspace", async () => {

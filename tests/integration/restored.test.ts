@@ -4,7 +4,7 @@ import { GetDeploymentCommand, ListDeploymentsCommand } from "@aws-sdk/client-gr
 import { BatchWriteCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
-import type { StoredCell } from "../../shared/deployment/cell.ts";
+import type { StoredGeneration } from "../../shared/deployment/cell.ts";
 import { aPublishedComponent, aWorkspace, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { allEnded } from "./support/killed.ts";
 
@@ -66,7 +66,9 @@ const restored = async (...args: string[]) => {
 
 /** What Greengrass delivers to the group's one cell. */
 const deliveredNow = async (): Promise<string[]> => {
-  const cell = Object.values(await cloud.items()).find(({ type }) => type === "cell") as unknown as StoredCell;
+  const cell = Object.values(await cloud.items()).find(
+    ({ type }) => type === "cell-generation",
+  ) as unknown as StoredGeneration;
   const { deployments = [] } = await cloud.greengrass.send(new ListDeploymentsCommand({ targetArn: cell.arn }));
   const { deploymentId } = deployments[0] ?? {};
   const { components = {} } = await cloud.greengrass.send(new GetDeploymentCommand({ deploymentId }));

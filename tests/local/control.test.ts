@@ -16,6 +16,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "slipway-control-"));
   letters = openDeadLetters(dir);
   control = await startControl({
+    heard: [{ id: "1" }],
     port: 0,
     faults,
     deadLetters: letters,
@@ -71,6 +72,10 @@ test("a fault that is none, a body that is no JSON and an unknown path are refus
     ["GET", "/nothing", undefined],
   ] as const)
     expect(await ask(method, path, body), `${method} ${path} ${body}`).toMatchObject({ status: 400 });
+});
+
+test("the events that were heard are listed", async () => {
+  expect(await ask("GET", "/events")).toEqual({ status: 200, body: [{ id: "1" }] });
 });
 
 test("a function is called by its name in the declarations", async () => {

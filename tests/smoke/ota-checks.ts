@@ -9,6 +9,7 @@ interface Entry {
   readonly sha256: string;
   readonly md5: string;
   readonly size: number;
+  readonly keyId: string;
 }
 
 const ask = (context: Context, more = "", init: RequestInit = {}): Promise<Response> =>
@@ -30,6 +31,18 @@ const entryOf = async (context: Context): Promise<Entry> => {
   const entry = entries[`os_${context.run}`];
   if (entry === undefined || Object.keys(entries).length !== 1) throw new Error(`gives ${JSON.stringify(entries)}`);
   return entry;
+};
+
+/** The workspace's snapshot, once it has the line: within a second or so, and as long as a cache has the one before. */
+const snapshotWith = async ({ query, target }: Context, line: string): Promise<string> => {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const answer = await fetch(`${target.ota}/${query.split("/")[0]}/snapshot`);
+    const text = await answer.text();
+    if (text.includes(line)) return text;
+    if (Date.now() > deadline) throw new Error(`the snapshot answers ${answer.status} without the release: ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
 };
 
 /** That a device which says it has `have` is told that it has everything: from the origin, and then from the cache. */
@@ -85,6 +98,24 @@ export const otaChecks: readonly Check<Context>[] = [
       await expectStatus(part, 206, "a range of the binary");
       const wanted = context.binary.subarray(100, 200);
       expectThat(Buffer.from(wanted).equals(await bytesOf(part)), "the range has other bytes");
+    },
+  },
+  {
+    name: "ota-snapshot",
+    needs: ["ota-metadata"],
+    run: async (context) => {
+      const { keyId, size } = await entryOf(context);
+      const wanted = `entry prod os_${context.run} * 1.0.0 ${size} ${sha256(context.binary)}\n`;
+      const text = await snapshotWith(context, wanted);
+      expectThat(text.startsWith("slipway-snapshot-v1\n"), `the snapshot begins ${text.slice(0, 40)}`);
+      expectThat(text.includes(`\nsignature ${keyId} `), "the snapshot and the release have other keys");
+      const entries = text.match(/^entry .*\n/gm)?.join("") ?? "";
+      const hash = sha256(new TextEncoder().encode(entries));
+      expectThat(text.includes(`\nentries ${hash}\n`), "the snapshot's hash is of other releases");
+      const named = (await ask(context, `${METADATA}&attrSigned=prod`)).headers.get("x-ota-snapshot");
+      const path = /url="([^"]+)"/.exec(named ?? "")?.[1] ?? "";
+      const whole = await fetch(`${context.target.ota}${path}`);
+      expectThat((await whole.text()) === text, `the header leads elsewhere: ${named}`);
     },
   },
   {

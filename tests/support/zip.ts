@@ -13,7 +13,7 @@ export interface ZipEntry {
 }
 
 /** A ZIP archive, PKWARE's APPNOTE.TXT 4.3; also such as no tool would make. */
-export const zip = (entries: readonly ZipEntry[]): Buffer => {
+export const zip = (entries: readonly ZipEntry[]): Buffer<ArrayBuffer> => {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;

@@ -1,8 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { buildRecipe, type RecipeSource } from "../../shared/component/build-recipe.ts";
+import { ArtifactPath, CreateFile, MAX_FILE_BYTES } from "../../shared/component/file.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";
 import { ShortRecipe } from "../../shared/component/short-form.ts";
-import { ArtifactPath, CreateFile, MAX_SINGLE_PART_BYTES, Version } from "../../shared/component/version.ts";
+import { Version } from "../../shared/component/version.ts";
+import { keys } from "../../shared/keys.ts";
 
 type Json = Record<string, unknown>;
 
@@ -188,7 +191,8 @@ describe("the path of a file", () => {
     ["dist/😀", "beyond the basic plane"],
     ["dist/a%2e%2e", "what is no escape here"],
     ["dist/a#b?c&d+e", "what URLs escape"],
-    [`dist/${"x".repeat(507)}`, "512 characters"],
+    [`dist/${"x".repeat(251)}/${"x".repeat(255)}`, "512 characters"],
+    [`dist/${"x".repeat(255)}`, "255 bytes in a name"],
   ])("may be %j: %s", (path) => {
     expect(ArtifactPath.safeParse(path).success).toBe(true);
   });
@@ -221,21 +225,35 @@ describe("the path of a file", () => {
     ["dist/\u0085", "a C1 control"],
     ["C:/dist/a", "a drive"],
     ["s3://bucket/dist/a", "a URL"],
-    [`dist/${"x".repeat(508)}`, "513 characters"],
+    [`dist/${"x".repeat(252)}/${"x".repeat(255)}`, "513 characters"],
+    [`dist/${"x".repeat(256)}`, "256 bytes in a name"],
+    [`dist/${"日".repeat(86)}`, "258 bytes in a name"],
     ["dist/\ud800", "half a character, which has no UTF-8"],
   ])("may not be %j: %s", (path) => {
     expect(ArtifactPath.safeParse(path).success).toBe(false);
   });
 
   test("gives a key that S3 takes, with the longest names", () => {
-    const longest = artifactKey("n".repeat(128), `1.0.0-${"r".repeat(58)}`, `dist/${"日".repeat(200)}`);
+    const longest = artifactKey(
+      "n".repeat(128),
+      `1.0.0-${"r".repeat(58)}`,
+      `dist/${"日".repeat(84)}/${"日".repeat(84)}/${"日".repeat(84)}`,
+    );
     expect(Buffer.byteLength(longest)).toBeLessThanOrEqual(1_024);
   });
 
   test("of any allowed length and script gives a key that S3 takes", () => {
-    const path = `dist/${"日".repeat(507)}`;
-    const key = artifactKey("n".repeat(128), `1.0.0-${"r".repeat(58)}`, path);
-    if (ArtifactPath.safeParse(path).success) expect(Buffer.byteLength(key)).toBeLessThanOrEqual(1_024);
+    const segment = fc.string({ unit: fc.constantFrom("a", "é", "日", "😀", "İ"), minLength: 1, maxLength: 300 });
+    const paths = fc.array(segment, { minLength: 1, maxLength: 8 }).map((segments) => `dist/${segments.join("/")}`);
+    fc.assert(
+      fc.property(paths, (path) => {
+        const parsed = ArtifactPath.safeParse(path);
+        if (!parsed.success) return;
+        const key = artifactKey("n".repeat(128), `1.0.0-${"r".repeat(58)}`, parsed.data);
+        expect(Buffer.byteLength(key)).toBeLessThanOrEqual(1_024);
+        expect(Buffer.byteLength(keys.file("ver_1", parsed.data).sk)).toBeLessThanOrEqual(1_024);
+      }),
+    );
   });
 });
 
@@ -244,8 +262,8 @@ describe("a file", () => {
   test.each([
     { change: {}, fine: true },
     { change: { size: 0 }, fine: true },
-    { change: { size: MAX_SINGLE_PART_BYTES }, fine: true },
-    { change: { size: MAX_SINGLE_PART_BYTES + 1 }, fine: false },
+    { change: { size: MAX_FILE_BYTES }, fine: true },
+    { change: { size: MAX_FILE_BYTES + 1 }, fine: false },
     { change: { size: -1 }, fine: false },
     { change: { size: 1.5 }, fine: false },
     { change: { size: "1" }, fine: false },

@@ -79,7 +79,7 @@ describe("every handler is declared, and every declared one is there:", () => {
 
 describe("the routes", () => {
   test("are each one method and path", () => {
-    const shapes = operations.map(([, { method, path }]) => `${method} ${path.replace(/\{\w+\}/g, "{}")}`);
+    const shapes = operations.map(([, { method, path }]) => `${method} ${path.replace(/\{\w+\+?\}/g, "{}")}`);
     expect(new Set(shapes).size).toBe(shapes.length);
   });
 
@@ -90,15 +90,19 @@ describe("the routes", () => {
   });
 
   test.each(operations.map(([name, route]) => ({ name, route })))("$name is consistent", ({ route }) => {
-    expect(route.path).toMatch(/^\/v1(\/([a-z-]+(\.json|\.sh)?|\{[a-zA-Z]+\}))+$/);
+    expect(route.path).toMatch(/^\/v1(\/([a-z-]+(\.json|\.sh)?|\{[a-zA-Z]+\}))+(\/\{[a-zA-Z]+\+\})?$/);
     expect(route.summary).toMatch(/^[A-Z].*[^.]$/);
     expect(route.answer === undefined).toBe(route.status === 204);
     if (route.method === "GET") {
       expect(route.status).toBe(200);
       expect(route.body).toBeUndefined();
       expect(route.ifMatch).toBeUndefined();
-    } else {
-      expect(route.query).toBeUndefined();
+    } else if (route.query !== undefined) {
+      expect(route.readOnly).toBe(true);
+    }
+    if (route.readOnly) {
+      expect([route.method, route.status, route.repeatable]).toEqual(["POST", 200, true]);
+      expect(route.permissions).toEqual(["control:Query"]);
     }
     if (route.access !== "anyone" && route.access !== "caller") expect(route.path).toContain("/{workspace}");
     if (route.status === 202) expect(route.tagged).toBeUndefined();
@@ -106,7 +110,7 @@ describe("the routes", () => {
       expect(route.problems).toContain("invalid-cursor");
     }
     expect(new Set(route.problems).size).toBe(route.problems.length);
-    const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+    const parameters = [...route.path.matchAll(/\{(\w+)\+?\}/g)].map(([, parameter]) => parameter);
     expect(new Set(parameters).size).toBe(parameters.length);
   });
 });
@@ -114,7 +118,7 @@ describe("the routes", () => {
 describe("the triggers", () => {
   const triggered = [
     ...Object.values(streams).map((stream) => stream.function),
-    ...Object.values(rules("arn:")).map((rule) => rule.function),
+    ...Object.values(rules("arn:", "123456789012")).map((rule) => rule.function),
     ...Object.values(schedules).map((schedule) => schedule.function),
   ];
 

@@ -230,52 +230,84 @@ describe("what a failed intent leaves of its subject", () => {
     "node-import.run": { key: keys.nodeImport("ws_1", "sub_1") },
     "node-import.delete": { key: keys.nodeImport("ws_1", "sub_1") },
     "certificate.revoke": undefined,
+    "component.import": undefined,
+    "component-version.copy": undefined,
+    "component-version.push": undefined,
     "component-version.publish": { key: keys.version("par_1", "sub_1") },
     "component-version.delete": { key: keys.version("par_1", "sub_1") },
     "deployment.apply": undefined,
+    "node.move": undefined,
     "release.publish": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },
     "release.delete": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },
+    "release.pause": undefined,
     "archive.create": { key: otaKeys.archive("ws_1", "sub_1"), table: "ota" },
   };
 
   test("is a certificate that may be revoked once more", () => {
-    expect(afterFailure(input("certificate.revoke"), why, LATER)).toEqual({
-      do: "update",
-      key: keys.certificate("par_1", "sub_1"),
-      set: { status: "active" },
-      when: { status: "revoking" },
-    });
+    expect(afterFailure(input("certificate.revoke"), why, LATER)).toEqual([
+      {
+        do: "update",
+        key: keys.certificate("par_1", "sub_1"),
+        set: { status: "active" },
+        when: { status: "revoking" },
+      },
+    ]);
   });
 
-  test.each(INTENT_KINDS.filter((kind) => kind !== "certificate.revoke"))(
-    "is, after %s, a subject that failed",
+  test.each(["component-version.copy", "component-version.push"] as const)(
+    "is a draft that lacks files after %s, and says so",
     (kind) => {
-      const found = afterFailure(input(kind), why, LATER);
-      const subject = SUBJECTS[kind];
-      if (subject === undefined) expect(found).toBeUndefined();
-      else {
-        expect(found).toEqual({
+      expect(afterFailure(input(kind), why, LATER)).toMatchObject([
+        {
           do: "update",
-          ...subject,
-          set: { status: "failed", updatedAt: LATER.toISOString() },
-          add: { revision: 1 },
-          when: { status: { in: ["creating", "publishing", "running", "deleting"] } },
-          otherwise: { code: "not-ready", detail: expect.any(String) },
-        });
-      }
+          key: keys.version("par_1", "sub_1"),
+          set: { copying: "failed" },
+          when: { copying: "running" },
+        },
+      ]);
     },
   );
 
-  const statusAfter = (kind: IntentKind, code: ProblemCode, status: string) => {
-    const found = afterFailure(input(kind), problem(code, ""), LATER);
-    if (found === undefined) throw new Error("no write");
-    return applied({ pk: "", sk: "", status }, found)?.status;
+  const ELSEWHERE: readonly IntentKind[] = ["certificate.revoke", "component-version.copy", "component-version.push"];
+
+  test.each(INTENT_KINDS.filter((kind) => !ELSEWHERE.includes(kind)))("is, after %s, a subject that failed", (kind) => {
+    const found = afterFailure(input(kind), why, LATER).at(-1);
+    const subject = SUBJECTS[kind];
+    if (subject === undefined) expect(found).toBeUndefined();
+    else {
+      expect(found).toEqual({
+        do: "update",
+        ...subject,
+        set: { status: "failed", updatedAt: LATER.toISOString() },
+        add: { revision: 1 },
+        when: { status: { in: ["creating", "publishing", "running", "deleting"] } },
+        otherwise: { code: "not-ready", detail: expect.any(String) },
+      });
+    }
+  });
+
+  const statusAfter = (kind: IntentKind, code: ProblemCode, status: string, more: object = {}) => {
+    const ways = afterFailure(input(kind), problem(code, ""), LATER);
+    for (const [index, way] of ways.entries()) {
+      try {
+        return applied({ pk: "", sk: "", status, ...more }, way)?.status;
+      } catch (error) {
+        if (index === ways.length - 1) throw error;
+      }
+    }
+    throw new Error("no write");
   };
+
+  test("is a published version where its deletion came to nothing, until it is given up", () => {
+    const left = (more: object) => statusAfter("component-version.delete", "aws-refused", "deleting", more);
+    expect(left({ catalogueNumber: 7, arn: "arn" })).toBe("published");
+    expect(left({ arn: "arn" })).toBe("failed");
+    expect(left({})).toBe("failed");
+  });
 
   test.each<{ kind: IntentKind; code: ProblemCode; status: string }>([
     { kind: "workspace.delete", code: "workspace-not-empty", status: "active" },
     { kind: "node-group.delete", code: "node-group-not-empty", status: "active" },
-    { kind: "component-version.delete", code: "version-in-use", status: "published" },
     { kind: "node.delete", code: "aws-refused", status: "failed" },
     { kind: "workspace.delete", code: "timed-out", status: "failed" },
   ])("is $status after $kind was refused with $code", ({ kind, code, status }) => {

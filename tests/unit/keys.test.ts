@@ -64,11 +64,19 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   nodeImportBatch: making("nodeImportBatch", keys.nodeImportBatch, idOf("node-import"), number),
   nodeOfGroup: making("nodeOfGroup", keys.nodeOfGroup, idOf("node-group"), idOf("node")),
   cell: making("cell", keys.cell, workspace, cell),
+  cellGeneration: making("cellGeneration", keys.cellGeneration, workspace, cell, number),
+  nodeProgress: making("nodeProgress", keys.nodeProgress, workspace, idOf("node")),
+  turn: making("turn", keys.turn, fc.constantFrom("CreateDeployment", "name", "catalogue")),
   component: making("component", keys.component, workspace, idOf("component")),
   componentName: making("componentName", keys.componentName, componentName),
   version: making("version", keys.version, idOf("component"), idOf("component-version")),
+  versionOrder: making("versionOrder", keys.versionOrder, idOf("component"), version),
   versionName: making("versionName", keys.versionName, idOf("component"), version),
   file: making("file", keys.file, idOf("component-version"), anything),
+  publicVersion: making("publicVersion", keys.publicVersion, componentName, version),
+  publishedRecipe: making("publishedRecipe", keys.publishedRecipe, idOf("component-version")),
+  push: making("push", keys.push, idOf("component-version")),
+  pushEvent: making("pushEvent", keys.pushEvent, hash),
   deployment: making("deployment", keys.deployment, workspace, target),
   deploymentRevision: making("deploymentRevision", keys.deploymentRevision, target, number),
   catalogue: making("catalogue", keys.catalogue),
@@ -83,6 +91,8 @@ const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
   workspaceName: making("workspaceName", otaKeys.workspaceName, workspaceName),
   rate: making("rate", otaKeys.rate, anything, number),
   release: making("release", otaKeys.release, workspace, idOf("release")),
+  snapshot: making("snapshot", otaKeys.snapshot, workspace),
+  signingKeys: making("signingKeys", otaKeys.signingKeys),
   archive: making("archive", otaKeys.archive, workspace, hash),
   current: making(
     "current",
@@ -90,7 +100,12 @@ const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
     workspace,
     fc.constantFrom("a", "b", "a-b"),
     fc.constantFrom("prod", "beta"),
+    idOf("release"),
   ),
+  reports: making("reports", otaKeys.reports, idOf("release")),
+  stage: making("stage", otaKeys.stage),
+  binary: making("binary", otaKeys.binary, workspace, hash),
+  releaseChange: making("releaseChange", otaKeys.releaseChange, idOf("release"), hash),
 };
 
 describe.each([
@@ -132,8 +147,12 @@ describe("a list", () => {
       certificates: "certificate",
       nodesOfGroup: "nodeOfGroup",
       cells: "cell",
+      cellGenerations: "cellGeneration",
+      nodeProgress: "nodeProgress",
       components: "component",
       versions: "version",
+      versionOrders: "versionOrder",
+      publicVersions: "publicVersion",
       files: "file",
       deployments: "deployment",
       audit: "audit",
@@ -168,8 +187,8 @@ describe("a list", () => {
     );
   });
 
-  test("of current releases has one place per app and environment, in whatever case", () => {
-    expect(otaKeys.current("ws_1", "App", "PROD")).toEqual(otaKeys.current("ws_1", "aPP", "prod"));
-    expect(otaKeys.current("ws_1", "a", "b")).not.toEqual(otaKeys.current("ws_1", "b", "a"));
+  test("of current releases has the same place for an app and environment in whatever case", () => {
+    expect(otaKeys.current("ws_1", "App", "PROD", "rel_1")).toEqual(otaKeys.current("ws_1", "aPP", "prod", "rel_1"));
+    expect(otaKeys.current("ws_1", "a", "b", "rel_1")).not.toEqual(otaKeys.current("ws_1", "b", "a", "rel_1"));
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
-import { openapi, problemsOf } from "../../shared/api/openapi.ts";
+import { documentedPath, openapi, problemsOf } from "../../shared/api/openapi.ts";
 import { type Route, type RouteName, routes } from "../../shared/declared/routes.ts";
 import { PROBLEMS } from "../../shared/problems.ts";
 
@@ -40,7 +40,7 @@ interface Document {
 const document = openapi() as unknown as Document;
 const operations = (Object.entries(routes) as [RouteName, Route][]).map(([name, route]) => ({ name, route }));
 const operationOf = ({ method, path }: Route): Operation => {
-  const found = document.paths[path]?.[method.toLowerCase()];
+  const found = document.paths[documentedPath(path)]?.[method.toLowerCase()];
   if (found === undefined) throw new Error(`${method} ${path} is not in the document`);
   return found;
 };
@@ -111,7 +111,9 @@ describe("the document", () => {
     const found = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
     );
-    expect(found.sort()).toEqual(operations.map(({ name, route }) => `${name} ${route.method} ${route.path}`).sort());
+    expect(found.sort()).toEqual(
+      operations.map(({ name, route }) => `${name} ${route.method} ${documentedPath(route.path)}`).sort(),
+    );
   });
 
   test("has operation ids that differ, and tags that are declared", () => {
@@ -160,7 +162,7 @@ describe.each(operations)("$name", ({ name, route }) => {
 
   test("declares each parameter of its path and query once", () => {
     const parameters = operation.parameters ?? [];
-    const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+    const inPath = [...route.path.matchAll(/\{(\w+)\+?\}/g)].map(([, parameter]) => parameter);
     expect(parameters.filter((one) => one.in === "path").map((one) => one.name)).toEqual(inPath);
     for (const one of parameters.filter((parameter) => parameter.in === "path")) expect(one.required).toBe(true);
     expect(parameters.filter((one) => one.in === "query").map((one) => one.name)).toEqual(
@@ -185,6 +187,7 @@ describe.each(operations)("$name", ({ name, route }) => {
     const answer = operation.responses[String(route.status)];
     expect(answer?.description).toMatch(/\w/);
     expect(Object.keys(answer?.headers ?? {}).sort()).toEqual([
+      ...(route.media === "text/html" ? ["Content-Security-Policy"] : []),
       ...(route.tagged ? ["ETag"] : []),
       ...(route.method === "POST" && !route.repeatable ? ["Idempotent-Replayed"] : []),
       ...(route.linked ? ["Link"] : []),

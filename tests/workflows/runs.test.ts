@@ -8,8 +8,10 @@ import {
   failsTimes,
   INPUT,
   LINES,
+  placesOf,
   run,
   type Script,
+  taskOfArn,
   tasksOf,
   WELL,
 } from "./machines.ts";
@@ -54,15 +56,37 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
     "delete-thing-group",
     "forget-node-group",
   ],
-  "node-create": ["create-thing", "create-cell", "deliver-cell", "join-groups", "finish-node"],
-  "node-delete": ["leave-groups", "delete-core-device", "delete-thing", "forget-node"],
+  "node-create": ["create-thing", "place-node", "create-cell", "deliver-cell", "finish-node"],
+  "node-move": [
+    "place-node",
+    "create-cell",
+    "deliver-cell",
+    "delete-cell-deployments",
+    "delete-cell",
+    "finish-node-move",
+  ],
+  "node-delete": [
+    "leave-groups",
+    "delete-cell-deployments",
+    "delete-cell",
+    "delete-core-device",
+    "delete-thing",
+    "forget-node",
+  ],
   "node-import-run": ["check-node-import", "create-cell", "deliver-cell", "import-nodes", "finish-node-import"],
   "node-import-delete": ["delete-node-import"],
+  "component-import": ["import-component", "finish-component-import"],
+  "component-version-copy": ["copy-component-files", "finish-component-copy"],
+  "component-version-push": ["copy-pushed-files", "finish-push"],
   "component-version-publish": [
     "check-artifacts",
+    "package-sources",
+    "verify-artifacts",
     "create-component-version",
     "describe-component-version",
+    "record-component-version",
     "finish-component-version",
+    "update-deployments",
   ],
   "component-version-delete": [
     "check-version-unused",
@@ -70,36 +94,80 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
     "delete-component-files",
     "forget-component-version",
   ],
-  "deployment-apply": ["list-cells-of-deployment", "create-cell", "deliver-cell", "finish-deployment"],
-  "release-publish": ["hash-release", "store-release", "compress-release", "finish-release"],
+  "deployment-apply": [
+    "list-cells-of-deployment",
+    "create-cell",
+    "deliver-cell",
+    "place-node",
+    "delete-cell-deployments",
+    "delete-cell",
+    "finish-deployment",
+  ],
+  "release-publish": ["hash-release", "store-release", "compress-release", "sign-release", "finish-release"],
   "archive-create": ["hash-archive", "store-archive", "finish-archive"],
+  "release-pause": ["pause-release"],
   "release-delete": ["withdraw-release", "delete-release-objects", "forget-release"],
 };
+/** What runs when something has failed that Greengrass may hold already. */
+const UNDOING: Readonly<Record<string, { readonly task: string; readonly after: readonly string[] }>> = {
+  "component-version-publish": {
+    task: "withdraw-component-version",
+    after: [
+      "create-component-version",
+      "describe-component-version",
+      "record-component-version",
+      "finish-component-version",
+    ],
+  },
+};
 const PER_CELL = new Set(["create-cell", "deliver-cell", "delete-cell-deployments", "delete-cell"]);
+/** What tasks answer where that leads a workflow past all of its states. */
+const THROUGH_ALL: Readonly<Record<string, Readonly<Record<string, Script>>>> = {
+  "node-create": { "place-node": answersInTurn({ next: "prepare", cell: "c9" }, { next: "done", cells: [] }) },
+  "node-move": { "place-node": answersInTurn({ next: "prepare", cell: "c9" }, { next: "done", cells: ["c1", "c2"] }) },
+  "deployment-apply": { "list-cells-of-deployment": answers({ cells: ["c1", "c2"], places: true }) },
+};
+const runAll = (workflow: Workflow, scripts: Readonly<Record<string, Script>> = {}) =>
+  run(workflow, { ...THROUGH_ALL[workflow.name], ...scripts });
+
+/** How often a task runs when all is well. */
+const timesOf = (workflow: string, task: string): number => {
+  const isOnItsWay = workflow === "node-create" || workflow === "node-move";
+  if (task === "place-node") return isOnItsWay ? 2 : 1;
+  if (isOnItsWay && (task === "create-cell" || task === "deliver-cell")) return 1;
+  return PER_CELL.has(task) || task === "import-nodes" ? 2 : 1;
+};
+
+/** How often a task is run that fails with the same error for ever: once, and as often as its state retries that. */
+const triesOf = (workflow: Workflow, task: string, error: string): number => {
+  const place = placesOf(workflow).find(
+    ({ state }) => state.Type === "Task" && taskOfArn(state.Parameters.FunctionName) === task,
+  );
+  const retry = place?.state.Type === "Task" ? place.state.Retry : [];
+  return 1 + (retry.find(({ ErrorEquals }) => ErrorEquals.includes(error))?.MaxAttempts ?? 0);
+};
+
 /** Tasks whose failure the workflow goes on after, and a later one tells of. */
 const TOLERATED = new Set(["import-nodes"]);
 
 describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))("$name", ({ name, workflow }) => {
   test("runs its tasks in order and succeeds", async () => {
-    const { outcome, calls, tasks } = await run(workflow);
+    const { outcome, calls, tasks } = await runAll(workflow);
 
     expect(outcome.status).toBe("SUCCEEDED");
     expect([...new Set(tasks)]).toEqual(["start-intent", ...(IN_ORDER[name] ?? [])]);
     expect(tasks).not.toContain("fail-intent");
     for (const { payload } of calls) expect(payload).toMatchObject({ ...INPUT });
-    const mapped = name !== "node-create";
-    for (const task of tasks) {
-      const repeated = (mapped && PER_CELL.has(task)) || task === "import-nodes";
-      expect(tasks.filter((one) => one === task)).toHaveLength(repeated ? 2 : 1);
-    }
+    for (const task of tasks) expect(tasks.filter((one) => one === task)).toHaveLength(timesOf(name, task));
   });
 
-  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent");
+  const undoing = UNDOING[name];
+  const failing = tasksOf(workflow).filter((task) => task !== "fail-intent" && task !== undoing?.task);
 
   test.each(failing.filter((task) => !TOLERATED.has(task)))(
     "tells the intent why, and fails, when %s fails for good",
     async (task) => {
-      const { outcome, calls, tasks } = await run(workflow, { [task]: fails("NameTaken", "the name is taken") });
+      const { outcome, calls, tasks } = await runAll(workflow, { [task]: fails("NameTaken", "the name is taken") });
 
       expect(outcome).toMatchObject({ status: "FAILED", error: "IntentFailed" });
       const last = calls.at(-1);
@@ -114,18 +182,27 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
       expect(tasks.filter((one) => one === task).length).toBeLessThanOrEqual(2);
       const before = ["start-intent", ...(IN_ORDER[name] ?? [])];
       for (const one of tasks.slice(failed)) {
-        expect([...before.slice(0, before.indexOf(task) + 1), "fail-intent"]).toContain(one);
+        expect([...before.slice(0, before.indexOf(task) + 1), undoing?.task, "fail-intent"]).toContain(one);
       }
+      const undone = tasks.filter((one) => one === undoing?.task);
+      expect(undone).toHaveLength(undoing?.after.includes(task) ? 1 : 0);
     },
   );
 
+  test.each(undoing?.after ?? [])("tells why %s failed also when what undoes it fails", async (task) => {
+    const script = { [task]: fails("NameTaken", "the name is taken"), [undoing?.task ?? ""]: fails("AwsRefused") };
+    const { calls, tasks } = await run(workflow, script);
+    expect(tasks.slice(-2)).toEqual([undoing?.task, "fail-intent"]);
+    expect(calls.at(-1)?.payload).toMatchObject({ error: { Error: "NameTaken" } });
+  });
+
   test.each(failing)("succeeds when %s is throttled three times and then works", async (task) => {
-    const well = WELL[task] ?? answers(null);
-    const { outcome, tasks } = await run(workflow, { [task]: failsTimes(3, "Throttled", well) });
+    const well = THROUGH_ALL[name]?.[task] ?? WELL[task] ?? answers(null);
+    const { outcome, tasks } = await runAll(workflow, { [task]: failsTimes(3, "Throttled", well) });
 
     expect(outcome.status).toBe("SUCCEEDED");
     expect(tasks).not.toContain("fail-intent");
-    const without = (await run(workflow)).tasks;
+    const without = (await runAll(workflow)).tasks;
     const count = (list: readonly string[]) => list.filter((one) => one === task).length;
     expect(count(tasks)).toBe(count(without) + 3);
   });
@@ -137,7 +214,7 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
       const { outcome, calls, tasks } = await run(workflow, { [first]: fails(error) });
 
       expect(outcome.status).toBe("FAILED");
-      expect(tasks.filter((one) => one === first)).toHaveLength(7);
+      expect(tasks.filter((one) => one === first)).toHaveLength(triesOf(workflow, first, error));
       expect(calls.at(-1)).toMatchObject({ task: "fail-intent", payload: { error: { Error: error } } });
     },
   );
@@ -152,11 +229,13 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
   );
 
   test.each(["States.Timeout", "Sandbox.Timedout", "Lambda.Unknown"])(
-    "repeats a task that was cut off with %s twice, and no more",
+    "repeats a task that was cut off with %s as often as it says, and no more",
     async (error) => {
       const [first = ""] = IN_ORDER[name] ?? [];
       const { tasks } = await run(workflow, { [first]: fails(error) });
-      expect(tasks).toEqual(["start-intent", first, first, first, "fail-intent"]);
+      const tries = Array.from({ length: triesOf(workflow, first, error) }, () => first);
+      expect(tries.length).toBeGreaterThanOrEqual(3);
+      expect(tasks).toEqual(["start-intent", ...tries, "fail-intent"]);
     },
   );
 
@@ -175,6 +254,18 @@ describe.each(workflows.map((workflow) => ({ name: workflow.name, workflow })))(
 
 describe("a loop", () => {
   test.each([
+    { name: "component-version-publish", task: "verify-artifacts" },
+    { name: "component-import", task: "import-component" },
+    { name: "component-version-copy", task: "copy-component-files" },
+    { name: "component-version-push", task: "copy-pushed-files" },
+  ])("of $task goes round while there is more", async ({ name, task }) => {
+    const rounds = answersInTurn({ more: true }, { more: true }, { more: false });
+    const { outcome, tasks } = await run(workflowNamed(name), { [task]: rounds });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks.filter((one) => one === task)).toHaveLength(3);
+  });
+
+  test.each([
     { name: "workspace-delete", task: "empty-bucket", answer: "empty", note: "until the bucket is empty" },
     {
       name: "component-version-publish",
@@ -188,7 +279,6 @@ describe("a loop", () => {
       answer: "gone",
       note: "until the files are gone",
     },
-    { name: "node-create", task: "deliver-cell", answer: "settled", note: "until the node's cell is settled" },
   ])("of $name goes round $note", async ({ name, task, answer }) => {
     const rounds = answersInTurn({ [answer]: false }, { [answer]: false }, { [answer]: false }, { [answer]: true });
     const { outcome, tasks } = await run(workflowNamed(name), { [task]: rounds });
@@ -222,17 +312,52 @@ describe("a loop", () => {
   });
 });
 
-describe("a node that is created", () => {
-  test("delivers nothing to a cell that delivers already", async () => {
-    const { outcome, tasks } = await run(workflowNamed("node-create"), { "create-cell": answers({ delivers: true }) });
-    expect(outcome.status).toBe("SUCCEEDED");
-    expect(tasks).toEqual(["start-intent", "create-thing", "create-cell", "join-groups", "finish-node"]);
-  });
+describe.each(["node-create", "node-move"])("a node on its way: %s", (name) => {
+  const done = { next: "done", cells: [] };
 
-  test("is put into the cell that its thing was made for", async () => {
-    const { calls } = await run(workflowNamed("node-create"), { "create-thing": answers({ key: "c9" }) });
+  test("gets a cell that delivers before it leaves what it has", async () => {
+    const looks = answersInTurn({ next: "prepare", cell: "c9", cells: [] }, done);
+    const { outcome, calls, tasks } = await run(workflowNamed(name), { "place-node": looks });
+    expect(outcome.status).toBe("SUCCEEDED");
+    const from = tasks.indexOf("place-node");
+    expect(tasks.slice(from, from + 4)).toEqual(["place-node", "create-cell", "deliver-cell", "place-node"]);
     const cells = calls.flatMap(({ task, payload }) => (PER_CELL.has(task) ? [payload.cell] : []));
     expect(cells).toEqual(["c9", "c9"]);
+  });
+
+  test("goes on only when its cell is settled", async () => {
+    const rounds = answersInTurn({ settled: false }, { settled: false }, { settled: true });
+    const looks = answersInTurn({ next: "prepare", cell: "c9", cells: [] }, done);
+    const { tasks } = await run(workflowNamed(name), { "place-node": looks, "deliver-cell": rounds });
+    expect(tasks.filter((task) => task === "deliver-cell")).toHaveLength(3);
+    expect(tasks.filter((task) => task === "place-node")).toHaveLength(2);
+  });
+
+  test("is looked at again after a pause while AWS has not caught up", async () => {
+    const wait = { next: "wait", cells: [] };
+    const { outcome, states } = await run(workflowNamed(name), { "place-node": answersInTurn(wait, wait, done) });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(states.filter((state) => state === "Wait for AWS")).toHaveLength(2);
+  });
+});
+
+describe("a node's own deployment", () => {
+  test("is delivered before the node is placed, and what the node left goes last", async () => {
+    const { outcome, tasks } = await run(workflowNamed("deployment-apply"), {
+      "list-cells-of-deployment": answers({ cells: ["c1"], places: true }),
+      "place-node": answers({ next: "done", cells: ["c2"] }),
+    });
+    expect(outcome.status).toBe("SUCCEEDED");
+    expect(tasks).toEqual([
+      "start-intent",
+      "list-cells-of-deployment",
+      "create-cell",
+      "deliver-cell",
+      "place-node",
+      "delete-cell-deployments",
+      "delete-cell",
+      "finish-deployment",
+    ]);
   });
 });
 
@@ -244,7 +369,7 @@ describe("cells", () => {
       const { outcome, tasks } = await run(workflowNamed(name), {
         "check-workspace-empty": none,
         "check-node-group-empty": none,
-        "list-cells-of-deployment": none,
+        "list-cells-of-deployment": answers({ cells: [], places: false }),
       });
       expect(outcome.status).toBe("SUCCEEDED");
       expect(tasks.filter((task) => PER_CELL.has(task))).toEqual([]);
@@ -254,7 +379,7 @@ describe("cells", () => {
   test("may be many: each is delivered to once", async () => {
     const many = Array.from({ length: 23 }, (_, index) => `c${index}`);
     const { outcome, calls } = await run(workflowNamed("deployment-apply"), {
-      "list-cells-of-deployment": answers(many),
+      "list-cells-of-deployment": answers({ cells: many, places: false }),
     });
     const delivered = calls.flatMap(({ task, payload }) => (task === "deliver-cell" ? [String(payload.cell)] : []));
     expect(outcome.status).toBe("SUCCEEDED");

@@ -31,6 +31,8 @@ const G = "<ws>/node-groups";
 const C = "<ws>/components";
 const V = `${C}/com.example.A/versions`;
 const D = `${G}/g/deployment`;
+const ND = "<ws>/nodes/n/deployment";
+const P = "<ws>/plans";
 const F = `${V}/2.0.0/files`;
 const R = "<ws>/releases";
 
@@ -155,7 +157,33 @@ const FIELDS: readonly Refusal[] = [
   post("a file with an empty part in its path", F, of("path", "dist//a", file)),
   post("a file whose path is longer than a key in bytes", F, of("path", `dist/${"漢".repeat(500)}`, file)),
   post("a file of a negative size", F, of("size", -1, file)),
-  post("a file of more than 5 GB", F, of("size", 5 * 1024 ** 3 + 1, file)),
+  post("a file of more than 2 GB", F, of("size", 2 * 1024 ** 3 + 1, file)),
+  post("a file with a name of 256 bytes", F, of("path", `dist/${"a".repeat(256)}`, file)),
+  post("a manifest with a climbing path", `${V}/2.0.0/manifest`, {
+    body: { files: [file, { ...file, path: "src/../dist/b" }] },
+    at: "/files/1/path",
+  }),
+  post("a manifest that names a file twice", `${V}/2.0.0/manifest`, {
+    body: { files: [file, file] },
+    at: "/files/1/path",
+  }),
+  post("a manifest with paths that differ in letter case alone", `${V}/2.0.0/manifest`, {
+    body: { files: [file, { ...file, path: "dist/A" }] },
+    at: "/files/1/path",
+  }),
+  post("a manifest in which a file is a folder too", `${V}/2.0.0/manifest`, {
+    body: { files: [{ ...file, path: "dist/a/b" }, file] },
+    at: "/files/1/path",
+  }),
+  post("a manifest of one file too many", `${V}/2.0.0/manifest`, {
+    body: { files: Array.from({ length: 5_001 }, (_, index) => ({ ...file, path: `src/${index}` })) },
+    at: "/files",
+  }),
+  absent("GET")("a file that was not declared", `${F}/dist/none`),
+  absent("GET")("a file at a path that none can have", `${F}/dist//none`),
+  absent("DELETE")("the deletion of a file that was not declared", `${F}/dist/none`),
+  absent("GET")("the upload of a file that was not declared", `${V}/2.0.0/uploads/dist/none`),
+  absent("POST")("the completion of an upload of nothing", `${V}/2.0.0/uploads/dist/none`),
   post("a file of half a byte", F, of("size", 0.5, file)),
   post("a hash in upper case", F, of("sha256", "A".repeat(64), file)),
   post("a hash of 63 digits", F, of("sha256", "a".repeat(63), file)),
@@ -163,6 +191,11 @@ const FIELDS: readonly Refusal[] = [
   post("an app whose name begins with attr", R, of("app", "AttrX", release)),
   post("a release of nothing", R, of("size", 0, release)),
   post("a release with 33 attributes", R, of("attributes", Array(33).fill("a"), release)),
+  post("a release for 101 % of the devices", R, of("rollout", 101, release)),
+  post("a release that waits for a day in words", R, of("notBefore", "tomorrow", release)),
+  post("a release for hardware with a comma", R, { ...of("hardware", ["a,b"], release), at: "/hardware/0" }),
+  post("a release for 17 architectures", R, of("cpuArch", Array(17).fill("a"), release)),
+  post("a release that needs no version at all", R, of("minimumVersion", "", release)),
   post("a release whose environment has a hash", R, of("environment", "a#b", release)),
   patch("an edit of nothing", D, { body: {}, at: "" }),
   patch("a priority of 1001", D, of("priority", 1001)),
@@ -199,6 +232,88 @@ const FIELDS: readonly Refusal[] = [
   refusal("PATCH", 422, "unresolvable")("a version that is still a draft", D, {
     ...wanting({ version: "2.0.0" }),
     at: "/components/com.example.A/version",
+  }),
+];
+
+const unknownRevision = { body: { revision: 99 } };
+const wanted = { "com.example.A": { version: "1.0.0" } };
+const proposing = (nodeGroups: object, more: object = {}) => ({ body: { nodeGroups, ...more } });
+const asking = { deployment: { edit: "patch", priority: 1 } };
+
+const DEPLOYMENTS: readonly Refusal[] = [
+  patch("an edit that changes nothing but gives a reason", D, { body: { reason: "why not" } }),
+  patch("an edit with a hash that is none", D, { body: { priority: 1, plan: "no" }, at: "/plan" }),
+  patch("an edit with a member of the stored form", D, { body: { priority: 1, catalogue: 9 }, at: "/catalogue" }),
+  patch("a rollout without end", D, { body: { rollout: { maximumPerMinute: 0 } }, at: "/rollout/maximumPerMinute" }),
+  patch("limits of what a component may use that are below nothing", D, {
+    ...wanting({ version: "1.0.0", runWith: { systemResourceLimits: { memory: -1 } } }),
+    at: "/components/com.example.A/runWith/systemResourceLimits/memory",
+  }),
+  refusal("PATCH", 412, "precondition-failed")("an edit with the plan of something else", D, {
+    body: { priority: 1, plan: "0".repeat(64) },
+  }),
+  refusal("PUT", 400, "invalid-request")("a replacement without a plan", D, {
+    body: { components: wanted },
+    at: "/plan",
+  }),
+  refusal("PUT", 400, "invalid-request")("a replacement that removes by null", D, {
+    body: { components: { "com.example.A": null }, plan: "0".repeat(64) },
+    at: "/components/com.example.A",
+  }),
+  refusal("PUT", 412, "precondition-failed")("a replacement with the plan of something else", D, {
+    body: { components: wanted, plan: "0".repeat(64) },
+  }),
+  refusal("PUT", 412, "precondition-failed")("a replacement of a revision that was another one", D, {
+    body: { components: wanted, plan: "0".repeat(64) },
+    headers: { "if-match": '"9"' },
+  }),
+  post("a rollback to no revision", `${D}/rollback`, { body: { revision: 0 }, at: "/revision" }),
+  absent("POST")("a rollback to a revision that there is none", `${D}/rollback`, unknownRevision),
+  absent("POST")("a rollback of a node that never had a deployment", `${ND}/rollback`, { body: { revision: 1 } }),
+  absent("POST")("a refresh of a node without a deployment of its own", `${ND}/refresh`, { body: {} }),
+  absent("DELETE")("the deletion of a node's deployment that there is none", ND),
+  refusal("PATCH", 412, "precondition-failed")("an edit of a revision of what there is none", ND, {
+    body: { priority: 1 },
+    headers: { "if-match": '"1"' },
+  }),
+  ...[ND, `${D}/revisions/0`, `${D}/revisions/01`, `${D}/revisions/x`, `${D}/revisions/99`].map((path) =>
+    absent("GET")(`nothing at ${path}`, path),
+  ),
+  absent("GET")("differences from a revision that there is none", `${D}/revisions/1/diff?from=98`),
+  list("differences from nothing", `${D}/revisions/1/diff?from=0`, { at: "?from" }),
+  badCursor("revisions after another list's cursor", `${D}/revisions?cursor=<cursor>`),
+
+  post("a plan for a node group that there is none", P, { ...proposing({ no: asking }), at: "/nodeGroups/no" }),
+  post("a plan for a node group by its name and its id", P, {
+    body: '{"nodeGroups":{"g":{"deployment":null},"<group>":{"deployment":null}}}',
+    at: "/nodeGroups/<group>",
+  }),
+  post("a plan that puts a node into a group that there is none", P, {
+    ...proposing({}, { nodes: { n: { groups: ["g", "no"] } } }),
+    at: "/nodes/n/groups/1",
+  }),
+  post("a plan for a new node twice in one group", P, {
+    body: '{"newNodes":[{"name":"x","groups":["g","<group>"]}]}',
+    at: "/newNodes/0/groups/1",
+  }),
+  post("a plan for a node that there is none", P, { body: { nodes: { no: null } }, at: "/nodes/no" }),
+  post("a plan of an edit of no kind", P, {
+    ...proposing({ g: { deployment: { edit: "undo" } } }),
+    at: "/nodeGroups/g/deployment/edit",
+  }),
+  post("a plan of an edit that changes nothing", P, proposing({ g: { deployment: { edit: "patch" } } })),
+  absent("POST")("a plan of a rollback to a revision that there is none", P, {
+    ...proposing({ g: { deployment: { edit: "rollback", revision: 99 } } }),
+  }),
+  absent("POST")("a plan to lift what is not there", P, { body: { nodes: { n: { deployment: null } } } }),
+  absent("POST")("a plan for nodes of a group that there is none", `${P}/nodes?group=no`, { body: {} }),
+  ...[P, `${P}/nodes`].map((path) =>
+    refusal("POST", 400, "invalid-cursor")(`${path} after another list's cursor`, `${path}?cursor=<cursor>`, {
+      body: {},
+    }),
+  ),
+  refusal("POST", 412, "precondition-failed")("a cursor of a plan that is another one by now", `${P}?cursor=<stale>`, {
+    body: {},
   }),
 ];
 
@@ -308,7 +423,7 @@ const PATHS: readonly Refusal[] = [
       ["POST", "/v1/openapi.json", ["GET"]],
       ["POST", "/v1/intents/x", ["GET"]],
       ["POST", `${G}/g`, ["DELETE", "GET", "PATCH"]],
-      ["POST", D, ["DELETE", "GET", "PATCH"]],
+      ["POST", D, ["DELETE", "GET", "PATCH", "PUT"]],
       ["PUT", W, ["GET", "POST"]],
       ["PATCH", G, ["GET", "POST"]],
       ["DELETE", "<ws>/intents", ["GET"]],
@@ -317,4 +432,4 @@ const PATHS: readonly Refusal[] = [
   ).map(([method, path, allow]) => refusal(method, 405, "method-not-allowed")(`${method} of ${path}`, path, { allow })),
 ];
 
-export const REFUSALS: readonly Refusal[] = [...BODIES, ...FIELDS, ...QUERIES, ...HEADERS, ...PATHS];
+export const REFUSALS: readonly Refusal[] = [...BODIES, ...FIELDS, ...DEPLOYMENTS, ...QUERIES, ...HEADERS, ...PATHS];

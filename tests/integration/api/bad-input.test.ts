@@ -51,6 +51,7 @@ beforeAll(async () => {
     cursorOfNothing: forged([list, ""]),
     cursorOfObject: forged([list, { pk: id, sk: "workspace" }]),
     cursorOfThree: forged([list, "a", "b"]),
+    stale: forged(["plan", `${"0".repeat(64)} 10`]),
     cursorOfElse: forged([`${id}#member`, "a"]),
     intentsCursorOfText: forged([`${id}#intent`, "no id"]),
   };
@@ -101,7 +102,7 @@ describe("a bad request is refused with a problem document and changes nothing",
     expect(JSON.stringify(body)).not.toMatch(/\.ts\b|node_modules|SyntaxError|at Object/); // no stack, no source
     if (refusal.at !== undefined) {
       const places = (body.errors ?? []).map(({ pointer, parameter }) => pointer ?? `?${parameter}`);
-      expect(places).toContain(refusal.at);
+      expect(places).toContain(filled(refusal.at));
       for (const finding of body.errors ?? []) {
         expect([finding.rule, finding.detail]).toEqual([expect.stringMatching(/./), expect.stringMatching(/./)]);
       }
@@ -153,13 +154,24 @@ describe("configuration, which may be any JSON object", () => {
     expect(body.errors ?? body.findings).toMatchObject([{ pointer: "/components", rule: "too-large" }]);
   });
 
-  test("fails the intent when two groups' deployments add up to more than their node takes", async () => {
+  test("is refused when two groups' deployments would add up to more than their node takes", async () => {
     const ws = values.ws ?? "";
     for (const name of ["big-1", "big-2"]) await api.done("POST", `${ws}/node-groups`, { name });
     await api.done("POST", `${ws}/nodes`, { name: "big", groups: ["big-1", "big-2"] });
     await api.done("PATCH", `${ws}/node-groups/big-1/deployment`, withBig("com.example.A"));
     const path = `${ws}/node-groups/big-2/deployment`;
-    const { body } = await expecting(202, api.call("PATCH", path, { body: withBig("com.example.B") }));
+    const { status, body } = await api.call("PATCH", path, { body: withBig("com.example.B") });
+    expect([status, body.code]).toEqual([422, "deployment-too-large"]);
+  });
+
+  test("fails the intent of a node for which two groups' deployments add up to more than it takes", async () => {
+    const ws = values.ws ?? "";
+    for (const [at, name] of ["com.example.A", "com.example.B"].entries()) {
+      await api.done("POST", `${ws}/node-groups`, { name: `apart-${at}` });
+      await api.done("PATCH", `${ws}/node-groups/apart-${at}/deployment`, withBig(name));
+    }
+    const node = { name: "too-big", groups: ["apart-0", "apart-1"] };
+    const { body } = await expecting(202, api.call("POST", `${ws}/nodes`, { body: node }));
     const { status, problem } = await api.ended(String(body.id));
     expect([status, problem?.code]).toEqual(["failed", "deployment-too-large"]);
   });
@@ -190,7 +202,7 @@ test("what is just within the bounds is taken", async () => {
   await expecting(201, api.call("POST", `${ws}/components`, { body: { name, publisher: "p".repeat(256) } }));
   const body = { version: `1.0.0-${"a".repeat(58)}`, recipe: { run: "x".repeat(4096), install: "y".repeat(4096) } };
   await expecting(201, api.call("POST", `${ws}/components/${name}/versions`, { body }));
-  const file = { path: `src/${"a".repeat(508)}`, size: 5 * 1024 ** 3, sha256: "f".repeat(64) };
+  const file = { path: `src/${"a".repeat(255)}/${"b".repeat(252)}`, size: 2 * 1024 ** 3, sha256: "f".repeat(64) };
   const files = `${ws}/components/${name}/versions/${body.version}/files`;
   await expecting(201, api.call("POST", files, { body: file }));
   await expecting(201, api.call("POST", files, { body: { ...file, path: "dist/empty", size: 0 } }));

@@ -2,8 +2,11 @@ import { Ajv2020, type AnySchema, type ValidateFunction } from "ajv/dist/2020.js
 import formats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
+import { documentedPath } from "../../../shared/api/openapi.ts";
+import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { makeSecret } from "../../../shared/secrets.ts";
+import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
@@ -58,7 +61,7 @@ const mistakes = (validate: ValidateFunction, value: unknown): string[] =>
 
 const operationOf = (name: RouteName): Documented => {
   const { method, path }: Route = routes[name];
-  const operation = document.paths[path]?.[method.toLowerCase()];
+  const operation = document.paths[documentedPath(path)]?.[method.toLowerCase()];
   if (operation === undefined) throw new Error(`${method} ${path} is not documented`);
   return operation;
 };
@@ -68,11 +71,13 @@ const OF_THE_TRANSPORT = new Set([
   "apigw-requestid",
   "cache-control",
   "connection",
+  "content-encoding",
   "content-length",
   "content-type",
   "date",
   "keep-alive",
   "pragma",
+  "vary",
 ]);
 
 /** What in an answer is not as the document says. */
@@ -93,7 +98,7 @@ const violations = (name: RouteName, { status, headers, body }: ApiAnswer<unknow
   if (mediaType === undefined || !(mediaType in documented.content)) return [...found, `${status}: type ${mediaType}`];
   const place = ["responses", String(status), "content", mediaType, "schema"];
   try {
-    const validate = schemaAt("paths", path, method.toLowerCase(), ...place);
+    const validate = schemaAt("paths", documentedPath(path), method.toLowerCase(), ...place);
     return [...found, ...mistakes(validate, body).map((mistake) => `${status}: ${mistake}`)];
   } catch (error) {
     return [...found, `${status}: ${(error as Error).message}`];
@@ -157,6 +162,7 @@ const walk = async (): Promise<void> => {
   const description = "changed";
   await call("getOpenapi");
   await call("getInstaller");
+  await call("getDocs");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   await people();
@@ -164,14 +170,20 @@ const walk = async (): Promise<void> => {
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
   await call("updateNode", { body: { description } });
+  await call("updateNodeMemberships", { body: { remove: ["gateways"] } });
   await imports();
   await registration();
   places.component = (await made("createComponent", { name: "com.example.A", publisher: "p" })).body.id;
   await call("updateComponent", { body: { description } });
+  await done("importComponent", { name: "aws.greengrass.Cli" });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
   await sendFile((await made("createComponentFile", file)).body.upload, "a");
+  await call("applyComponentManifest", { body: { files: [file] } });
+  places.path = file.path;
+  await call("getComponentFile");
+  await largeFile();
   const own = {
     RecipeFormatVersion: "2020-01-25",
     ComponentName: "com.example.A",
@@ -180,6 +192,7 @@ const walk = async (): Promise<void> => {
   };
   const text = JSON.stringify({ ...own, Manifests: [{ Lifecycle: { run: "true" } }] });
   const clone = (await made("createComponentVersion", { version: "1.1.0", from: "1.0.0" })).body.id;
+  await until(async () => (await call("getComponentVersion", { at: { version: clone } })).body.copying === undefined);
   const recipeText = { format: "json", text };
   const edited = await call("updateComponentVersion", { at: { version: clone }, body: { recipeText } });
   expect(edited.body).toMatchObject({ recipeText, document: JSON.parse(text) });
@@ -187,25 +200,40 @@ const walk = async (): Promise<void> => {
   const refused = { version: "1.2.0", recipeText: { format: "yaml", text: "a: *b" } };
   await call("createComponentVersion", { body: refused }); // with findings
   await call("updateComponentVersion", { at: { version: clone }, body: { recipe: { dependencies: { a: "latest" } } } });
+  places.from = clone;
   await done("publishComponentVersion");
-  await done("updateNodeGroupDeployment", {
-    components: { "com.example.A": { version: "^1.0.0", merge: { a: 1 }, reset: ["/b"] } },
-    priority: 3,
-  });
+  await call("deprecateComponentVersion", { body: { reason: "old" } });
+  await call("restoreComponentVersion");
+  await call("deprecateComponentVersion", { at: { version: clone }, body: { reason: "a draft" } });
+  await call("restoreComponentVersion", { at: { version: clone } });
+  await call("listComponentVersionUsage", { query: "?of=nodes" });
+  await call("listComponents", { query: "?search=EXAMPLE&prefix=com&publisher=p" });
+  await done("updateNodeMemberships", { remove: ["g"] });
+  await done("updateNodeMemberships", { add: ["g"] });
+  await deployments();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;
   await sendFile(release.body.upload, "binary");
   await done("publishRelease");
+  await call("updateRelease", { body: { rollout: 50, reason: "slowly" } });
+  for (const name of ["pauseRelease", "resumeRelease", "withdrawRelease"] as const) {
+    await call(name, { body: { reason: "seen" } });
+  }
+  await done("publishRelease");
+  await call("createReport", { body: bodyFor("createReport", "") });
+  const promoted = await done("promoteRelease", { environment: "beta" });
+  await api.done("DELETE", pathOf(routes.deleteRelease.path, { ...places, release: promoted }));
   const readings = operations.filter(([, { method, access }]) => method === "GET" && access !== "anyone");
   places.intent =
     (await call<{ items: { id: string }[] }>("listIntents", { query: "?limit=1" })).body.items[0]?.id ?? "";
-  for (const [name, { query }] of readings)
+  for (const [name, { query }] of readings.filter(([one]) => one !== "getComponentUpload"))
     await call(name, "limit" in (query?.shape ?? {}) ? { query: "?limit=1" } : {});
   const failing = await made("createRelease", releaseOf("never-uploaded", "x"));
   const failed = await call<{ id: string }>("publishRelease", { at: { release: failing.body.id } });
   await api.ended(failed.body.id);
   await call("getIntent", { at: { intent: failed.body.id } }); // a failed one, with its problem
   await refusals();
+  await done("deleteNodeDeployment");
   await done("deleteNodeGroupDeployment");
   await done("revokeNodeCertificate");
   await done("deleteNode");
@@ -258,6 +286,51 @@ const people = async (): Promise<void> => {
   }
 };
 
+/** The deployments of a group and of a node, edited in every way. */
+const deployments = async (): Promise<void> => {
+  const components = {
+    "com.example.A": {
+      version: "^1.0.0",
+      merge: { a: 1 },
+      reset: ["/b"],
+      runWith: { posixUser: "ggc_user", systemResourceLimits: { memory: 1_024, cpus: 0.5 } },
+    },
+  };
+  const settings = {
+    policies: { failureHandling: "do-nothing", componentUpdate: { action: "notify" }, validationSeconds: 9 },
+    rollout: {
+      exponential: { baseRatePerMinute: 5, incrementFactor: 1.5, increaseAfter: { notified: 3 } },
+      abort: [{ failure: "all", thresholdPercentage: 12.5, minimumExecuted: 4 }],
+      timeoutMinutes: 30,
+    },
+  };
+  places.revision = "2";
+  for (const target of ["NodeGroup", "Node"] as const) {
+    await done(`update${target}Deployment`, { components, priority: 3, reason: "first" });
+    await done(`update${target}Deployment`, { ...settings, autoUpdate: true });
+    const place = target === "Node" ? { nodes: { n: {} } } : { nodeGroups: { g: {} } };
+    const [list, name] = Object.entries(place).map(([key, value]) => [key, Object.keys(value)[0]] as const)[0] ?? [];
+    const replacement = { components, priority: 4, ...settings };
+    const asked = { [list ?? ""]: { [name ?? ""]: { deployment: { edit: "replace", ...replacement } } } };
+    const { body } = await expecting(200, call<{ hash: string }>("planChanges", { body: asked }));
+    await done(`replace${target}Deployment`, { ...replacement, plan: body.hash });
+    await done(`refresh${target}Deployment`, { components: ["com.example.A"] });
+    await done(`rollBack${target}Deployment`, { revision: 1, reason: "as before" });
+  }
+  const body = {
+    nodeGroups: { g: { deployment: { edit: "patch", components: { "com.example.A": null } } } },
+    nodes: { n: { deployment: null } },
+    newNodes: [{ name: "planned", groups: ["g"], runtime: "nucleus-lite" }],
+  };
+  const planned = await expecting(200, call<{ nextCursor?: string }>("planChanges", { body, query: "?limit=1" }));
+  const rest = `?limit=1&cursor=${encodeURIComponent(planned.body.nextCursor ?? "")}`;
+  await expecting(200, call("planChanges", { body, query: rest }));
+  await call("planChanges", { body: {}, query: rest }); // another plan
+  await expecting(200, call("planNodes", { body, query: "?group=g" }));
+  const refused = { "com.example.None": { version: "1.0.0" } };
+  await call("planChanges", { body: { nodeGroups: { g: { deployment: { edit: "patch", components: refused } } } } });
+};
+
 /** A device that becomes the node, and the token for another one. */
 const registration = async (): Promise<void> => {
   const tokenBy = async (name: "createRegistrationToken" | "reRegisterNode") =>
@@ -266,8 +339,28 @@ const registration = async (): Promise<void> => {
   await expecting(204, call("revokeRegistrationToken"));
   const token = await tokenBy("createRegistrationToken");
   await expecting(200, call("register", { body: { token } }));
-  places.certificate = (await registrationOf(cloud).enrol(token)).certificateId;
+  const device = registrationOf(cloud);
+  places.certificate = (await device.enrol(token)).certificateId;
+  // Nobody waits for a device that is not connected, and this one will not do what it is told.
+  const { body } = await expecting(200, call<{ thing: string }>("getNode"));
+  await device.connect(body.thing, places.certificate, "disconnected");
   await tokenBy("reRegisterNode");
+};
+
+/** A file of two parts that is uploaded and deleted again. */
+const largeFile = async (): Promise<void> => {
+  const at = { path: "src/large" };
+  const size = SINGLE_UPLOAD_BYTES + 1;
+  await made("createComponentFile", { path: at.path, size, sha256: "0".repeat(64) });
+  await call("completeComponentUpload", { at }); // nothing has come
+  const { items } = (await call<{ items: (Upload & { size: number; upload: Upload })[] }>("getComponentUpload", { at }))
+    .body;
+  for (const part of items) await sendFile(part.upload, Buffer.alloc(part.size));
+  await call("getComponentUpload", { at, query: "?limit=1" });
+  await call("getComponentUpload", { at, query: "?cursor=x" });
+  await call("completeComponentUpload", { at });
+  await call("deleteComponentFile", { at });
+  await call("deleteComponentFile", { at });
 };
 
 /** What each kind of operation refuses. */
@@ -347,7 +440,7 @@ describe("the document", () => {
     const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
     );
-    const declared = operations.map(([name, { method, path }]) => `${name}: ${method} ${path}`);
+    const declared = operations.map(([name, { method, path }]) => `${name}: ${method} ${documentedPath(path)}`);
     expect(documented.sort()).toEqual(declared.sort());
   });
 
@@ -366,12 +459,19 @@ describe("the document", () => {
     "has a schema that takes what the operation takes: %s",
     (name, { method, path }) => {
       const [type = ""] = Object.keys(operationOf(name).requestBody?.content ?? {});
-      const validate = schemaAt("paths", path, method.toLowerCase(), "requestBody", "content", type, "schema");
+      const validate = schemaAt(
+        "paths",
+        documentedPath(path),
+        method.toLowerCase(),
+        "requestBody",
+        "content",
+        type,
+        "schema",
+      );
       const body = bodyFor(name, "x");
       // A form is described by its parameters.
-      expect(
-        mistakes(validate, typeof body === "string" ? Object.fromEntries(new URLSearchParams(body)) : body),
-      ).toEqual([]);
+      const described = typeof body === "string" ? Object.fromEntries(new URLSearchParams(body)) : body;
+      expect(mistakes(validate, described)).toEqual([]);
       expect(mistakes(validate, { unknown: "member" })).not.toEqual([]);
     },
   );
@@ -380,7 +480,7 @@ describe("the document", () => {
     const { parameters = [] } = operationOf(name);
     const of = (place: string) =>
       parameters.filter((parameter) => parameter.in === place).map((parameter) => parameter.name);
-    expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter));
+    expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\+?\}/g)].map(([, parameter]) => parameter));
     expect(of("query")).toEqual(Object.keys(route.query?.shape ?? {}));
     const headers = [
       ...(route.method === "POST" && !route.repeatable ? ["Idempotency-Key"] : []),

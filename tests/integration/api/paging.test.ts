@@ -66,7 +66,11 @@ const LISTS: Record<string, List> = {
   deployments: { path: `${base}/deployments`, key: (item) => (item.target as { id: string }).id },
   "nodes of a group": { path: `${base}/nodes`, query: { group: "g-00" }, key: id },
   components: { path: `${base}/components`, key: id },
-  versions: { path: `${base}/components/com.example.C00/versions`, key: id },
+  versions: {
+    path: `${base}/components/com.example.C00/versions`,
+    // The highest first.
+    key: ({ version }) => String(2_000 - Number(String(version).split(".")[2])),
+  },
   files: {
     path: `${base}/components/com.example.C00/versions/1.0.0/files`,
     key: (item) => String(item.path),

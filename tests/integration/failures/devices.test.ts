@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { CreateDeploymentCommand } from "@aws-sdk/client-greengrassv2";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
@@ -89,8 +89,10 @@ describe("kills", () => {
     const { node, dir, device } = await aDeviceIn("orphan", ["orphan-a"]);
     await deployTo("orphan-a", node.thing, { "test.Orphan": version("1.0.0") });
     await device.stop();
-    const run = fleet.spawn(dir, ["--run"]);
     const file = join(dir, "work/test.Orphan/pid");
+    // What the device before has left there names a process that is gone.
+    rmSync(file);
+    const run = fleet.spawn(dir, ["--run"]);
     const pid = await until(() => existsSync(file) && Number(readFileSync(file, "utf8")), { what: "the component" });
     // What is a zombie has ended; who inherits it takes it away in its own time.
     const runs = () => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));

@@ -11,7 +11,8 @@ import {
   paginateListThingGroupsForThing,
   paginateListThings,
 } from "@aws-sdk/client-iot";
-import type { StoredCell } from "../../../shared/deployment/cell.ts";
+import type { StoredGeneration } from "../../../shared/deployment/cell.ts";
+import type { StoredProgress } from "../../../shared/deployment/placement.ts";
 import type { StoredItem } from "./cloud.ts";
 
 /** What is compared: all of it in names, sorted by them. */
@@ -30,7 +31,7 @@ export interface Held {
 const sorted = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> =>
   Object.fromEntries([...entries].sort(([one], [other]) => (one < other ? -1 : 1)));
 
-const groupOf = (cell: StoredCell): string => (cell.arn ?? "").split("/").at(-1) ?? "";
+const groupOf = (cell: StoredGeneration): string => (cell.arn ?? "").split("/").at(-1) ?? "";
 
 interface Requirement {
   readonly version: string;
@@ -43,8 +44,11 @@ interface Requirement {
 const wanted = (items: Readonly<Record<string, StoredItem>>): Held => {
   const all = Object.values(items);
   const of = (type: string) => all.filter((item) => item.type === type);
-  const cells = of("cell") as unknown as StoredCell[];
-  const cellsOf = new Map(cells.map((cell) => [`${cell.workspaceId} ${cell.key}`, cell]));
+  const cells = of("cell-generation").map(
+    (cell) => ({ ...cell, delivered: JSON.parse(String(cell.delivered ?? "{}")) }) as unknown as StoredGeneration,
+  );
+  const cellsOf = new Map(cells.map((cell) => [`${cell.workspaceId} ${cell.key} ${cell.generation}`, cell]));
+  const ways = new Map((of("node-progress") as unknown as StoredProgress[]).map((way) => [way.nodeId, way]));
   const groups = new Map(of("node-group").map((group) => [String(group.id), group]));
   const deployments = new Map(of("deployment").map((deployment) => [String(deployment.id), deployment]));
   const nodes = of("node").filter(({ status }) => status === "active");
@@ -57,7 +61,8 @@ const wanted = (items: Readonly<Record<string, StoredItem>>): Held => {
   return {
     things: sorted(
       nodes.map((node) => {
-        const cell = cellsOf.get(`${node.workspaceId} ${node.cell}`);
+        const generation = ways.get(String(node.id))?.cell.generation;
+        const cell = cellsOf.get(`${node.workspaceId} ${node.cell} ${generation}`);
         const memberOf = (node.groups as string[]).map((id) => String(groups.get(id)?.thingGroup));
         return [String(node.thing), [...memberOf, ...(cell === undefined ? ["no cell"] : [groupOf(cell)])].sort()];
       }),

@@ -135,7 +135,10 @@ export interface Upload {
 }
 
 /** Sends a file's bytes where the API said. */
-export const sendFile = async ({ method, url, headers }: Upload, bytes: string): Promise<void> => {
+export const sendFile = async (
+  { method, url, headers }: Upload,
+  bytes: string | Buffer<ArrayBuffer>,
+): Promise<void> => {
   const { "content-length": _length, ...sent } = headers; // fetch sets it itself
   const answer = await fetch(url, { method, headers: sent, body: bytes });
   if (answer.status !== 200) throw new Error(`the upload answers ${answer.status}: ${await answer.text()}`);

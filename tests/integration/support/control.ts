@@ -24,6 +24,8 @@ export const controlOf = ({ control }: Endpoints) => {
     invoke: (name: string, event: unknown = {}) => ask("POST", `/invoke/${name}`, event),
     /** What roles were allowed so far. */
     decisions: () => ask<Decision[]>("GET", "/decisions"),
+    /** The last events on the stage's bus, as rules saw them. */
+    events: () => ask<{ id: string; source: string; "detail-type": string; detail: unknown }[]>("GET", "/events"),
     memory: () => ask<NodeJS.MemoryUsage>("GET", "/memory"),
     deadLetters: () => ask<{ queue: string; body: Record<string, unknown> }[]>("GET", "/dead-letters"),
   };

@@ -23,18 +23,37 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     createNodeGroup: { name: `g-${suffix}` },
     updateNodeGroup: { description },
     updateNodeGroupDeployment: { priority: 1 },
+    updateNodeDeployment: { priority: 1 },
+    replaceNodeGroupDeployment: { components: {}, plan: sha256 },
+    replaceNodeDeployment: { components: {}, plan: sha256 },
+    refreshNodeGroupDeployment: {},
+    refreshNodeDeployment: {},
+    rollBackNodeGroupDeployment: { revision: 1 },
+    rollBackNodeDeployment: { revision: 1 },
+    planChanges: {},
+    planNodes: {},
     createNode: { name: `n-${suffix}` },
     updateNode: { description },
+    updateNodeMemberships: { add: ["gateways"] },
     createRegistrationToken: {},
     reRegisterNode: {},
     register: { token: makeToken(new Uint8Array(20)) },
     createComponent: { name: `com.example.new.${suffix}` },
+    importComponent: { name: `com.example.imported.${suffix}` },
     updateComponent: { description },
     createComponentVersion: { version: `9.9.9-${suffix}`, recipe: { run: "true" } },
     updateComponentVersion: { description },
+    deprecateComponentVersion: { reason: "old" },
     createComponentFile: { path: `dist/${suffix}`, size: 1, sha256 },
+    applyComponentManifest: { files: [{ path: `dist/${suffix}`, size: 1, sha256 }] },
     createNodeImport: importOf(`name\nn-${suffix}\n`),
     createRelease: releaseOf(`app-${suffix}`, "binary"),
+    createReport: { app: "app", version: "1.0.0", outcome: "installed" },
+    updateRelease: { rollout: 50 },
+    pauseRelease: {},
+    resumeRelease: {},
+    withdrawRelease: {},
+    promoteRelease: { environment: `e-${suffix}` },
   };
   return bodies[name];
 };
@@ -47,8 +66,8 @@ export const headersFor = (route: Route): Record<string, string> => ({
 
 /** A declared path with its names in braces replaced. @throws Error for a name without a value */
 export const pathOf = (path: string, values: Readonly<Record<string, string>>): string =>
-  path.replace(/\{(\w+)\}/g, (_, name: string) => {
+  path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, greedy: string) => {
     const value = values[name];
     if (value === undefined) throw new Error(`no value for ${name} of ${path}`);
-    return encodeURIComponent(value);
+    return greedy === "+" ? value.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(value);
   });

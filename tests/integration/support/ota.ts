@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { functions } from "../../../functions/declared.ts";
 import type { ApiClient } from "../../../local/api-client.ts";
 import { packages } from "../../../local/distribution.ts";
@@ -9,6 +11,9 @@ import type { StreamingLimits } from "../../../local/lambda/limits.ts";
 import { startLambda } from "../../../local/lambda.ts";
 import { listen, shut } from "../../../local/listen.ts";
 import type { EnvironmentName } from "../../../shared/env.ts";
+import { otaKeys } from "../../../shared/keys.ts";
+import type { NamedWorkspace } from "../../../shared/ota/snapshot.ts";
+import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sha256, type TestCloud, type Upload } from "./cloud.ts";
 
 export interface Binary {
@@ -17,17 +22,20 @@ export interface Binary {
   readonly environment?: string;
   readonly attributes?: readonly string[];
   readonly bytes: Uint8Array;
+  /** Members of the release's declaration beside these. */
+  readonly terms?: object;
 }
 
 /** Makes a release of these bytes and publishes it. @returns its id */
 export const publishBinary = async (api: ApiClient, workspace: string, binary: Binary): Promise<string> => {
-  const { app, version, environment = "prod", attributes = [], bytes } = binary;
+  const { app, version, environment = "prod", attributes = [], bytes, terms = {} } = binary;
   const declared = {
     ...releaseOf(app, "", environment),
     version,
     attributes,
     size: bytes.length,
     sha256: sha256(bytes),
+    ...terms,
   };
   const created = api.call<{ id: string; upload: Upload }>("POST", `${workspace}/releases`, { body: declared });
   const { id, upload } = (await expecting(201, created)).body;
@@ -36,6 +44,35 @@ export const publishBinary = async (api: ApiClient, workspace: string, binary: B
   if (sent.status !== 200) throw new Error(`the upload answers ${sent.status}: ${await sent.text()}`);
   await api.done("POST", `${workspace}/releases/${id}/publish`);
   return id;
+};
+
+/** As if the last snapshot of the workspace, which must have one, had been made so many hours earlier. */
+export const ageSnapshot = async (
+  { documents, tables }: Pick<TestCloud, "documents" | "tables">,
+  workspace: { readonly id: string; readonly name: string },
+  hours: number,
+): Promise<void> => {
+  const Key = otaKeys.workspaceName(workspace.name);
+  const { Item } = await documents.send(new GetCommand({ TableName: tables.ota, Key, ConsistentRead: true }));
+  const issued = ((Item as NamedWorkspace | undefined)?.snapshot?.issued ?? Number.NaN) - hours * 3_600;
+  const values = { ExpressionAttributeValues: { ":issued": issued } };
+  const where = [
+    { Key, UpdateExpression: "SET #snapshot.issued = :issued", ExpressionAttributeNames: { "#snapshot": "snapshot" } },
+    { Key: otaKeys.snapshot(workspace.id), UpdateExpression: "SET issued = :issued" },
+  ];
+  for (const at of where) await documents.send(new UpdateCommand({ TableName: tables.ota, ...at, ...values }));
+};
+
+/** Waits for a snapshot that lists so many releases. */
+export const snapshotOfAll = async (cloud: TestCloud, workspace: string, count: number): Promise<void> => {
+  const { pk, sk } = otaKeys.workspaceName(workspace);
+  const listed = async (): Promise<number> => {
+    const { snapshot } = ((await cloud.items())[`ota ${pk} ${sk}`] ?? {}) as Partial<NamedWorkspace>;
+    if (snapshot === undefined) return 0;
+    const document = await cloud.s3.send(new GetObjectCommand({ Bucket: cloud.otaBucket, Key: snapshot.key }));
+    return (await document.Body?.transformToString())?.match(/^entry /gm)?.length ?? 0;
+  };
+  await until(async () => (await listed()) === count, { what: `a snapshot of ${count} releases` });
 };
 
 export interface OtaOrigin {

@@ -1,14 +1,21 @@
-import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { randomBytes } from "node:crypto";
+import { CreateComponentVersionCommand, DescribeComponentCommand } from "@aws-sdk/client-greengrassv2";
+import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
+import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
 import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestCloud, type Upload } from "./cloud.ts";
 import { controlOf } from "./control.ts";
+import { aNode, devices } from "./devices.ts";
+import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
 import { machineOf } from "./machines.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
+import { ageSnapshot, snapshotOfAll } from "./ota.ts";
+import { pushesOf } from "./pushes.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -31,7 +38,106 @@ const describeAnew = async (api: ApiClient, path: string): Promise<void> => {
   await expecting(200, api.call("PATCH", path, { body: { description: "seen" }, headers: ifMatch }));
 };
 
-const managedDevices = async (api: ApiClient, workspace: string): Promise<void> => {
+/** A version that is packaged from its sources: sent by a manifest, pruned by another, and a large file in parts. */
+const folders = async (cloud: TestCloud, api: ApiClient, component: string, version: string): Promise<void> => {
+  const packed = `${component}/versions/1.1.0`;
+  await expecting(
+    201,
+    api.call("POST", `${component}/versions`, { body: { version: "1.1.0", recipe: { run: "true" } } }),
+  );
+  const apply = async (at: string, files: object[], prune = false) =>
+    (
+      await expecting(
+        200,
+        api.call<{ items: { path: string; upload?: Upload }[] }>("POST", `${at}/manifest`, { body: { files, prune } }),
+      )
+    ).body.items;
+  const small = (path: string, bytes: string) => ({ path, size: bytes.length, sha256: sha256(bytes) });
+  const whole = randomBytes(SINGLE_UPLOAD_BYTES + 1); // a package of nothing but zeros would be taken for a bomb
+  const large = { path: "src/large", size: whole.length, sha256: sha256(whole) };
+  // Each is there for a step of the manifests: sent, replaced, given up half sent, and taken away.
+  const first = await apply(packed, [small("src/a", "old"), small("src/b", "b"), large]);
+  for (const { path, upload } of first)
+    if (upload !== undefined) await sendFile(upload, path === "src/b" ? "b" : "old");
+  const second = await apply(packed, [small("src/a", "new"), small("src/large", "small")], true);
+  for (const { path, upload } of second)
+    if (upload !== undefined) await sendFile(upload, path === "src/a" ? "new" : "small");
+  for (const other of [whole.length + 1, whole.length]) {
+    await expecting(201, api.call("POST", `${packed}/files`, { body: { ...large, size: other } }));
+  }
+  await expecting(201, api.call("POST", `${packed}/files`, { body: large })); // goes on
+  await apply(packed, [small("src/a", "new"), large]);
+  const uploads = `${packed}/uploads/src/large`;
+  const { items } = (await expecting(200, api.call<{ items: { size: number; upload: Upload }[] }>("GET", uploads)))
+    .body;
+  let at = 0;
+  for (const { size, upload } of items) {
+    await sendFile(upload, Buffer.from(whole.subarray(at, at + size)));
+    at += size;
+  }
+  await expecting(200, api.call("POST", uploads));
+  await expecting(200, api.call("POST", uploads));
+  await expecting(200, api.call("GET", `${packed}/files/src/large`));
+  await expecting(201, api.call("POST", `${packed}/files`, { body: { ...large, path: "src/given-up" } }));
+  await expecting(204, api.call("DELETE", `${packed}/files/src/given-up`));
+  await publishTwice(cloud, api, packed);
+  await expecting(200, api.call("GET", `${version}/files/dist/run.sh`));
+};
+
+/** A publication that fails once it has made all that it makes, with its package, and one of other sources. */
+const publishTwice = async (cloud: TestCloud, api: ApiClient, version: string): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  await control.arm("lambda:local-finish-component-version", "TypeError", 500);
+  const { body } = await expecting(202, api.call<IntentBody>("POST", `${version}/publish`));
+  const { status } = await api.ended(body.id);
+  if (status !== "failed") throw new Error(`a publication without its last step ${status}`);
+  await control.disarm();
+  const bytes = "added";
+  const declared = { path: "src/added", size: bytes.length, sha256: sha256(bytes) };
+  const added = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
+  await sendFile(added.body.upload, bytes);
+  await api.done("POST", `${version}/publish`);
+};
+
+const download200 = async (url: string): Promise<void> => {
+  const { status } = await fetch(url);
+  if (status !== 200) throw new Error(`the download answers ${status}`);
+};
+
+/** A component that someone made in Greengrass, of which one artifact has other bytes by now; and one of AWS's. */
+const adoptions = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const [name, Bucket] = ["org.legacy.Walk", "walk-legacy"];
+  await cloud.s3.send(new CreateBucketCommand({ Bucket }));
+  for (const Key of ["a", "b"]) await cloud.s3.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
+  const recipe = {
+    RecipeFormatVersion: "2020-01-25",
+    ComponentName: name,
+    ComponentVersion: "1.0.0",
+    Manifests: [{ Artifacts: ["a", "b"].map((key) => ({ Uri: `s3://${Bucket}/${key}` })) }],
+  };
+  const inlineRecipe = Buffer.from(JSON.stringify(recipe));
+  const { arn } = await cloud.greengrass.send(new CreateComponentVersionCommand({ inlineRecipe }));
+  await until(async () => {
+    const { status } = await cloud.greengrass.send(new DescribeComponentCommand({ arn }));
+    return status?.componentState === "DEPLOYABLE";
+  });
+  await cloud.s3.send(new PutObjectCommand({ Bucket, Key: "b", Body: "changed" }));
+  for (const one of [name, "aws.greengrass.Cli"]) {
+    await api.done("POST", `${workspace}/component-imports`, { name: one });
+  }
+  const draft = await draftsOf(api, workspace).draft("com.example.Depends", "1.0.0", {
+    run: "true",
+    dependencies: { "aws.greengrass.Cli": "*" },
+  });
+  await expecting(200, api.call("GET", `${draft}/findings`));
+  await api.done("DELETE", draft);
+  await api.done("DELETE", `${workspace}/components/${name}/versions/1.0.0`);
+  for (const one of [name, "com.example.Depends"]) {
+    await expecting(204, api.call("DELETE", `${workspace}/components/${one}`));
+  }
+};
+
+const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   for (const name of ["one", "two"]) await api.done("POST", `${workspace}/node-groups`, { name });
   await api.done("POST", `${workspace}/nodes`, { name: "n1", groups: ["one", "two"] });
   await expecting(201, api.call("POST", `${workspace}/components`, { body: { name: "com.example.Walk" } }));
@@ -48,9 +154,13 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     const { body } = await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body: declared }));
     await sendFile(body.upload, bytes);
   }
+  await folders(cloud, api, component, version);
+  await draftsOf(api, workspace).clone(version, "1.2.0");
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
-  await api.done("PATCH", deployment, { components: { "com.example.Walk": { version: "^1.0.0" } } });
+  await editDeployments(api, workspace);
+  await expecting(200, api.call("POST", `${version}/deprecation`, { body: { reason: "seen" } }));
+  await expecting(200, api.call("DELETE", `${version}/deprecation`));
   for (const path of [
     "/v1/openapi.json",
     "/v1/workspaces",
@@ -61,16 +171,107 @@ const managedDevices = async (api: ApiClient, workspace: string): Promise<void> 
     `${component}/versions`,
     version,
     `${version}/files`,
+    `${version}/diff/1.1.0`,
+    `${version}/usage`,
+    `${version}/usage?of=nodes`,
+    `${workspace}/components?search=walk`,
     `${workspace}/deployments`,
     deployment,
     `${workspace}/intents`,
   ]) {
     await expecting(200, api.call("GET", path));
   }
+  await adoptions(cloud, api, workspace);
+  const folder = await expecting(
+    200,
+    api.call<{ items: { download?: { url: string } }[] }>("GET", `${version}/export`),
+  );
+  for (const { download } of folder.body.items) if (download !== undefined) await download200(download.url);
   for (const path of ["", "/node-groups/one", "/nodes/n1", "/components/com.example.Walk"]) {
     await describeAnew(api, `${workspace}${path}`);
   }
   await expecting(404, api.call("GET", "/v1/nowhere"));
+};
+
+/** Deployments of a group and of a node, each edited in every way. */
+const editDeployments = async (api: ApiClient, workspace: string): Promise<void> => {
+  const walking = { "com.example.Walk": { version: "^1.0.0" } };
+  for (const [list, name] of [
+    ["nodeGroups", "one"],
+    ["nodes", "n1"],
+  ] as const) {
+    const path = `${workspace}/${list === "nodes" ? "nodes" : "node-groups"}/${name}/deployment`;
+    const replacement = { components: { "com.example.Walk": { version: "1.0.0" } }, priority: 2 };
+    await api.done("PATCH", path, { components: walking });
+    const asked = { [list]: { [name]: { deployment: { edit: "replace", ...replacement } } } };
+    const plan = await expecting(200, api.call<{ hash: string }>("POST", `${workspace}/plans`, { body: asked }));
+    await expecting(200, api.call("POST", `${workspace}/plans/nodes?group=one`, { body: asked }));
+    await api.done("PUT", path, { ...replacement, plan: plan.body.hash });
+    await api.done("POST", `${path}/refresh`, {});
+    await api.done("POST", `${path}/rollback`, { revision: 1 });
+    await api.done("PATCH", path, { components: walking });
+    for (const at of ["", "/revisions", "/revisions/2", "/revisions/2/diff"]) {
+      await expecting(200, api.call("GET", `${path}${at}`));
+    }
+  }
+  await api.done("DELETE", `${workspace}/nodes/n1/deployment`);
+  await followPublications(api, workspace);
+};
+
+/** A deployment moves on by itself when a version is published. */
+const followPublications = async (api: ApiClient, workspace: string): Promise<void> => {
+  const path = `${workspace}/node-groups/one/deployment`;
+  await api.done("PATCH", path, { autoUpdate: true });
+  const revision = async () => (await expecting(200, api.call<{ revision: number }>("GET", path))).body.revision;
+  const before = await revision();
+  const versions = `${workspace}/components/com.example.Walk/versions`;
+  const recipe = { run: "true" };
+  await expecting(201, api.call("POST", versions, { body: { version: "1.3.0", recipe } }));
+  await api.done("POST", `${versions}/1.3.0/publish`);
+  await until(async () => (await revision()) > before, { what: "the deployment to move on" });
+};
+
+/** Pushes that are refused and that are taken, by manifest and by event; one fails, and comes again with other files. */
+const pushes = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const { bucket } = (await expecting(200, api.call<{ bucket: string }>("GET", workspace))).body;
+  const control = controlOf(cloud.endpoints);
+  const drop = pushesOf(cloud, bucket);
+  const component = "com.example.Pushed";
+  const pushed = async (expected: string, files: Readonly<Record<string, string>>, more: object = {}) => {
+    await drop.push("walk", { component, version: "1.0.0", recipe: { run: "true" }, ...more }, files);
+    const result = await drop.result("walk");
+    if (result.status !== expected) throw new Error(`the push: ${JSON.stringify(result)}`);
+  };
+  await pushed("failed", {}, { version: "none" });
+  await control.arm("greengrass:CreateComponentVersion", "ValidationException", 400);
+  await pushed("failed", { a: "a", b: "b" });
+  await control.disarm();
+  await cloud.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: "drop/walk/b" }));
+  await pushed("published", { a: "a" });
+
+  const requested = async (expected: string, version: string) => {
+    const id = await drop.request({
+      workspace: "walk",
+      folder: "event",
+      component,
+      version,
+      recipeFile: "recipe.json",
+    });
+    const told = await until(
+      async () =>
+        (await control.events()).find(({ detail }) => (detail as { origin?: { event?: string } }).origin?.event === id),
+      { what: "the outcome of an event" },
+    );
+    if (told["detail-type"] !== expected) throw new Error(`the event: ${JSON.stringify(told)}`);
+  };
+  await requested("push.failed", "1.1.0");
+  const recipe = { RecipeFormatVersion: "2020-01-25", ComponentName: component, ComponentVersion: "1.1.0" };
+  await drop.put("event/recipe.json", JSON.stringify({ ...recipe, Manifests: [{ Lifecycle: { run: "true" } }] }));
+  await requested("push.succeeded", "1.1.0");
+  for (const version of ["1.0.0", "1.1.0"]) {
+    await api.done("DELETE", `${workspace}/components/${component}/versions/${version}`);
+  }
+  await expecting(204, api.call("DELETE", `${workspace}/components/${component}`));
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
@@ -104,6 +305,20 @@ const registrations = async (cloud: TestCloud, api: ApiClient, workspace: string
   await api.done("DELETE", `${node}/certificates/${third.certificateId}`);
   await device.enrol(await issue("re-register"));
   await api.done("DELETE", node);
+};
+
+/** A node with a device that has run what it was told, and changes groups. */
+const moves = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const fleet = devices(() => cloud.endpoints);
+  try {
+    const node = await aNode(api, workspace, "mover", { groups: ["two"] });
+    await fleet.start({ token: node.token }).idle();
+    await api.done("PATCH", `${node.path}/groups`, { add: ["one"] });
+    await api.done("PATCH", `${node.path}/groups`, { remove: ["two"] });
+    await api.done("DELETE", node.path);
+  } finally {
+    await fleet.remove();
+  }
 };
 
 /** Three imports: one without a file, one with faults, and one in which AWS refuses a node at first. */
@@ -150,6 +365,55 @@ const storedArchive = async (cloud: TestCloud, host: string, expected: number, c
   return new URL(at || "none:").pathname.slice(1);
 };
 
+/** A release's terms and availability, and the same content in another environment: all as before at the end. */
+const changedReleases = async (api: ApiClient, workspace: string, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const ifMatch = { "if-match": headers.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", path, { body: { allowDowngrade: true }, headers: ifMatch }));
+  for (const step of ["pause", "resume", "withdraw"]) {
+    await expecting(200, api.call("POST", `${path}/${step}`, { body: { reason: "seen" } }));
+  }
+  await api.done("POST", `${path}/publish`);
+  const { subject } = await api.done("POST", `${path}/promote`, { environment: "beta" });
+  await expecting(200, api.call("GET", `${path}/history`));
+  await api.done("DELETE", path.replace(/[^/]+$/, subject.id));
+  // Each of four newer ones displaces nothing but the last, which displaces the first.
+  const releases = path.replace(/\/[^/]+$/, "");
+  const newer: string[] = [];
+  for (const version of ["1.0", "1.1", "1.2", "1.3"]) {
+    const bytes = `binary of ${version}`;
+    const body = { ...releaseOf("tool", bytes), version };
+    const created = await expecting(201, api.call<{ id: string; upload: Upload }>("POST", releases, { body }));
+    await sendFile(created.body.upload, bytes);
+    newer.push(created.body.id);
+    await api.done("POST", `${releases}/${created.body.id}/publish`);
+  }
+  await reportedRollout(api, workspace, `${releases}/${newer.at(-1)}`);
+  for (const id of newer) await api.done("DELETE", `${releases}/${id}`);
+};
+
+/** A snapshot of what is current, and its renewal when it is old. */
+const snapshots = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  await snapshotOfAll(cloud, "walk", 1);
+  const { id } = (await expecting(200, api.call<{ id: string }>("GET", workspace))).body;
+  await ageSnapshot(cloud, { id, name: "walk" }, 40);
+  await controlOf(cloud.endpoints).invoke("renew-snapshots");
+  const { status, headers } = await fetch(`${cloud.endpoints.ota}/walk/snapshot`);
+  if (status !== 200) throw new Error(`the snapshot: ${status}, ${headers.get("content-type")}`);
+};
+
+/** A rollout that is paused for what devices say of it. */
+const reportedRollout = async (api: ApiClient, workspace: string, path: string): Promise<void> => {
+  const { headers } = await expecting(200, api.call("GET", path));
+  const body = { rollout: 50, pauseAbove: 50 };
+  await expecting(200, api.call("PATCH", path, { body, headers: { "if-match": headers.get("etag") ?? "" } }));
+  const report = { app: "tool", version: "1.3", outcome: "failed" };
+  for (let i = 0; i < 20; i += 1) await expecting(204, api.call("POST", `/v1/${workspace}/reports`, { body: report }));
+  const availability = async () =>
+    (await expecting(200, api.call<{ availability: string }>("GET", path))).body.availability;
+  await until(async () => (await availability()) === "paused", { what: "a rollout to be paused" });
+};
+
 const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const { ota } = cloud.endpoints;
   const release = await anUploadedRelease(api, workspace, "os_walk");
@@ -161,6 +425,11 @@ const anonymousDevices = async (cloud: TestCloud, api: ApiClient, workspace: str
     await answer.arrayBuffer();
     if (answer.status !== 200) throw new Error(`${payload}: ${answer.status}`);
   }
+  await snapshots(cloud, api, workspace);
+  const { headers: before } = await expecting(200, api.call("GET", workspace));
+  const ifUnchanged = { "if-match": before.get("etag") ?? "" };
+  await expecting(200, api.call("PATCH", workspace, { body: { ota: { pollSeconds: 600 } }, headers: ifUnchanged }));
+  await changedReleases(api, "walk", `${workspace}/releases/${release}`);
   const Key = await storedArchive(cloud, "one.example", 307);
   const stored = Object.values(await cloud.items()).find((item) => item.id === release);
   await cloud.s3.send(new DeleteObjectCommand({ Bucket: cloud.otaBucket, Key: stored?.segmentKey as string }));
@@ -210,10 +479,17 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   await endsFailed(await accepted("POST", `${workspace}/releases/${await aRelease("os_missing")}/publish`));
   const versions = `${workspace}/components/com.example.Walk/versions`;
   const recipe = { run: "sh {artifact}" };
-  await expecting(201, api.call("POST", versions, { body: { version: "2.0.0", recipe } }));
-  const missing = { path: "dist/run.sh", size: 4, sha256: sha256("true") };
-  await expecting(201, api.call("POST", `${versions}/2.0.0/files`, { body: missing }));
-  await endsFailed(await accepted("POST", `${versions}/2.0.0/publish`));
+  for (const [version, path] of [
+    ["2.0.0", "dist/run.sh"],
+    ["3.0.0", "src/run.sh"],
+  ] as const) {
+    await expecting(201, api.call("POST", versions, { body: { version, recipe } }));
+    const missing = { path, size: 4, sha256: sha256("true") };
+    await expecting(201, api.call("POST", `${versions}/${version}/files`, { body: missing }));
+    await endsFailed(await accepted("POST", `${versions}/${version}/publish`));
+    await expecting(200, api.call("GET", `${versions}/${version}/files/${path}`));
+    await expecting(409, api.call("POST", `${versions}/${version}/uploads/${path}`));
+  }
 
   for (const task of ["create-thing", "hash-release"]) await control.arm(`lambda:local-${task}`, "Busy", 500);
   const heard = [
@@ -292,7 +568,7 @@ const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "2.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
@@ -310,8 +586,10 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
   await people(cloud, api, workspace);
-  await managedDevices(api, workspace);
+  await managedDevices(cloud, api, workspace);
+  await pushes(cloud, api, workspace);
   await registrations(cloud, api, workspace);
+  await moves(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);

@@ -98,6 +98,7 @@ describe("what is asked for", () => {
       [`dynamodb:PutItem ${table("a")}`, `dynamodb:DeleteItem ${table("b")}`, `dynamodb:toString ${table("c")}`],
     ],
     ["greengrass", "DescribeComponent", { arn: "c" }, ["greengrass:DescribeComponent c"]],
+    ["greengrass", "ListComponentVersions", { arn: "c" }, ["greengrass:ListComponentVersions c"]],
     [
       "greengrass",
       "DeleteCoreDevice",
@@ -188,6 +189,7 @@ describe("of S3", () => {
     ["UploadPart", "mine", "a", undefined, [object("PutObject", "mine/a", "1")]],
     ["CompleteMultipartUpload", "mine", "a", undefined, [object("PutObject", "mine/a", "1")]],
     ["AbortMultipartUpload", "mine", "a", undefined, [object("AbortMultipartUpload", "mine/a", "1")]],
+    ["ListParts", "mine", "a", undefined, [object("ListMultipartUploadParts", "mine/a", "1")]],
     ["DeleteObjects", "mine", "", undefined, []],
     ["HeadBucket", "mine", "", undefined, [object("ListBucket", "mine", "1")]],
     ["ListObjectsV2", "mine", "", undefined, [object("ListBucket", "mine", "1")]],

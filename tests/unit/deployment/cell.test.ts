@@ -1,6 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cellKey, DEFAULT_RUNTIME, enterCell, firstCell, leaveCell } from "../../../shared/deployment/cell.ts";
+import {
+  addGeneration,
+  cellKey,
+  DEFAULT_RUNTIME,
+  enterCell,
+  firstCell,
+  generationId,
+  leaveCell,
+  parseGenerationId,
+  type StoredCell,
+  type StoredGeneration,
+  vacated,
+} from "../../../shared/deployment/cell.ts";
 import type { Item } from "../../../shared/writes.ts";
 import { applied } from "../apply.ts";
 
@@ -59,8 +71,6 @@ describe("the nodes of a cell", () => {
       targets: ["grp_1", "grp_2"],
       runtime: "nucleus",
       nodes: 1,
-      generation: 1,
-      leaseUntil: 0,
       createdAt: NOW.toISOString(),
     });
     const second = applied(first, enter);
@@ -69,7 +79,7 @@ describe("the nodes of a cell", () => {
   });
 
   test("leave alone what else the cell has", () => {
-    const cell: Item = { ...firstCell("ws_1", "grp_1", NOW), generation: 3, arn: "arn:aws:iot:x", leaseUntil: 5 };
+    const cell: Item = { ...firstCell("ws_1", "grp_1", NOW)[0], lastGeneration: 3, placed: 2 };
     const later = new Date(NOW.getTime() + 1_000);
     expect(applied(cell, enterCell("ws_1", ["grp_1"], DEFAULT_RUNTIME, later))).toEqual({ ...cell, nodes: 1 });
   });
@@ -79,9 +89,64 @@ describe("the nodes of a cell", () => {
   });
 
   test("find a group's first cell where the group made it", () => {
-    const { pk, sk } = firstCell("ws_1", "grp_1", NOW);
+    const [cell, generation] = firstCell("ws_1", "grp_1", NOW);
+    const { pk, sk } = cell;
     const enter = enterCell("ws_1", ["grp_1"], DEFAULT_RUNTIME, NOW);
     expect(enter).toMatchObject({ do: "update", key: { pk, sk } });
-    expect(firstCell("ws_1", "grp_1", NOW)).toEqual({ ...applied(undefined, enter), nodes: 0 });
+    expect(cell).toEqual({ ...applied(undefined, enter), nodes: 0, lastGeneration: 1 });
+    expect(generation).toMatchObject({ key: cell.key, generation: 1, targets: ["grp_1"], nodes: 0, leaseUntil: 0 });
+  });
+});
+
+describe("the generations of a cell", () => {
+  const [cell, first] = firstCell("ws_1", "grp_1", NOW);
+
+  test("are numbered, no number twice, and one of two at once is refused", () => {
+    const { generation, writes } = addGeneration(cell, NOW);
+    expect(generation).toMatchObject({ ...first, sk: generation.sk, generation: 2 });
+    expect(generation.sk > first.sk).toBe(true);
+    const [count] = writes;
+    if (count === undefined) throw new Error("nothing is written");
+    const after = applied({ ...cell } as Item, count) as unknown as StoredCell;
+    expect(after.lastGeneration).toBe(2);
+    expect(() => applied({ ...after } as Item, count)).toThrow("refused");
+    expect(count.otherwise?.code).toBe("busy");
+    expect(addGeneration(after, NOW).generation.generation).toBe(3);
+    const { lastGeneration: _, ...none } = cell;
+    expect(addGeneration(none, NOW).generation.generation).toBe(1);
+  });
+
+  test("have names by which they are found", () => {
+    expect(parseGenerationId(generationId(first))).toEqual({ key: first.key, generation: 1 });
+    for (const wrong of ["", first.key, `${first.key}-0`, `${first.key}-1-1`]) {
+      expect(() => parseGenerationId(wrong)).toThrow(RangeError);
+    }
+  });
+
+  const one = (generation: number, more: Partial<StoredGeneration> = {}): StoredGeneration => ({
+    ...first,
+    generation,
+    wasLeft: true,
+    ...more,
+  });
+  const empty: StoredCell = { ...cell, targets: ["grp_1", "grp_2"] };
+
+  test.each<{ note: string; of: StoredCell | undefined; all: StoredGeneration[]; go: number[] }>([
+    { note: "one without nodes goes with the last node", of: empty, all: [one(1), one(2)], go: [1, 2] },
+    { note: "one with nodes stays", of: empty, all: [one(1, { nodes: 1 }), one(2)], go: [2] },
+    { note: "one that waits for its first node stays", of: empty, all: [{ ...first, generation: 3 }], go: [] },
+    { note: "the lowest stays where nodes belong", of: { ...empty, nodes: 1 }, all: [one(2), one(3)], go: [3] },
+    { note: "a group's own stays", of: cell, all: [one(4), one(5)], go: [5] },
+    { note: "that of a group and lite goes", of: { ...cell, runtime: "nucleus-lite" }, all: [one(1)], go: [1] },
+    { note: "that of a node goes", of: { ...cell, targets: ["nod_1"] }, all: [one(1)], go: [1] },
+    { note: "what is being removed goes on", of: cell, all: [one(1, { removing: true }), one(2)], go: [1] },
+    { note: "all go with the cell", of: undefined, all: [one(1), one(2)], go: [1, 2] },
+  ])("are taken away without nodes: $note", ({ of, all, go }) => {
+    expect(vacated(of, all).map(({ generation }) => generation)).toEqual(go);
+    expect(
+      vacated(of, [...all].reverse())
+        .map(({ generation }) => generation)
+        .sort(),
+    ).toEqual(go);
   });
 });

@@ -1,18 +1,19 @@
 import fc from "fast-check";
 import semver from "semver";
 import { describe, expect, test } from "vitest";
+import { cellKey } from "../../../shared/deployment/cell.ts";
 import {
   Deployment,
   emptyDeployment,
   type KeptComponent,
-  PatchDeployment,
-  patched,
   Requirement,
-  reviseDeployment,
   type StoredDeployment,
   WantedComponent,
 } from "../../../shared/deployment/deployment.ts";
+import { DeploymentPatch, edited } from "../../../shared/deployment/edit.ts";
 import { layerOf, type PublishedVersion, resolve } from "../../../shared/deployment/resolve.ts";
+import { liftDeployment, reviseDeployment } from "../../../shared/deployment/revise.ts";
+import type { StoredNode } from "../../../shared/node/node.ts";
 import { applied } from "../apply.ts";
 import { theMoment } from "../moment.ts";
 
@@ -24,8 +25,20 @@ const BASE: StoredDeployment = {
   components: { a: { version: "1.0.0", catalogue: 4 }, b: { version: "2.0.0", reset: [""], catalogue: 7 } },
 };
 
+/** The next revision without the note on how it came to be. */
+const patched = (
+  deployment: StoredDeployment,
+  patch: DeploymentPatch,
+  catalogue: number,
+  now: Date,
+): StoredDeployment => {
+  const { change, ...next } = edited(deployment, { edit: "patch", ...patch }, { catalogue, now });
+  expect(change).toEqual({ kind: "patch" });
+  return next;
+};
+
 describe("a patch", () => {
-  test.each<{ note: string; patch: PatchDeployment; components: StoredDeployment["components"] }>([
+  test.each<{ note: string; patch: DeploymentPatch; components: StoredDeployment["components"] }>([
     {
       note: "adds a component",
       patch: { components: { c: { version: "^3.0.0" } } },
@@ -103,13 +116,13 @@ describe("a patch", () => {
   });
 
   test("is refused where it changes nothing or holds what a deployment has not", () => {
-    expect(PatchDeployment.safeParse({}).success).toBe(false);
-    expect(PatchDeployment.safeParse({ components: {} }).success).toBe(true);
-    expect(PatchDeployment.safeParse({ priority: 1001 }).success).toBe(false);
-    expect(PatchDeployment.safeParse({ priority: 1, catalogue: 3 }).success).toBe(false);
-    expect(PatchDeployment.safeParse({ components: { a: { version: "1.0.0", catalogue: 3 } } }).success).toBe(false);
-    expect(PatchDeployment.safeParse({ components: { "a b": { version: "1.0.0" } } }).success).toBe(false);
-    expect(PatchDeployment.safeParse({ components: { a: { versions: "1.0.0" } } }).success).toBe(false);
+    expect(DeploymentPatch.safeParse({}).success).toBe(false);
+    expect(DeploymentPatch.safeParse({ components: {} }).success).toBe(true);
+    expect(DeploymentPatch.safeParse({ priority: 1001 }).success).toBe(false);
+    expect(DeploymentPatch.safeParse({ priority: 1, catalogue: 3 }).success).toBe(false);
+    expect(DeploymentPatch.safeParse({ components: { a: { version: "1.0.0", catalogue: 3 } } }).success).toBe(false);
+    expect(DeploymentPatch.safeParse({ components: { "a b": { version: "1.0.0" } } }).success).toBe(false);
+    expect(DeploymentPatch.safeParse({ components: { a: { versions: "1.0.0" } } }).success).toBe(false);
   });
 });
 
@@ -124,9 +137,9 @@ describe("in any history of publications and patches", () => {
     publish: fc.constantFrom(...NAMES),
     version: fc.constantFrom("1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0"),
   });
-  const patch: fc.Arbitrary<PatchDeployment> = fc.oneof(
-    { weight: 3, arbitrary: wishes.map((components): PatchDeployment => ({ components })) },
-    { weight: 1, arbitrary: fc.nat(3).map((priority): PatchDeployment => ({ priority })) },
+  const patch: fc.Arbitrary<DeploymentPatch> = fc.oneof(
+    { weight: 3, arbitrary: wishes.map((components): DeploymentPatch => ({ components })) },
+    { weight: 1, arbitrary: fc.nat(3).map((priority): DeploymentPatch => ({ priority })) },
   );
   const history = fc.array(
     fc.oneof(
@@ -140,7 +153,7 @@ describe("in any history of publications and patches", () => {
   const atEachPatch = (
     check: (facts: {
       name: Name;
-      edit: PatchDeployment;
+      edit: DeploymentPatch;
       before: string | undefined;
       after: string | undefined;
       published: readonly PublishedVersion[];
@@ -229,7 +242,7 @@ describe("a requirement", () => {
 
 describe("a revision", () => {
   const next = patched(BASE, { priority: 3 }, 9, LATER);
-  const { intent, writes } = reviseDeployment(next, "ann", theMoment(LATER));
+  const { intent, writes } = reviseDeployment({ next, current: BASE }, "ann", theMoment(LATER));
   const [put, keep, check] = writes;
 
   test("replaces the revision that was read, and no other", () => {
@@ -264,5 +277,75 @@ describe("a revision", () => {
       status: "requested",
       subject: { type: "deployment", id: "grp_1", name: "press" },
     });
+  });
+});
+
+describe("a node's own deployment", () => {
+  const NODE = {
+    pk: "ws_1#node",
+    sk: "nod_1",
+    id: "nod_1",
+    workspaceId: "ws_1",
+    name: "box",
+    status: "active",
+    groups: ["grp_1"],
+    runtime: "nucleus",
+    cell: cellKey(["grp_1"], "nucleus"),
+    revision: 4,
+  } as unknown as StoredNode;
+  const OWN = cellKey(["grp_1", "nod_1"], "nucleus");
+  const start = { ...emptyDeployment("ws_1", { type: "node", id: "nod_1", name: "box" }, 7, NOW), revision: 0 };
+  const first = patched(start, { components: { a: { version: "1.0.0" } } }, 9, LATER);
+  const counted = (nodes: number) => ({ pk: "", sk: "", nodes });
+
+  test("is made under a condition that there is none, and moves the node to a cell of its own", () => {
+    const { intent, writes } = reviseDeployment(
+      { next: first, current: undefined, node: NODE },
+      "ann",
+      theMoment(LATER),
+    );
+    const [create, keep, node, enter, leave, ...more] = writes;
+    if (!create || !keep || !node || !enter || !leave) throw new Error("a write is missing");
+    expect(more).toEqual([]);
+    expect(applied(undefined, create)).toEqual(first);
+    expect(() => applied({ ...first }, create)).toThrow("refused");
+    expect(keep).toMatchObject({ item: { pk: "nod_1#revision", sk: "0000000001", revision: 1 } });
+    expect(applied({ ...NODE }, node)).toMatchObject({ cell: OWN, ownDeployment: true, revision: 5 });
+    for (const other of [{ cell: "another" }, { status: "deleting" }])
+      expect(() => applied({ ...NODE, ...other }, node)).toThrow("refused");
+    expect([create, keep, node].map(({ otherwise }) => otherwise?.code)).toEqual(["conflict", undefined, "conflict"]);
+    expect(applied(undefined, enter)).toMatchObject({ key: OWN, targets: ["grp_1", "nod_1"], nodes: 1 });
+    expect(applied(counted(3), leave)).toMatchObject({ nodes: 2 });
+    expect(intent.subject.href).toBe("/v1/workspaces/ws_1/nodes/nod_1/deployment");
+  });
+
+  test("is edited as a group's, without another move", () => {
+    const next = patched(first, { priority: 1 }, 9, LATER);
+    const { writes } = reviseDeployment({ next, current: first, node: NODE }, "ann", theMoment(LATER));
+    expect(writes.map((write) => write.do)).toEqual(["put", "create", "check"]);
+    expect(writes[2]).toMatchObject({ key: { pk: "ws_1#node", sk: "nod_1" }, when: { status: "active" } });
+  });
+
+  test("is lifted: its last revision stays, the node goes back to the cell of its groups", () => {
+    const own = { ...NODE, ownDeployment: true, cell: OWN };
+    const next = edited(first, { edit: "delete" }, { catalogue: 9, now: LATER });
+    const { writes } = liftDeployment({ next, current: first, node: own }, "ann", theMoment(LATER));
+    const [remove, keep, node, enter, leave] = writes;
+    if (!remove || !keep || !node || !enter || !leave) throw new Error("a write is missing");
+    expect(applied({ ...first }, remove)).toBeUndefined();
+    expect(() => applied({ ...first, revision: 2 }, remove)).toThrow("refused");
+    expect(keep).toMatchObject({ item: { revision: 2, components: {}, change: { kind: "delete" } } });
+    const moved = applied({ ...own }, node);
+    expect(moved).toMatchObject({ cell: NODE.cell, revision: 5 });
+    expect(moved).not.toHaveProperty("ownDeployment");
+    expect(applied(counted(0), enter)).toMatchObject({ key: NODE.cell, nodes: 1 });
+    expect(leave).toMatchObject({ key: { sk: OWN } });
+  });
+
+  test.each(["creating", "deleting", "failed"] as const)("is not begun on a node that is %s", (status) => {
+    const node = { ...NODE, status };
+    expect(() => reviseDeployment({ next: first, current: undefined, node }, "ann", theMoment(LATER))).toThrow(
+      "the node box is not active",
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { emptyDeployment, type WantedComponent } from "../../../shared/deployment/deployment.ts";
 import { usersOfVersion } from "../../../shared/deployment/users.ts";
+import type { Published } from "../../../shared/deployment/versions.ts";
 
 const deployment = (
   name: string,
@@ -58,5 +59,54 @@ describe("a version is in use", () => {
         [],
       );
     }
+  });
+});
+
+describe("a version that nobody names is in use", () => {
+  const needs = (name: string, requirement: string) => ({ [name]: { requirement, type: "HARD" as const } });
+  const published: Published = {
+    app: [
+      { version: "1.0.0", catalogueNumber: 1, dependencies: needs("lib", "^1.0.0") },
+      { version: "2.0.0", catalogueNumber: 2, dependencies: needs("lib", "^2.0.0") },
+      { version: "3.0.0", catalogueNumber: 101, dependencies: needs("lib", "^3.0.0") },
+    ],
+    lib: [
+      { version: "1.0.0", catalogueNumber: 3, dependencies: needs("base", "*") },
+      { version: "2.0.0", catalogueNumber: 4 },
+      { version: "3.0.0", catalogueNumber: 5 },
+    ],
+  };
+  const lib = (version: string, catalogueNumber: number) => ({ component: "lib", version, catalogueNumber });
+  const wants = (version: string) => [deployment("press", { app: { version } })];
+
+  test.each([
+    { note: "by what depends on it", of: lib("1.0.0", 3), wish: "1.0.0", used: true },
+    { note: "by none that takes another", of: lib("2.0.0", 4), wish: "1.0.0", used: false },
+    { note: "by any version that may be chosen", of: lib("2.0.0", 4), wish: "*", used: true },
+    { note: "not by a version that came later", of: lib("3.0.0", 5), wish: "*", used: false },
+    { note: "not when it came later itself", of: lib("1.9.0", 102), wish: "1.0.0", used: false },
+    {
+      note: "by what depends on what depends on it",
+      of: { component: "base", version: "0.1.0", catalogueNumber: 6 },
+      wish: "1.0.0",
+      used: true,
+    },
+  ])("$note: $used", ({ of, wish, used }) => {
+    expect(usersOfVersion(of, wants(wish), published)).toEqual(used ? ["node-group press"] : []);
+  });
+
+  test("by whom it was delivered to, whatever is wanted by now", () => {
+    const delivered = { hash: "h", deploymentId: "d", jobId: "j", sequence: 1, at: 0, revisions: {} };
+    const cell = (targets: string[], versions: Record<string, string>) => ({
+      targets,
+      runtime: "nucleus" as const,
+      delivered: { ...delivered, versions },
+    });
+    const cells = [cell(["id-of-press"], { lib: "2.0.0" }), cell(["id-of-mill"], { lib: "1.0.0" })];
+    const deployments = [deployment("press", {}), deployment("mill", {})];
+    expect(usersOfVersion(lib("2.0.0", 4), deployments, published, cells)).toEqual(["node-group press"]);
+    expect(usersOfVersion(lib("3.0.0", 5), deployments, published, cells)).toEqual([]);
+    const gone = [cell(["id-of-nobody"], { lib: "2.0.0" })];
+    expect(usersOfVersion(lib("2.0.0", 4), deployments, published, gone)).toEqual(["devices that it was delivered to"]);
   });
 });

@@ -249,7 +249,11 @@ describe("the viewer response", () => {
     expect(respond({ statusCode: 200, headers, body: "" })).toEqual({
       statusCode: 304,
       statusDescription: "Not Modified",
-      headers: { etag: value('"a1-1"'), "cache-control": value("max-age=100"), vary: value("if-none-match, prefer") },
+      headers: {
+        etag: value('"a1-1"'),
+        "cache-control": value("max-age=100"),
+        vary: value("if-none-match, prefer, x-device-id, x-device-hardware"),
+      },
       body: "",
     });
   });
@@ -275,7 +279,7 @@ describe("the viewer response", () => {
     const headers = { "x-ota-personal": value("1"), "cache-control": value("public, max-age=100") };
     expect(respond({ statusCode: 200, headers }).headers).toEqual({
       "cache-control": value("private, max-age=100"),
-      vary: value("if-none-match, prefer"),
+      vary: value("if-none-match, prefer, x-device-id, x-device-hardware"),
     });
   });
 

@@ -49,7 +49,7 @@ describe("an answer that leaves out what a device has", () => {
       const { headers } = responseTo(query, have, { isBehindEdge });
       expect(headers["cache-control"]).toBe(control);
       expect(headers["x-ota-personal"]).toBe(mark);
-      expect(headers.vary).toBe("if-none-match, prefer");
+      expect(headers.vary).toBe("if-none-match, prefer, x-device-id, x-device-hardware");
     }
   });
 

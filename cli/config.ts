@@ -1,0 +1,133 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { CliError } from "./failures.ts";
+
+/** How a context gets its tokens. */
+export type Login =
+  | { readonly by: "token"; readonly token: string }
+  | {
+      readonly by: "client-credentials";
+      readonly tokenUrl: string;
+      readonly clientId: string;
+      readonly clientSecret: string;
+      readonly token?: string;
+      readonly expiresAt?: string;
+    }
+  | {
+      readonly by: "device";
+      readonly issuer: string;
+      readonly clientId: string;
+      readonly token: string;
+      readonly expiresAt?: string;
+      readonly refreshToken?: string;
+    };
+
+/** One server, and who one is there. */
+export interface Context {
+  readonly api: string;
+  readonly workspace?: string;
+  readonly login?: Login;
+}
+
+export interface Config {
+  readonly current?: string;
+  readonly contexts: Readonly<Record<string, Context>>;
+}
+
+/** Where the configuration is: https://specifications.freedesktop.org/basedir-spec/latest/ */
+export const configFile = (): string => {
+  const base = process.env.XDG_CONFIG_HOME;
+  // A relative path there is to be ignored, says the specification.
+  return join(base?.startsWith("/") ? base : join(homedir(), ".config"), "slipway", "config.json");
+};
+
+/** @throws CliError when it cannot be read, or others than its owner could read what it holds */
+export const readConfig = (file = configFile()): Config => {
+  if (!existsSync(file)) return { contexts: {} };
+  if (process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0) {
+    throw new CliError("usage", `${file} holds secrets, and others may read it`, `Take that away: chmod 600 ${file}`);
+  }
+  try {
+    const config = JSON.parse(readFileSync(file, "utf8")) as Config;
+    return { ...config, contexts: config.contexts ?? {} };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CliError("usage", `${file} is not JSON`, "Correct it, or remove it and log in again: slipway login");
+  }
+};
+
+/** Replaced as a whole, and never readable by others, not for a moment. */
+export const writeConfig = (config: Config, file = configFile()): void => {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const next = `${file}.${process.pid}.new`;
+  writeFileSync(next, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  chmodSync(next, 0o600);
+  renameSync(next, file);
+};
+
+export const withContext = (config: Config, name: string, context: Context): Config => ({
+  ...config,
+  contexts: { ...config.contexts, [name]: context },
+});
+
+export interface Where {
+  readonly context?: string | undefined;
+  readonly api?: string | undefined;
+  readonly workspace?: string | undefined;
+}
+
+/** A context with the options and the environment laid over it: an option counts more than a variable, and both more than the file. */
+export interface Chosen extends Context {
+  /** Its name in the file; undefined where all comes from options and the environment. */
+  readonly name: string | undefined;
+  readonly config: Config;
+}
+
+/** @throws CliError when there is no such context, or none at all */
+export const chosenContext = (where: Where, env: NodeJS.ProcessEnv = process.env): Chosen => {
+  const config = readConfig();
+  const name = where.context ?? env.SLIPWAY_CONTEXT ?? config.current;
+  const known = name === undefined ? undefined : config.contexts[name];
+  if (name !== undefined && known === undefined) {
+    const names = Object.keys(config.contexts).join(", ") || "none";
+    throw new CliError("usage", `there is no context ${name}; there are: ${names}`, "See slipway context list.");
+  }
+  const api = where.api ?? env.SLIPWAY_API ?? known?.api;
+  if (api === undefined) {
+    throw new CliError("login", "no server is known", "Log in: slipway login --api URL, or set SLIPWAY_API.");
+  }
+  const workspace = where.workspace ?? env.SLIPWAY_WORKSPACE ?? known?.workspace;
+  // What was got from one server is not shown to another.
+  const login =
+    env.SLIPWAY_TOKEN !== undefined && env.SLIPWAY_TOKEN !== ""
+      ? ({ by: "token", token: env.SLIPWAY_TOKEN } as const)
+      : api === known?.api
+        ? known.login
+        : undefined;
+  return {
+    api: checkedUrl(api),
+    name: api === known?.api ? name : undefined,
+    config,
+    ...(workspace !== undefined && workspace !== "" && { workspace }),
+    ...(login !== undefined && { login }),
+  };
+};
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+
+/** An address that a token may be sent to. @throws CliError */
+export const checkedUrl = (text: string): string => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    throw new CliError("usage", `${text} is not a URL`, "Give one such as https://api.example.com.");
+  }
+  if (url.protocol === "http:" && !LOOPBACK.includes(url.hostname)) {
+    throw new CliError(
+      "usage",
+      `${text} would carry the token in the clear`,
+      "Use https; http is for this machine alone.",
+    );
+  }
+  return text.replace(/\/+$/, "").replace(/\/v1$/, "");
+};

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { addOperations } from "./commands.ts";
+import { EXIT, failureOf } from "./failures.ts";
+import { interrupted } from "./interrupted.ts";
+import { readOperations } from "./operations.ts";
+import { printFailure } from "./output.ts";
+import { addOwnCommands } from "./own-commands.ts";
+
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL("./package.json", import.meta.url), "utf8")) as { version: string }).version;
+
+const EXIT_CODES = Object.values(EXIT)
+  .map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`)
+  .join("\n");
+
+/** The whole command line. */
+export const buildProgram = (): Command => {
+  const program = new Command("slipway")
+    .description("Fleets of edge devices: nodes, components, deployments and over-the-air updates")
+    .version(version())
+    .enablePositionalOptions()
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .showHelpAfterError("(--help tells more)")
+    .addHelpText("after", `\nExit codes:\n${EXIT_CODES}\n\nColours: NO_COLOR=1 turns them off, FORCE_COLOR=1 on.`);
+  addOwnCommands(program);
+  addOperations(program, readOperations());
+  return program;
+};
+
+const main = async (args: readonly string[]): Promise<number> => {
+  const json = args.includes("--json");
+  try {
+    await exitOverrides(buildProgram()).parseAsync([...args], { from: "user" });
+    return process.exitCode === undefined ? EXIT.done[0] : Number(process.exitCode);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done[0] : EXIT.usage[0];
+    if (interrupted.signal.aborted) return EXIT.interrupted[0];
+    if (process.env.SLIPWAY_DEBUG === "1" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    const failure = failureOf(error);
+    printFailure(failure, json);
+    return EXIT[failure.exit][0];
+  }
+};
+
+/** Commander is to throw, and never to end the process by itself. */
+const exitOverrides = (command: Command): Command => {
+  command.exitOverride();
+  for (const inner of command.commands) exitOverrides(inner);
+  return command;
+};
+
+process.once("SIGINT", () => {
+  interrupted.abort();
+  process.once("SIGINT", () => process.exit(EXIT.interrupted[0]));
+});
+// Who reads has enough: `slipway node list | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT.done[0]);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2));

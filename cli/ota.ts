@@ -1,0 +1,55 @@
+import { basename } from "node:path";
+import type { Slipway } from "../client/index.ts";
+import type { CommonOptions } from "./commands.ts";
+import { connect, type WaitOptions, waited } from "./connect.ts";
+import { interrupted } from "./interrupted.ts";
+import { note } from "./output.ts";
+import { progress } from "./progress.ts";
+import { printOne } from "./run.ts";
+import { type HashedFile, hashed, sendFile } from "./upload.ts";
+
+export interface ReleaseOptions extends CommonOptions, WaitOptions {
+  readonly app: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly attributes?: string;
+}
+
+export interface NewRelease {
+  readonly app: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly attributes: readonly string[];
+}
+
+/** Creates a release and uploads its file. @returns its id */
+export const uploadRelease = async (
+  slipway: Slipway,
+  workspace: string,
+  release: NewRelease,
+  { file, size, sha256 }: HashedFile,
+  quiet: boolean,
+): Promise<string> => {
+  const body = { ...release, attributes: [...release.attributes], size, sha256 };
+  const created = await slipway.createRelease({ workspace, body, signal: interrupted.signal });
+  const shown = progress(basename(file), size, quiet);
+  await sendFile(created.upload, file, { start: 0, length: size }, shown.add);
+  shown.end();
+  return created.id;
+};
+
+/** From a file to what devices get, in one command. */
+export const publishRelease = async (file: string, options: ReleaseOptions): Promise<void> => {
+  const { app, environment, version, attributes } = options;
+  const connection = connect(options);
+  const { slipway } = connection;
+  const workspace = connection.workspace();
+  const release = { app, environment, version, attributes: attributes?.split(",") ?? [] };
+  const id = await uploadRelease(slipway, workspace, release, await hashed(file), options.json === true);
+  const intent = await slipway.publishRelease({ workspace, release: id, signal: interrupted.signal });
+  const ended = await waited(slipway, intent, options);
+  if (options.json) return printOne({ release: id, intent: ended }, options);
+  note(
+    `${app} ${version} for ${environment} is ${ended.status === "succeeded" ? "published" : ended.status}: release ${id}`,
+  );
+};

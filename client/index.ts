@@ -1,0 +1,166 @@
+import openapiFetch from "openapi-fetch";
+import { DeadlineError, ProblemError, problemOf } from "./errors.ts";
+import { OPERATIONS } from "./operations.ts";
+import { pause, sendWithRetries } from "./retry.ts";
+import type { Answer, Input, Item, ListName, OperationName, Operations, Schemas } from "./types.ts";
+
+export {
+  ConnectionError,
+  DeadlineError,
+  type Finding,
+  type Problem,
+  type ProblemCode,
+  ProblemError,
+} from "./errors.ts";
+export type { Answer, Input, Item, ListName, OperationName, Schemas } from "./types.ts";
+export type Intent = Schemas["Intent"];
+
+export interface ClientOptions {
+  /** Where the API is, such as `https://api.example.com`; a trailing slash or `/v1` is no matter. */
+  readonly url: string;
+  /** A bearer token, or what gives one for each request. None for the operations that need none. */
+  readonly token?: string | (() => string | Promise<string>) | undefined;
+  /** How often a request is sent again, at most. 4 unless it is said. */
+  readonly retries?: number | undefined;
+  /** Milliseconds after which a try without an answer is given up. 30 seconds unless it is said. */
+  readonly timeout?: number | undefined;
+  /** In place of the platform's own. */
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds after which it is given up; 15 minutes unless it is said. */
+  readonly timeout?: number | undefined;
+  /** Told of the intent each time that it was looked at. */
+  readonly onPoll?: ((intent: Intent) => void) | undefined;
+}
+
+/** An answer with its headers, where `ETag` and `Location` are. */
+export interface Called<Body> {
+  readonly data: Body;
+  readonly headers: Headers;
+  readonly status: number;
+}
+
+export interface Slipway extends Operations {
+  /** An operation by its name, with the headers of the answer. @throws ProblemError, ConnectionError */
+  readonly call: <Name extends OperationName>(name: Name, input: Input<Name>) => Promise<Called<Answer<Name>>>;
+  /** The pages of a list, each read when it is asked for. */
+  readonly pages: <Name extends ListName>(name: Name, input: Input<Name>) => AsyncGenerator<Answer<Name>, void>;
+  /** What a list holds, page by page, one after the other. */
+  readonly items: <Name extends ListName>(name: Name, input: Input<Name>) => AsyncGenerator<Item<Name>, void>;
+  /**
+   * Looks at an intent, less and less often, until it has succeeded.
+   * @throws ProblemError what it failed with; DeadlineError; the signal's reason
+   */
+  readonly waitForIntent: (intent: string | { readonly id: string }, options?: WaitOptions) => Promise<Intent>;
+}
+
+const DEFAULTS = { retries: 4, timeout: 30_000, wait: 15 * 60_000 } as const;
+const POLL_MS = { first: 100, most: 5_000, growth: 1.5 } as const;
+
+/** `crypto.randomUUID` is missing where a page is not served securely. */
+const randomKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+type AnyInput = Readonly<Record<string, unknown>> & {
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+  readonly ifMatch?: string;
+  readonly idempotencyKey?: string;
+};
+
+type AnyRequest = (
+  method: string,
+  path: string,
+  init: object,
+) => Promise<{ data?: unknown; error?: unknown; response: Response }>;
+
+/**
+ * A client of Slipway's API.
+ *
+ * ```ts
+ * const slipway = createClient({ url: "https://api.example.com", token });
+ * const intent = await slipway.createNodeGroup({ workspace: "acme", body: { name: "gateways" } });
+ * await slipway.waitForIntent(intent);
+ * for await (const node of slipway.items("listNodes", { workspace: "acme" })) console.log(node.name);
+ * ```
+ */
+export const createClient = (options: ClientOptions): Slipway => {
+  const { retries = DEFAULTS.retries, timeout = DEFAULTS.timeout } = options;
+  const send = options.fetch ?? ((request: Request) => fetch(request));
+  const http = openapiFetch({
+    baseUrl: options.url.replace(/\/+$/, "").replace(/\/v1$/, ""),
+    fetch: (request) => sendWithRetries(request, { fetch: send, retries, timeout, pause, random: Math.random }),
+  });
+  const request = http.request as unknown as AnyRequest;
+  const tokenOf = async () => (typeof options.token === "function" ? options.token() : options.token);
+
+  const callAny = async (name: OperationName, input: AnyInput = {}): Promise<Called<unknown>> => {
+    const operation: { method: string; path: string; takesKey?: true; text?: true } = OPERATIONS[name];
+    const { body, signal, ifMatch, idempotencyKey, ...parameters } = input;
+    const inPath = (parameter: string) => operation.path.includes(`{${parameter}}`);
+    const token = await tokenOf();
+    const { data, error, response } = await request(operation.method, operation.path, {
+      params: {
+        path: Object.fromEntries(Object.entries(parameters).filter(([parameter]) => inPath(parameter))),
+        query: Object.fromEntries(
+          Object.entries(parameters).filter(([parameter, value]) => !inPath(parameter) && value !== undefined),
+        ),
+      },
+      body,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(operation.takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
+        ...(ifMatch !== undefined && { "if-match": ifMatch }),
+      },
+      ...(signal !== undefined && { signal }),
+      ...(operation.text && { parseAs: "text" }),
+    });
+    if (!response.ok) throw problemOf(response.status, response.headers, error);
+    return { data, headers: response.headers, status: response.status };
+  };
+  const call = callAny as unknown as Slipway["call"];
+
+  const pages = async function* <Name extends ListName>(name: Name, input: Input<Name>) {
+    let cursor = (input as { cursor?: string }).cursor;
+    do {
+      const { data } = await call(name, { ...input, cursor });
+      yield data;
+      cursor = (data as { nextCursor?: string }).nextCursor;
+    } while (cursor !== undefined);
+  };
+
+  const items = async function* <Name extends ListName>(name: Name, input: Input<Name>) {
+    for await (const page of pages(name, input)) yield* (page as { items: Item<Name>[] }).items;
+  };
+
+  const waitForIntent: Slipway["waitForIntent"] = async (wanted, { signal, timeout = DEFAULTS.wait, onPoll } = {}) => {
+    const id = typeof wanted === "string" ? wanted : wanted.id;
+    const deadline = Date.now() + timeout;
+    for (let wait: number = POLL_MS.first; ; wait = Math.min(POLL_MS.most, wait * POLL_MS.growth)) {
+      const { data: intent } = await call("getIntent", { intent: id, signal });
+      onPoll?.(intent);
+      if (intent.status === "succeeded") return intent;
+      if (intent.status === "failed") throw failureOf(intent);
+      const left = deadline - Date.now();
+      if (left <= 0) throw new DeadlineError(intent, timeout);
+      await pause(Math.min(wait, left), signal);
+    }
+  };
+
+  const operations = Object.fromEntries(
+    Object.keys(OPERATIONS).map((name) => [
+      name,
+      async (input?: AnyInput) => (await callAny(name as OperationName, input)).data,
+    ]),
+  ) as unknown as Operations;
+  return { ...operations, call, pages, items, waitForIntent };
+};
+
+const failureOf = (intent: Intent): ProblemError => {
+  const { problem } = intent;
+  const unknown = { code: "internal", status: 500, title: "The intent failed", detail: "it does not say why" } as const;
+  return new ProblemError(problem ?? unknown, { intent });
+};

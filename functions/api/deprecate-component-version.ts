@@ -1,0 +1,14 @@
+import { ComponentVersion, markVersion } from "../../shared/component/version.ts";
+import { view } from "../../shared/resource.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { findVersion, tagged } from "../http/resources.ts";
+
+export const handler = endpoint(
+  "deprecateComponentVersion",
+  async ({ workspace, params, body, caller, moment, commit }) => {
+    const version = await findVersion(workspace, params.component, params.version);
+    const mark = { reason: body.reason, at: moment.now.toISOString(), by: caller };
+    const { next, writes } = markVersion(version, mark, moment.now);
+    return commit(writes, tagged(next, view(ComponentVersion, next)));
+  },
+);

@@ -1,0 +1,6 @@
+import { showRevision } from "../http/deployments.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("getNodeDeploymentRevision", ({ workspace, params }) =>
+  showRevision(workspace, params),
+);

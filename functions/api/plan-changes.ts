@@ -1,0 +1,7 @@
+import { endpoint } from "../http/endpoint.ts";
+import { changesOf } from "../http/plan-changes.ts";
+import { pageOfPlan } from "../http/plans.ts";
+
+export const handler = endpoint("planChanges", async ({ workspace, body, query }) =>
+  pageOfPlan(workspace.id, await changesOf(workspace, body), query),
+);

@@ -1,0 +1,7 @@
+import { promoteRelease } from "../../shared/ota/release.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { findRelease } from "../http/resources.ts";
+
+export const handler = endpoint("promoteRelease", async ({ workspace, params, body, caller, moment, accept }) =>
+  accept(promoteRelease(workspace, await findRelease(workspace, params.release), body, caller, moment)),
+);

@@ -1,0 +1,7 @@
+import { revise } from "../http/deployments.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("replaceNodeGroupDeployment", (request) => {
+  const { plan, ...replacement } = request.body;
+  return revise(request, { edit: "replace", ...replacement }, plan);
+});

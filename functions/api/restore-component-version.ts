@@ -1,0 +1,10 @@
+import { ComponentVersion, markVersion } from "../../shared/component/version.ts";
+import { view } from "../../shared/resource.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { findVersion, tagged } from "../http/resources.ts";
+
+export const handler = endpoint("restoreComponentVersion", async ({ workspace, params, moment, commit }) => {
+  const version = await findVersion(workspace, params.component, params.version);
+  const { next, writes } = markVersion(version, undefined, moment.now);
+  return commit(writes, tagged(next, view(ComponentVersion, next)));
+});

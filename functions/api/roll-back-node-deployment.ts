@@ -1,0 +1,7 @@
+import { revise } from "../http/deployments.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("rollBackNodeDeployment", (request) => {
+  const { plan, ...rollback } = request.body;
+  return revise(request, { edit: "rollback", ...rollback }, plan);
+});

@@ -1,0 +1,7 @@
+import { revise } from "../http/deployments.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("updateNodeDeployment", (request) => {
+  const { plan, ...patch } = request.body;
+  return revise(request, { edit: "patch", ...patch }, plan);
+});

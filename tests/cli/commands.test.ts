@@ -1,0 +1,297 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
+import { type CommandLine, commandLine, errorOf } from "./support.ts";
+
+let cloud: TestCloud;
+let cli: CommandLine;
+let token: string;
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+  token = await cloud.token();
+  cli = commandLine();
+  const { code, stderr } = await cli.run(["login", "--api", cloud.endpoints.api, "--token", "-"], { stdin: token });
+  if (code !== 0) throw new Error(stderr);
+  await cli.json(["workspace", "create", "acme"]);
+  await cli.run(["workspace", "use", "acme"]);
+});
+afterAll(async () => {
+  cli?.remove();
+  await cloud?.remove();
+});
+
+describe("a context", () => {
+  test("is kept where nobody else can read it", () => {
+    expect(statSync(cli.configFile).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(cli.configFile, "utf8"))).toMatchObject({
+      current: "default",
+      contexts: { default: { api: cloud.endpoints.api, workspace: "acme", login: { by: "token", token } } },
+    });
+  });
+
+  test("shows no secret", async () => {
+    for (const args of [
+      ["context", "list"],
+      ["context", "show"],
+    ]) {
+      const { stdout, code } = await cli.run(args);
+      expect(code).toBe(0);
+      expect(stdout).toContain(cloud.endpoints.api);
+      expect(stdout).not.toContain(token);
+    }
+  });
+
+  test("is not made of a token that the API refuses", async () => {
+    const other = commandLine();
+    const refused = await other.run(["login", "--api", cloud.endpoints.api, "--token", "-"], { stdin: "x.y.z" });
+    expect(refused).toMatchObject({ code: 3, stdout: "" });
+    expect(refused.stderr).toContain("slipway login");
+    expect((await other.run(["context", "list"])).stderr).toContain("There is none yet");
+    other.remove();
+  });
+
+  test("may be one of several, and one is used", async () => {
+    await cli.run(["context", "set", "second", "--api", cloud.endpoints.api, "--workspace", "other"]);
+    expect((await cli.list(["context", "list"])).map(({ name, current }) => [name, current])).toEqual([
+      ["default", true],
+      ["second", false],
+    ]);
+    expect(errorOf(await cli.run(["node", "list", "--context", "second", "--json"]))).toMatchObject({ exit: "login" });
+    expect((await cli.run(["context", "use", "second"])).code).toBe(0);
+    expect(await cli.json(["context", "show"])).toMatchObject({ context: "second", workspace: "other", login: "none" });
+    await cli.run(["context", "use", "default"]);
+    await cli.run(["context", "delete", "second"]);
+    expect((await cli.run(["context", "use", "second"])).code).toBe(2);
+  });
+
+  test("does not show its token to another server", async () => {
+    const failed = await cli.run(["node", "list", "--api", "http://127.0.0.1:9", "--json"]);
+    expect(failed.code).toBe(3);
+    expect(errorOf(failed).detail).toBe("there is no login for http://127.0.0.1:9");
+  });
+
+  test("is refused when others may read it, and when it would send its token in the clear", async () => {
+    const other = commandLine();
+    await other.run(["context", "set", "a", "--api", "https://api.example.com"]);
+    const clear = await other.run(["context", "set", "b", "--api", "http://api.example.com"]);
+    expect(clear.code).toBe(2);
+    expect(clear.stderr).toContain("in the clear");
+    writeFileSync(other.configFile, "{}", { mode: 0o600 });
+    const { chmodSync } = await import("node:fs");
+    chmodSync(other.configFile, 0o644);
+    const open = await other.run(["context", "list"]);
+    expect(open.code).toBe(2);
+    expect(open.stderr).toContain(`chmod 600 ${other.configFile}`);
+    other.remove();
+  });
+
+  test("comes from the environment too", async () => {
+    const other = commandLine({ SLIPWAY_API: cloud.endpoints.api, SLIPWAY_TOKEN: token, SLIPWAY_WORKSPACE: "acme" });
+    expect(await other.list(["group", "list"])).toEqual(await cli.list(["group", "list"]));
+    other.remove();
+  });
+});
+
+describe("things", () => {
+  test("are created, listed, read, changed and deleted", async () => {
+    const created = await cli.json(["group", "create", "gateways", "--description", "by the doors"]);
+    expect(created).toMatchObject({ kind: "node-group.create", status: "succeeded", subject: { name: "gateways" } });
+    expect((await cli.list(["groups", "list"])).map(({ name }) => name)).toEqual(["gateways"]);
+    const group = await cli.json(["group", "get", "gateways"]);
+    expect(group).toMatchObject({
+      name: "gateways",
+      description: "by the doors",
+      etag: expect.stringMatching(/^"\d+"$/),
+    });
+
+    const stale = await cli.run(["group", "update", "gateways", "--description", "x", "--if-match", '"99"', "--json"]);
+    expect(stale.code).toBe(6);
+    expect(errorOf(stale)).toMatchObject({ code: "precondition-failed" });
+    const etag = String(group.etag);
+    await cli.json(["group", "update", "gateways", "--no-description", "--if-match", etag]);
+    expect(await cli.json(["group", "get", "gateways"])).not.toHaveProperty("description");
+
+    const accepted = await cli.json(["group", "delete", "gateways", "--no-wait"]);
+    expect(accepted).toMatchObject({ status: "requested" });
+    expect(await cli.json(["intents", "wait", String(accepted.id)])).toMatchObject({ status: "succeeded" });
+    const gone = await cli.run(["group", "get", "gateways", "--json"]);
+    expect(gone.code).toBe(5);
+    expect(errorOf(gone)).toMatchObject({
+      exit: "not-found",
+      code: "not-found",
+      detail: "there is no node group gateways",
+    });
+  });
+
+  test("take bodies from files, in JSON or YAML, and options count more", async () => {
+    writeFileSync(join(cli.folder, "component.yaml"), "description: from the file\npublisher: from the file\n");
+    const made = await cli.json([
+      "component",
+      "create",
+      "com.example.A",
+      "--body",
+      "@component.yaml",
+      "--publisher",
+      "me",
+    ]);
+    expect(made).toMatchObject({ name: "com.example.A", description: "from the file", publisher: "me" });
+    await cli.json(["version", "create", "com.example.A", "1.0.0", "--recipe", "run: echo hello"]);
+    await cli.json(["version", "publish", "com.example.A", "1.0.0"]);
+    const [version] = await cli.list(["version", "list", "com.example.A"]);
+    expect(version).toMatchObject({ version: "1.0.0", status: "published", recipe: { run: "echo hello" } });
+  });
+
+  test("come in all pages, or as many as are asked for", async () => {
+    await Promise.all(
+      Array.from({ length: 3 }, (_, index) => cli.json(["node", "create", `paged-${index}`, "--no-wait"])),
+    );
+    expect(await cli.list(["node", "list"])).toHaveLength(3);
+    expect(await cli.list(["node", "list", "--limit", "2"])).toHaveLength(2);
+    const { stdout } = await cli.run(["node", "list", "--limit", "1"]);
+    expect(stdout.split("\n")[0]).toMatch(/^NAME +STATUS +RUNTIME/);
+    expect((await cli.run(["node", "list", "--limit", "none"])).code).toBe(2);
+  });
+
+  test("are told of in colour on request, and never where a program reads", async () => {
+    const coloured = await cli.run(["workspace", "list"], { env: { FORCE_COLOR: "1" } });
+    expect(coloured.stdout).toContain("\u001b[32mactive");
+    expect((await cli.run(["workspace", "list"])).stdout).not.toContain("\u001b");
+    expect((await cli.run(["workspace", "list"], { env: { NO_COLOR: "1" } })).stdout).not.toContain("\u001b");
+    const json = await cli.run(["workspace", "list", "--json"], { env: { FORCE_COLOR: "1" } });
+    expect(json.stdout).not.toContain("\u001b");
+  });
+});
+
+describe("a device and a release", () => {
+  test("a node is registered: made if it is missing, and its token is new each time", async () => {
+    const first = await cli.run(["node", "register", "gateway-1"]);
+    expect(first.code).toBe(0);
+    expect(first.stdout).toMatch(/^curl -fsSL .*\/v1\/install\.sh \| sh -s -- --api .* --token \S+\n$/);
+    const second = await cli.json<{ token: string }>(["node", "register", "gateway-1"]);
+    expect(first.stdout).not.toContain(second.token);
+    expect(await cli.json(["node", "get", "gateway-1"])).toMatchObject({ status: "active" });
+  });
+
+  test("a file becomes what devices get", async () => {
+    writeFileSync(join(cli.folder, "firmware.bin"), "the binary");
+    const publish = [
+      "ota",
+      "publish",
+      "firmware.bin",
+      "--app",
+      "firmware",
+      "--environment",
+      "prod",
+      "--version",
+      "1.0",
+    ];
+    const { release, intent } = await cli.json<{ release: string; intent: object }>(publish);
+    expect(intent).toMatchObject({ kind: "release.publish", status: "succeeded" });
+    expect(await cli.json(["release", "get", release])).toMatchObject({ app: "firmware", version: "1.0", size: 10 });
+    const url = `${cloud.endpoints.ota}/acme/package?cpuArch=x&firmware=prod&payloadType=metadataOnly`;
+    expect(await (await fetch(url)).json()).toBeTruthy();
+    const missing = await cli.run(["ota", "publish", "no-such-file", ...publish.slice(3)]);
+    expect(missing).toMatchObject({ code: 2, stderr: "slipway: no-such-file cannot be read: ENOENT\n" });
+  });
+});
+
+describe("what goes wrong", () => {
+  test("is told with what to do next and where, without a stack trace", async () => {
+    const refused = await cli.run(["node", "create", "bad name", "--groups", "none"]);
+    expect(refused.code).toBe(7);
+    expect(refused.stderr).toMatch(/^slipway: the body is not valid: \/name: /);
+    const taken = await cli.run(["workspace", "create", "acme"]);
+    expect(taken.code).toBe(6);
+    expect(taken.stderr.split("\n")).toEqual([
+      expect.stringMatching(/^slipway: .*acme/),
+      expect.stringContaining("Choose another name"),
+      "",
+    ]);
+    expect(refused.stderr + taken.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test.each([
+    ["an unknown command", ["nodes", "lst"], 2, "(Did you mean list?)"],
+    ["an unknown option", ["node", "list", "--colour"], 2, "unknown option"],
+    ["a missing argument", ["node", "get"], 2, "missing required argument 'node'"],
+    ["a choice that is none", ["node", "create", "x", "--runtime", "v1"], 2, "nucleus-lite"],
+    ["a number that is none", ["token", "create", "x", "--expires-in-seconds", "soon"], 2, "a whole number"],
+    ["a body that is none", ["group", "create", "x", "--body", "{"], 2, "neither JSON nor YAML"],
+    ["a file that is missing", ["group", "create", "x", "--body", "@nowhere"], 2, "nowhere cannot be read: ENOENT"],
+    ["a duration that is none", ["intent", "wait", "x", "--timeout", "soon"], 2, "soon is no duration"],
+    ["a workspace of others", ["node", "list", "-w", "theirs"], 5, "there is no workspace theirs"],
+    ["a server that is away", ["node", "list", "--api", "http://127.0.0.1:9"], 3, "there is no login"],
+  ])("%s", async (_what, args, code, told) => {
+    const ran = await cli.run(args);
+    expect(ran.stderr).toContain(told);
+    expect(ran.code).toBe(code);
+    expect(ran.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test("a server that does not answer", async () => {
+    const other = commandLine({ SLIPWAY_API: "http://127.0.0.1:9", SLIPWAY_TOKEN: "t" });
+    const ran = await other.run(["workspace", "list", "--json"]);
+    expect(ran.code).toBe(8);
+    expect(errorOf(ran)).toMatchObject({ exit: "unavailable", detail: expect.stringContaining("does not answer") });
+    other.remove();
+  });
+
+  test("an intent that fails is told with its own problem", async () => {
+    writeFileSync(join(cli.folder, "x.bin"), "x");
+    const made = await cli.json<{ id: string }>([
+      ...["release", "create", "--app", "never", "--environment", "prod", "--version", "1", "--size", "1"],
+      ...["--sha256", "0".repeat(64)],
+    ]);
+    const failed = await cli.run(["release", "publish", made.id, "--json"]);
+    expect(failed.code).toBe(9);
+    expect(errorOf(failed)).toMatchObject({ exit: "intent-failed", code: "artifact-missing" });
+  });
+});
+
+test("events are told of as intents change", async () => {
+  const child = cli.start(["events", "tail", "--interval", "100ms", "--count", "2", "--json"]);
+  let told = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    told += text;
+  });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  const created = await cli.json(["group", "create", "watched"]);
+  // It began to look before or after that: what it tells of next ends it.
+  await cli.json(["group", "delete", "watched"]);
+  await cli.json(["group", "create", "watched"]);
+  expect(await ended).toBe(0);
+  const events = told
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(events).toHaveLength(2);
+  expect(events[0].createdAt >= String(created.createdAt) || events[0].id === created.id).toBe(true);
+});
+
+describe("completion", () => {
+  test.each(["bash", "zsh", "fish"])("%s knows nouns, verbs and options", async (shell) => {
+    const { code, stdout } = await cli.run(["completion", shell]);
+    expect(code).toBe(0);
+    for (const word of ["node-import", "re-register", "idempotency-key"]) expect(stdout).toContain(word);
+  });
+
+  test("bash completes with it", async () => {
+    const { spawnSync } = await import("node:child_process");
+    const { stdout: script } = await cli.run(["completion", "bash"]);
+    const complete = (line: string): string[] => {
+      const words = line.split(" ");
+      const run = `${script}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _slipway; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return spawnSync("bash", ["-c", run], { encoding: "utf8" }).stdout.trim().split("\n");
+    };
+    expect(complete("slipway gro")).toEqual(["group"]);
+    expect(complete("slipway node re")).toEqual(["register", "re-register"]);
+    expect(complete("slipway node create --ru")).toEqual(["--runtime"]);
+    expect(complete("slipway node create edge-1 --ru")).toEqual(["--runtime"]);
+  });
+
+  test("another shell is refused", async () => {
+    expect(await cli.run(["completion", "tcsh"])).toMatchObject({ code: 2 });
+  });
+});

@@ -1,0 +1,122 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { aPublishedComponent, aWorkspace, startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
+import { type CommandLine, commandLine, errorOf } from "./support.ts";
+
+let cloud: TestCloud;
+let cli: CommandLine;
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+  const api = await cloud.client();
+  const { path } = await aWorkspace(api, "acme");
+  await aPublishedComponent(api, path, "com.example.Hello");
+  cli = commandLine({
+    ...{ SLIPWAY_API: cloud.endpoints.api, SLIPWAY_TOKEN: await cloud.token(), SLIPWAY_WORKSPACE: "acme" },
+  });
+});
+afterAll(async () => {
+  cli?.remove();
+  await cloud?.remove();
+});
+
+const write = (name: string, text: string) => writeFileSync(join(cli.folder, name), text);
+
+const FLEET = `
+groups:
+  gateways:
+    description: by the doors
+    deployment:
+      priority: 3
+      components: { com.example.Hello: ^1.0.0 }
+  empty:
+nodes:
+  gateway-1: { groups: [gateways], attributes: { site: here } }
+  gateway-2: { groups: [gateways] }
+releases:
+  - { app: firmware, environment: prod, version: "1.0", file: firmware.bin }
+`;
+
+test("a workspace becomes what a file declares, and the file that it is written to says the same", async () => {
+  write("fleet.yaml", FLEET);
+  write("firmware.bin", "the binary");
+  const dry = await cli.run(["apply", "-f", "fleet.yaml", "--dry-run", "--exit-code"]);
+  expect(dry.code).toBe(11);
+  expect(dry.stdout.split("\n").slice(0, 7)).toEqual([
+    "Workspace acme",
+    "+ group gateways",
+    "+ group empty",
+    "+ node gateway-1  in gateways",
+    "+ node gateway-2  in gateways",
+    "~ group deployment gateways  add com.example.Hello ^1.0.0; priority 0 → 3",
+    expect.stringMatching(/^\+ release firmware 1\.0 for prod/),
+  ]);
+  const unasked = await cli.run(["apply", "-f", "fleet.yaml"]);
+  expect(unasked.code).toBe(2);
+  expect(unasked.stderr).toContain("--yes");
+  expect(await cli.list(["group", "list"])).toEqual([]);
+
+  const applied = await cli.list(["apply", "-f", "fleet.yaml", "--yes"]);
+  expect(applied).toHaveLength(6);
+  expect(await cli.json(["deployment", "get", "gateways"])).toMatchObject({
+    ...{ priority: 3, components: { "com.example.Hello": { version: "^1.0.0" } } },
+  });
+  expect(await cli.run(["apply", "-f", "fleet.yaml", "--dry-run", "--exit-code"])).toMatchObject({
+    code: 0,
+    stdout: "",
+  });
+
+  expect((await cli.run(["export", "-o", "exported.yaml"])).code).toBe(0);
+  expect(readFileSync(join(cli.folder, "exported.yaml"), "utf8")).toContain("com.example.Hello: ^1.0.0");
+  expect(await cli.run(["apply", "-f", "exported.yaml", "--prune", "--yes"])).toMatchObject({ code: 0, stdout: "" });
+});
+
+test("a plan says why each component changes, and what was seen is what is done", async () => {
+  const edit = ["--node", "gateway-1", "--component", "com.example.Hello@1.0.0", "--priority", "1"];
+  const shown = await cli.run(["deploy", "plan", ...edit]);
+  expect(shown.code).toBe(0);
+  const group = ["--group", "gateways", "--remove", "com.example.Hello"];
+  const removal = await cli.run(["deploy", "plan", ...group, "--exit-code"]);
+  expect(removal.code).toBe(11);
+  expect(removal.stdout).toMatch(
+    /^2 nodes of node group gateways \(nucleus\)\n {2}- com\.example\.Hello {2}1\.0\.0 {2}nothing wants it any more; before, node group gateways wants \^1\.0\.0 \(priority 3\)\n/,
+  );
+  expect(removal.stdout).toContain("com.example.Hello leaves 2 nodes");
+
+  const { hash } = await cli.json<{ hash: string }>(["deploy", "plan", ...group]);
+  const stale = await cli.run(["deploy", "apply", ...group, "--plan", "0".repeat(64), "--json"]);
+  expect(stale.code).toBe(6);
+  expect(await cli.json(["deploy", "apply", ...group, "--plan", hash])).toMatchObject({
+    ...{ kind: "deployment.apply", status: "succeeded" },
+  });
+  expect(await cli.json(["deployment", "get", "gateways"])).toMatchObject({ components: {} });
+});
+
+test("a node moves into the groups that a file says", async () => {
+  write("moved.yaml", "nodes: { gateway-2: { groups: [empty] } }");
+  const dry = await cli.run(["apply", "-f", "moved.yaml", "--dry-run"]);
+  expect(dry.stdout.split("\n")[1]).toBe("~ membership gateway-2  into empty; out of gateways");
+  await cli.list(["apply", "-f", "moved.yaml", "--yes"]);
+  expect((await cli.list(["node", "list", "--group", "empty"])).map(({ name }) => name)).toEqual(["gateway-2"]);
+});
+
+test("what the API would refuse is told before anything is asked for", async () => {
+  const refused = await cli.run([
+    "deploy",
+    "apply",
+    "--group",
+    "gateways",
+    "--component",
+    "com.example.None@1.0.0",
+    "-y",
+  ]);
+  expect(refused.code).toBe(7);
+  expect(refused.stdout).toContain("✗ unresolvable");
+  expect((await cli.run(["deploy", "plan", "--group", "gateways"])).stderr).toContain("nothing to change was given");
+  expect((await cli.run(["deploy", "plan", "--priority", "1"])).stderr).toContain("Give --group NAME or --node NAME.");
+  write("wrong.yaml", "nodes: { gateway-1: { groups: [gateways], attributes: { site: elsewhere } } }");
+  const wrong = await cli.run(["apply", "-f", "wrong.yaml", "--yes", "--json"]);
+  expect(wrong.code).toBe(7);
+  expect(errorOf(wrong).detail).toBe("not all of it can be done: nothing was");
+});

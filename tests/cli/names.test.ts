@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { commandName, NO_COMMANDS, namingField, plural, readOperations } from "../../cli/operations.ts";
+
+const operations = readOperations();
+
+describe("commands are named after the operations of the document", () => {
+  test.each([
+    ["listWorkspaces", "workspace list"],
+    ["createNodeGroup", "group create"],
+    ["getNodeGroupDeployment", "deployment get"],
+    ["rollBackNodeGroupDeployment", "deployment roll-back"],
+    ["listNodeGroupDeploymentRevisions", "deployment-revision list"],
+    ["reRegisterNode", "node re-register"],
+    ["listComponentVersions", "version list"],
+    ["getComponentVersionFindings", "version findings"],
+    ["createComponentFile", "file create"],
+    ["createRegistrationToken", "token create"],
+    ["listNodeCertificates", "certificate list"],
+    ["startNodeImport", "node-import start"],
+    ["listPolicies", "policy list"],
+  ])("%s → %s", (operation, name) => expect(commandName(operation)?.join(" ")).toBe(name));
+
+  test.each(["register", "getOpenapi", "getInstaller"])("%s is none", (operation) => {
+    expect(commandName(operation)).toBeUndefined();
+  });
+
+  test("no two have the same name, and none is left out unsaid", () => {
+    const names = operations.map(({ operation }) => commandName(operation)?.join(" "));
+    const unnamed = operations.filter((_, index) => names[index] === undefined).map(({ operation }) => operation);
+    expect(unnamed.filter((operation) => !NO_COMMANDS.includes(operation))).toEqual([]);
+    const named = names.filter((name) => name !== undefined);
+    expect(named.filter((name, index) => named.indexOf(name) !== index)).toEqual([]);
+  });
+});
+
+test("a creation takes the name of what it creates as an argument", () => {
+  const naming = (operation: string) => {
+    const found = operations.find((one) => one.operation === operation);
+    return found === undefined ? undefined : namingField(found)?.name;
+  };
+  expect(naming("createNode")).toBe("name");
+  expect(naming("createComponentVersion")).toBe("version");
+  expect(naming("createRelease")).toBeUndefined();
+  expect(naming("updateNode")).toBeUndefined();
+});
+
+test("plurals", () => expect(["node", "policy", "release"].map(plural)).toEqual(["nodes", "policies", "releases"]));

@@ -1,0 +1,334 @@
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { ApiClient } from "../../local/api-client.ts";
+import { PART_BYTES, SINGLE_UPLOAD_BYTES } from "../../shared/component/file.ts";
+import { keys } from "../../shared/keys.ts";
+import { aWorkspace, expecting, sendFile, sha256, startTestCloud, type TestCloud } from "./support/cloud.ts";
+import { controlOf } from "./support/control.ts";
+import { draftsOf, fileOf } from "./support/drafts.ts";
+
+let cloud: TestCloud;
+let api: ApiClient;
+let drafts: ReturnType<typeof draftsOf>;
+let bucket: string;
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+  api = await cloud.client();
+  const { path } = await aWorkspace(api, "files");
+  ({ bucket } = (await api.call<{ bucket: string }>("GET", path)).body);
+  drafts = draftsOf(api, path);
+});
+
+afterEach(() => controlOf(cloud.endpoints).disarm());
+
+afterAll(() => cloud?.remove());
+
+const keyOf = (version: string, path: string): string =>
+  version.replace(
+    /^.*components\/([^/]+)\/versions\/(.+)$/,
+    (_, name, number) => `components/${name}/${number}/${path}`,
+  );
+
+const isStored = async (version: string, path: string): Promise<boolean> => {
+  try {
+    await cloud.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(version, path) }));
+    return true;
+  } catch (error) {
+    if ((error as Error).name === "NotFound") return false;
+    throw error;
+  }
+};
+
+describe("a file of a draft", () => {
+  test("is told of, with where to download it once it was uploaded", async () => {
+    const version = await drafts.draft("com.example.Told");
+    const { upload } = await drafts.declare(version, "src/a b/grün#1.txt", "bytes");
+    const at = `${version}/files/src/a%20b/gr%C3%BCn%231.txt`;
+    expect((await api.call("GET", at)).body).toMatchObject({ path: "src/a b/grün#1.txt", uploaded: false });
+    if (upload !== undefined) await sendFile(upload, "bytes");
+    const { body } = await api.call<{ uploaded: boolean; download: { url: string } }>("GET", at);
+    expect(body.uploaded).toBe(true);
+    const download = await fetch(body.download.url);
+    expect(await download.text()).toBe("bytes");
+    expect(download.headers.get("content-disposition")).toBe("attachment; filename*=UTF-8''gr%C3%BCn%231.txt");
+  });
+
+  test("is the same whatever form of Unicode its path has", async () => {
+    const version = await drafts.draft("com.example.Unicode");
+    expect((await drafts.declare(version, "dist/u\u0308", "x")).path).toBe("dist/\u00fc");
+    await expecting(200, api.call("GET", `${version}/files/dist/u%CC%88`));
+    expect(await drafts.pathsOf(version)).toEqual(["dist/\u00fc"]);
+  });
+
+  test("is refused beside one whose path differs in letter case alone", async () => {
+    const version = await drafts.draft("com.example.Case");
+    await drafts.send(version, "dist/Main.sh", "x");
+    const body = fileOf("dist/main.sh", "x");
+    expect((await api.call("POST", `${version}/files`, { body })).body).toMatchObject({
+      status: 409,
+      code: "path-clash",
+    });
+    expect((await api.call("GET", `${version}/files/dist/main.sh`)).status).toBe(404);
+    expect(await drafts.pathsOf(version)).toEqual(["dist/Main.sh"]);
+  });
+
+  test("that is declared again as it is there needs no upload", async () => {
+    const version = await drafts.draft("com.example.Same");
+    await drafts.send(version, "dist/a", "bytes");
+    const again = await drafts.declare(version, "dist/a", "bytes");
+    expect(again).not.toHaveProperty("upload");
+    expect(again).not.toHaveProperty("uploadHref");
+  });
+
+  test("is deleted with its bytes, and may be declared again", async () => {
+    const version = await drafts.draft("com.example.Deleted");
+    await drafts.send(version, "dist/a", "bytes");
+    await expecting(204, api.call("DELETE", `${version}/files/dist/a`));
+    expect(await isStored(version, "dist/a")).toBe(false);
+    expect((await api.call("DELETE", `${version}/files/dist/a`)).status).toBe(404);
+    await drafts.send(version, "dist/A", "others");
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
+  test.each(["POST", "DELETE", "manifest"])("of a published version cannot be changed: %s", async (how) => {
+    const version = await drafts.draft(`com.example.Published${how}`);
+    await drafts.send(version, "dist/a", "bytes");
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+    const files = [fileOf("dist/a", "others")];
+    const refused =
+      how === "POST"
+        ? api.call("POST", `${version}/files`, { body: files[0] })
+        : how === "DELETE"
+          ? api.call("DELETE", `${version}/files/dist/a`)
+          : api.call("POST", `${version}/manifest`, { body: { files, prune: true } });
+    expect((await refused).body).toMatchObject({ status: 409, code: "version-immutable" });
+    expect((await api.call("GET", `${version}/files/dist/a`)).body).toMatchObject({
+      uploaded: true,
+      ...fileOf("dist/a", "bytes"),
+    });
+  });
+
+  test("whose former bytes a request removes waits for it, and so does the publication", async () => {
+    const version = await drafts.draft("com.example.Leased");
+    await drafts.send(version, "dist/a", "bytes");
+    const { id } = (await api.call<{ id: string }>("GET", version)).body;
+    const lease = (clearing: number) =>
+      cloud.documents.send(
+        new UpdateCommand({
+          TableName: cloud.tables.control,
+          Key: keys.file(id, "dist/a"),
+          UpdateExpression: "SET clearing = :until",
+          ExpressionAttributeValues: { ":until": clearing },
+        }),
+      );
+    await lease(Date.now() + 600_000);
+    const busy = { status: 503, code: "busy" };
+    const body = fileOf("dist/a", "others");
+    expect((await api.call("POST", `${version}/files`, { body })).body).toMatchObject(busy);
+    expect((await api.call("DELETE", `${version}/files/dist/a`)).body).toMatchObject(busy);
+    expect(await drafts.publish(version)).toMatchObject({ status: "failed", problem: { code: "busy" } });
+    await lease(Date.now() - 1);
+    await drafts.send(version, "dist/a", "others");
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+});
+
+describe("a file that is sent in parts", () => {
+  // As small as such a file can be: five parts, of which the last one has one byte.
+  const size = SINGLE_UPLOAD_BYTES + 1;
+  const bytes = Buffer.alloc(size, "slipway");
+  const slice = (part: number) => Buffer.from(bytes.subarray((part - 1) * PART_BYTES, part * PART_BYTES));
+
+  const sendParts = async (version: string, path: string, wanted: (part: number) => boolean): Promise<void> => {
+    for (const { part, upload } of await drafts.parts(version, path)) {
+      if (upload !== undefined && wanted(part)) await sendFile(upload, slice(part));
+    }
+  };
+
+  test("goes on where it was broken off, and is hashed whole before it is published", async () => {
+    const version = await drafts.draft("com.example.Large");
+    const declared = await drafts.declare(version, "dist/large", bytes);
+    expect(declared).not.toHaveProperty("upload");
+    expect(declared.uploadHref).toMatch(/\/uploads\/dist\/large$/);
+    const all = await drafts.parts(version, "dist/large");
+    expect(all.map((part) => [part.part, part.size, part.received])).toEqual([
+      ...[1, 2, 3, 4].map((part) => [part, PART_BYTES, false]),
+      [5, 1, false],
+    ]);
+    await sendParts(version, "dist/large", (part) => part !== 2 && part !== 4);
+
+    // Another process of the same client, which knows the file alone.
+    const complete = () => api.call("POST", `${version}/uploads/dist/large`);
+    const incomplete = await complete();
+    expect(incomplete.body).toMatchObject({ status: 409, code: "upload-incomplete" });
+    expect(incomplete.body.detail).toContain("2, 4");
+    const again = await drafts.declare(version, "dist/large", bytes);
+    expect(again.uploadHref).toBe(declared.uploadHref);
+    const left = (await drafts.parts(version, "dist/large")).filter(({ received }) => !received);
+    expect(left.map(({ part }) => part)).toEqual([2, 4]);
+    await sendParts(version, "dist/large", () => true);
+    await expecting(200, complete());
+    await expecting(200, complete()); // the answer to the first was lost
+    expect((await api.call("GET", `${version}/uploads/dist/large`)).status).toBe(404);
+    expect(await drafts.declare(version, "dist/large", bytes)).not.toHaveProperty("uploadHref");
+
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+    expect((await api.call("GET", version)).body).toMatchObject({ artifactBytes: size });
+    expect((await complete()).body).toMatchObject({ code: "version-immutable" });
+  });
+
+  test("is listed by page, and a part of another length is refused", async () => {
+    const version = await drafts.draft("com.example.Paged");
+    await drafts.declare(version, "src/large", bytes);
+    const page = await expecting(
+      200,
+      api.call<{ items: { part: number; upload: { url: string } }[]; nextCursor: string }>(
+        "GET",
+        `${version}/uploads/src/large?limit=2`,
+      ),
+    );
+    expect(page.body.items.map(({ part }) => part)).toEqual([1, 2]);
+    const rest = await api.call<{ items: { part: number }[] }>(
+      "GET",
+      `${version}/uploads/src/large?limit=3&cursor=${page.body.nextCursor}`,
+    );
+    expect(rest.body.items.map(({ part }) => part)).toEqual([3, 4, 5]);
+    expect(rest.body).not.toHaveProperty("nextCursor");
+    const short = await fetch(page.body.items[0]?.upload.url ?? "", { method: "PUT", body: "short" });
+    expect(short.status).toBe(403);
+  });
+
+  test("of other bytes than declared fails its publication, and may be sent again", async () => {
+    const version = await drafts.draft("com.example.Wrong");
+    const declare = () =>
+      expecting(
+        201,
+        api.call("POST", `${version}/files`, { body: { path: "dist/large", size, sha256: sha256("other bytes") } }),
+      );
+    await declare();
+    await sendParts(version, "dist/large", () => true);
+    await expecting(200, api.call("POST", `${version}/uploads/dist/large`));
+    const { status, problem } = await drafts.publish(version);
+    expect([status, problem?.code]).toEqual(["failed", "artifact-mismatch"]);
+    expect(problem?.detail).toContain(sha256(bytes));
+    expect((await declare()).body).toHaveProperty("uploadHref");
+    expect(await isStored(version, "dist/large")).toBe(false);
+  });
+
+  test("leaves nothing of its upload when it is deleted, or declared small", async () => {
+    const version = await drafts.draft("com.example.Given");
+    for (const path of ["dist/a", "dist/b"]) await drafts.declare(version, path, bytes);
+    const [part] = await drafts.parts(version, "dist/a");
+    if (part?.upload === undefined) throw new Error("no part");
+    await sendFile(part.upload, slice(1));
+    await expecting(204, api.call("DELETE", `${version}/files/dist/a`));
+    await expect(sendFile(part.upload, slice(1))).rejects.toThrow(/404/);
+    const [other] = await drafts.parts(version, "dist/b");
+    await drafts.send(version, "dist/b", "small");
+    if (other?.upload === undefined) throw new Error("no part");
+    await expect(sendFile(other.upload, slice(1))).rejects.toThrow(/404/);
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("does not replace what came by another way meanwhile", async () => {
+    const version = await drafts.draft("com.example.Raced");
+    await drafts.declare(version, "dist/large", bytes);
+    await sendParts(version, "dist/large", () => true);
+    await cloud.s3.send(
+      new PutObjectCommand({ Bucket: bucket, Key: keyOf(version, "dist/large"), Body: "by another way" }),
+    );
+    expect((await api.call("POST", `${version}/uploads/dist/large`)).body).toMatchObject({ code: "conflict" });
+    await drafts.declare(version, "dist/large", bytes);
+    await expecting(200, api.call("POST", `${version}/uploads/dist/large`));
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("that has expired in S3 is begun anew", async () => {
+    const version = await drafts.draft("com.example.Expired");
+    await drafts.declare(version, "dist/large", bytes);
+    const { id } = (await api.call<{ id: string }>("GET", version)).body;
+    await cloud.documents.send(
+      new UpdateCommand({
+        TableName: cloud.tables.control,
+        Key: keys.file(id, "dist/large"),
+        UpdateExpression: "SET uploadId = :gone",
+        ExpressionAttributeValues: { ":gone": "0".repeat(44) },
+      }),
+    );
+    expect((await api.call("GET", `${version}/uploads/dist/large`)).status).toBe(404);
+    expect((await api.call("POST", `${version}/uploads/dist/large`)).body).toMatchObject({ code: "upload-incomplete" });
+    await drafts.declare(version, "dist/large", bytes);
+    expect(await drafts.parts(version, "dist/large")).toHaveLength(5);
+  });
+});
+
+describe("a manifest", () => {
+  interface Answer {
+    readonly items: { path: string; status: string; upload?: Parameters<typeof sendFile>[0] }[];
+    readonly extra: string[];
+    readonly more: boolean;
+  }
+  const apply = async (version: string, folder: Readonly<Record<string, string>>, prune = false): Promise<Answer> => {
+    const files = Object.entries(folder).map(([path, bytes]) => fileOf(path, bytes));
+    const { body } = await expecting(200, api.call<Answer>("POST", `${version}/manifest`, { body: { files, prune } }));
+    for (const { path, upload } of body.items) if (upload !== undefined) await sendFile(upload, folder[path] ?? "");
+    return body;
+  };
+  const asked = ({ items }: Answer): string[] =>
+    items.filter(({ status }) => status === "upload").map(({ path }) => path);
+
+  test("asks for the whole folder once, then for what changed alone", async () => {
+    const version = await drafts.draft("com.example.Folder");
+    const folder = { "src/main.py": "one", "src/lib/a.py": "a", "src/lib/b.py": "b" };
+    expect(asked(await apply(version, folder))).toEqual(Object.keys(folder));
+    const again = await apply(version, folder);
+    expect(again.items.map(({ status }) => status)).toEqual(["skipped", "skipped", "skipped"]);
+    expect(again).toMatchObject({ extra: [], more: false });
+    const changed = { ...folder, "src/main.py": "two", "src/new.py": "n" };
+    expect(asked(await apply(version, changed))).toEqual(["src/main.py", "src/new.py"]);
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("asks again for what was declared and never came, or is gone", async () => {
+    const version = await drafts.draft("com.example.Unsent");
+    await drafts.declare(version, "dist/never", "never");
+    await drafts.send(version, "dist/gone", "gone");
+    await cloud.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(version, "dist/gone") }));
+    expect(asked(await apply(version, { "dist/never": "never", "dist/gone": "gone" }))).toEqual([
+      "dist/never",
+      "dist/gone",
+    ]);
+  });
+
+  test("tells what it lacks, and removes that if it is wished, also to change a letter's case", async () => {
+    const version = await drafts.draft("com.example.Pruned");
+    await apply(version, { "dist/Run.sh": "run", "dist/old": "old" });
+    const clash = await api.call("POST", `${version}/manifest`, { body: { files: [fileOf("dist/run.sh", "run")] } });
+    expect(clash.body).toMatchObject({ status: 409, code: "path-clash" });
+    expect((await apply(version, { "dist/new": "new" })).extra).toEqual(["dist/old", "dist/Run.sh"]);
+    expect(await drafts.pathsOf(version)).toEqual(["dist/new", "dist/old", "dist/Run.sh"]);
+    const pruned = await apply(version, { "dist/run.sh": "run", "dist/new": "new" }, true);
+    expect(pruned.extra).toEqual(["dist/old", "dist/Run.sh"]);
+    expect(asked(pruned)).toEqual(["dist/run.sh"]);
+    expect(await drafts.pathsOf(version)).toEqual(["dist/new", "dist/run.sh"]);
+    expect([await isStored(version, "dist/old"), await isStored(version, "dist/Run.sh")]).toEqual([false, false]);
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("of more files than one answer asks for is sent again, until all are there", async () => {
+    const version = await drafts.draft("com.example.Many");
+    const folder = Object.fromEntries(Array.from({ length: 450 }, (_, index) => [`src/${index}`, `${index}`]));
+    const rounds: number[] = [];
+    for (let more = true; more; ) {
+      const answer = await apply(version, folder);
+      rounds.push(asked(answer).length);
+      more = answer.more;
+    }
+    expect(rounds.reduce((sum, round) => sum + round, 0)).toBe(450);
+    expect(rounds.length).toBeGreaterThan(1);
+    const last = await apply(version, folder);
+    expect([last.items.length, asked(last), last.more]).toEqual([450, [], false]);
+  });
+});
