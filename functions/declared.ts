@@ -158,14 +158,14 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "accept-drop": {
     module: "functions/events/accept-drop",
-    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "EVENT_BUS"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: [...ACCEPT_PUSH, "drop:Put"],
   },
   "accept-push": {
     module: "functions/events/accept-push",
-    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "EVENT_BUS"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: ACCEPT_PUSH,

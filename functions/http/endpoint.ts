@@ -46,6 +46,8 @@ export interface Request<Name extends RouteName> {
    * @param secret members of the answer that are shown this once, and not kept for an Idempotency-Key
    */
   readonly accept: (accepted: Accepted, secret?: object) => Promise<APIGatewayProxyStructuredResultV2>;
+  /** Writes one step of several, with the record of it, in one transaction. The last step is `commit`. */
+  readonly step: (writes: readonly Write[]) => Promise<void>;
   /**
    * Writes in one transaction and gives this answer.
    * @param doer who does it, where that is told by no bearer token
@@ -58,7 +60,7 @@ export interface Request<Name extends RouteName> {
 }
 
 /** Who does something, to what, where no bearer token and no workspace in the path say so: a device. */
-type Doer = Pick<Deed, "actor" | "workspaceId" | "object">;
+type Doer = Pick<Deed, "actor" | "workspaceId" | "object" | "intent">;
 
 export interface Answer<Name extends RouteName> {
   readonly body: Output<Routes[Name], "answer">;
@@ -95,10 +97,11 @@ export const endpoint = <Name extends RouteName>(
           headers: result.headers as Record<string, string>,
           body: result.body,
         });
-        const deed = doer ?? (work.caller === "" ? undefined : { actor: actorOf(work.caller) });
-        const audit =
-          deed === undefined || writes.length === 0 ? [] : recordOf(event, name, writes, { ...deed, intent });
-        await transact([...writes, ...(stored === undefined ? [] : [stored]), ...audit]);
+        await transact([
+          ...writes,
+          ...(stored === undefined ? [] : [stored]),
+          ...recordOf(event, name, writes, intent, doer),
+        ]);
         if (Object.keys(secret).length === 0) return result;
         return jsonResult(route.status, { ...(answer.body as object), ...secret }, { ...answer.headers });
       };
@@ -126,6 +129,7 @@ export const endpoint = <Name extends RouteName>(
           measure("IntentsAccepted", 1, { kind: intent.kind });
           return result;
         },
+        step: (writes) => transact([...writes, ...recordOf(event, name, writes)]),
         commit: (writes, answer, doer) => respond(writes, answer, doer && { doer }),
       });
       return "statusCode" in answer ? answer : respond([], answer as Answer<Name>);
@@ -138,11 +142,14 @@ const recordOf = (
   { work, requestContext }: ApiEvent,
   operation: RouteName,
   writes: readonly Write[],
-  { intent, ...doer }: { actor: string; workspaceId?: string; intent: StoredIntent | undefined },
+  intent?: StoredIntent,
+  told?: Doer,
 ): Write[] => {
+  const doer = told ?? (work.caller === "" ? undefined : { actor: actorOf(work.caller) });
+  if (doer === undefined || writes.length === 0) return [];
   const items = writes.flatMap((write) => ("item" in write ? [write.item.workspaceId] : []));
   const workspaceId = work.workspace?.id ?? intent?.workspaceId ?? items.find((id) => typeof id === "string");
-  if (doer.workspaceId === undefined && workspaceId === undefined) return [];
+  if (told === undefined && workspaceId === undefined) return [];
   const { sourceIp: ip, userAgent } = requestContext.http;
   const deed = {
     workspaceId: String(workspaceId),

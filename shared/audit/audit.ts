@@ -19,7 +19,8 @@ export const AuditRecord = z
     id: z.string().meta({ examples: ["aud_01jd8x2m6q7w3k9v5t4r"] }),
     at: z.iso.datetime(),
     actor: z.string().meta({
-      description: "`user:{subject}`, `credential:{id}`, `device:{node}`, or `system` for what workflows do",
+      description:
+        "`user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do",
       examples: ["user:5f7c8ec7-c33c-4c00-94bb-afe82"],
     }),
     operation: z.string().meta({
@@ -49,6 +50,10 @@ const USER_AGENT_CHARACTERS = 128;
 const MAX_BYTES = 32_768;
 
 export const actorOf = (subject: string): string => (isSubjectOfCredential(subject) ? subject : `user:${subject}`);
+/** Who puts a manifest into a bucket, or an event on the stage's bus, of whom AWS tells no more. */
+export const actorOfAws = (requester: string): string => `aws:${requester}`;
+/** Devices that nobody knows. */
+export const ANONYMOUS = "anonymous";
 export const actorOfDevice = (nodeId: string): string => `device:${nodeId}`;
 
 /** Changes that fit: past the bound, only what was changed is named. */

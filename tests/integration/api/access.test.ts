@@ -89,6 +89,10 @@ const furnished = async (name: string): Promise<Places> => {
   };
 };
 
+/** What the audit records have of someone: the operations. */
+const recordsBy = async (actor: string): Promise<unknown[]> =>
+  (await cloud.audit()).filter((record) => record.actor === actor).map(({ operation }) => operation);
+
 /** The intent in an answer with 202, which may have more beside it. */
 const intentIn = (body: Record<string, unknown>): string => String(body.id ?? (body.intent as { id: string }).id);
 
@@ -238,6 +242,7 @@ describe("a workspace that the caller is no member of", () => {
     });
     expect([foreignGroup.status, foreignGroup.body.code]).toEqual([400, "invalid-request"]);
     expect(await cloud.items()).toEqual(before);
+    expect(await recordsBy("user:eve-next-door")).toEqual(["createWorkspace"]);
   });
 });
 
@@ -275,6 +280,7 @@ describe.each(ROLES)("a member with the role %s", (role) => {
       expect([operation[0], status, body.code]).toEqual([operation[0], 403, "forbidden"]);
     }
     expect(await cloud.items()).toEqual(before);
+    expect(await recordsBy(`user:the-${role}`)).toEqual([]);
   });
 
   test("does everything else", async () => {
@@ -283,10 +289,12 @@ describe.each(ROLES)("a member with the role %s", (role) => {
       return rank(a) - rank(b);
     });
     const accepted: string[] = [];
+    const changed: string[] = [];
     for (const operation of deletionsLast) {
       const [name, route] = operation;
       const { status, body } = await call(operation);
       if (status === 202) accepted.push(intentIn(body));
+      if (status < 300 && route.method !== "GET" && !route.readOnly) changed.push(name);
       // What was made above stands in the way of some deletions, no device is registered, no part has come, and the release
       // is not published: refused for that, not for the role.
       const inTheWay = status === 409 && (route.method === "DELETE" || NEEDS_MORE.has(name));
@@ -297,6 +305,8 @@ describe.each(ROLES)("a member with the role %s", (role) => {
     }
     // What comes next looks at everything that there is.
     for (const id of accepted) await owner.ended(id);
+    const told = await recordsBy(`user:the-${role}`);
+    expect([...told].sort()).toEqual([...changed].sort());
   });
 
   test("sees the workspace in its list, and its intents", async () => {
@@ -349,6 +359,7 @@ describe.each([
       expect([operation[0], status, body.code]).toEqual([operation[0], 403, "forbidden"]);
     }
     expect(await cloud.items()).toEqual(before);
+    expect(await recordsBy(`credential:${machine.id}`)).toEqual([]);
     for (const operation of withToken.filter(([name]) => may(name))) {
       const { status, body } = await call(operation);
       // Past the authorisation: done, or in the way of that is that nothing is there, or that the workspace is not empty.

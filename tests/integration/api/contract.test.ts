@@ -105,6 +105,14 @@ const violations = (name: RouteName, { status, headers, body }: ApiAnswer<unknow
   }
 };
 
+/** Every call of the walk, under the user agent that it named itself. */
+const calls: {
+  readonly name: RouteName;
+  readonly agent: string;
+  readonly status: number;
+  readonly replayed: boolean;
+}[] = [];
+
 /** What the walk has seen, by operation. */
 const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string> }>();
 
@@ -122,10 +130,12 @@ const call = async <Body = Record<string, unknown>>(
 ): Promise<ApiAnswer<Body>> => {
   const route: Route = routes[name];
   const { body, headers, client = api, at = {}, query = "" } = options;
+  const agent = `walk/${calls.length}`;
   const answer = await client.call<Body>(route.method, `${pathOf(route.path, { ...places, ...at })}${query}`, {
-    headers: headers ?? headersFor(route),
+    headers: { ...(headers ?? headersFor(route)), "user-agent": agent },
     ...(body !== undefined && { body }),
   });
+  calls.push({ name, agent, status: answer.status, replayed: answer.headers.has("idempotent-replayed") });
   const entry = seen.get(name) ?? { statuses: new Set(), violations: new Set() };
   entry.statuses.add(answer.status);
   for (const violation of violations(name, answer)) entry.violations.add(violation);
@@ -180,7 +190,8 @@ const walk = async (): Promise<void> => {
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
   await sendFile((await made("createComponentFile", file)).body.upload, "a");
-  await call("applyComponentManifest", { body: { files: [file] } });
+  await call("applyComponentManifest", { body: { files: [file, { ...file, path: "dist/b" }] } });
+  await call("applyComponentManifest", { body: { files: [file], prune: true } });
   places.path = file.path;
   await call("getComponentFile");
   await largeFile();
@@ -427,6 +438,27 @@ describe("the answers of a walk through all operations", () => {
     expect(missed.map(([name]) => name)).toEqual([]);
     const kinds = [...seen.values()].reduce((sum, { statuses }) => sum + statuses.size, 0);
     expect(kinds).toBeGreaterThanOrEqual(150);
+  });
+
+  test("leave each one audit record where they changed something, and none where they did not", async () => {
+    const records = (await cloud.audit()) as unknown as {
+      operation: string;
+      source?: { ip: string; userAgent: string };
+    }[];
+    const told = (agent: string) => records.filter(({ source }) => source?.userAgent === agent);
+    const isWriting = ({ method, readOnly, oauth }: Route) => method !== "GET" && !readOnly && !oauth;
+    const recorded = new Set(operations.filter(([, route]) => isWriting(route)).map(([name]) => name));
+    recorded.delete("createReport"); // it is counted, and what it leads to has a record: ota-reports.test.ts
+    const wrong = calls.filter(({ name, agent, status, replayed }) => {
+      const operations = told(agent).map(({ operation }) => operation);
+      return operations.join() !== (recorded.has(name) && status < 300 && !replayed ? name : "");
+    });
+    expect(wrong).toEqual([]);
+    for (const done of [true, false]) {
+      const tried = new Set(calls.filter(({ status }) => status < 300 === done).map(({ name }) => name));
+      expect([...recorded].filter((name) => !tried.has(name))).toEqual([]);
+    }
+    for (const { source } of records) if (source !== undefined) expect(source.ip).toMatch(/127\.0\.0\.1$/);
   });
 
   test.each(operations.map(([name]) => name))("are as the document says: %s", (name) => {
