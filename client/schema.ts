@@ -1522,7 +1522,10 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AcceptInvitation: {
-            /** @description The invitation's code */
+            /**
+             * Format: password
+             * @description The invitation's code
+             */
             code: string;
         };
         AccessToken: {
@@ -1549,7 +1552,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             /**
-             * @description `user:{subject}`, `credential:{id}`, `device:{node}`, or `system` for what workflows do
+             * @description `user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do
              * @example user:5f7c8ec7-c33c-4c00-94bb-afe82
              */
             actor: string;
@@ -1862,7 +1865,10 @@ export interface components {
             scope?: string;
             /** @description The credential's id, where no Basic authentication has it */
             client_id?: string;
-            /** @description The credential's secret, likewise */
+            /**
+             * Format: password
+             * @description The credential's secret, likewise
+             */
             client_secret?: string;
         };
         CreateWorkspace: {

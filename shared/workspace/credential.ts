@@ -70,7 +70,7 @@ export const CreateToken = z
       .meta({ examples: ["client_credentials"] }),
     scope: z.string().optional().meta({ description: "Scopes of the credential, with blanks between; all if absent" }),
     client_id: z.string().optional().meta({ description: "The credential's id, where no Basic authentication has it" }),
-    client_secret: z.string().optional().meta({ description: "The credential's secret, likewise" }),
+    client_secret: z.string().optional().meta({ description: "The credential's secret, likewise", format: "password" }),
   })
   .meta({ id: "CreateToken" });
 

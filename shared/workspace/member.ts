@@ -63,7 +63,9 @@ export const CreatedInvitation = Invitation.extend({
 }).meta({ id: "CreatedInvitation" });
 
 export const AcceptInvitation = z
-  .strictObject({ code: z.string().min(1).max(256).meta({ description: "The invitation's code" }) })
+  .strictObject({
+    code: z.string().min(1).max(256).meta({ description: "The invitation's code", format: "password" }),
+  })
   .meta({ id: "AcceptInvitation" });
 
 export const Joined = z
