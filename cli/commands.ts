@@ -40,6 +40,7 @@ export const nounCommand = (program: Command, noun: string): Command => {
 
 const PLACEHOLDER = {
   string: "<text>",
+  secret: "<@file|->",
   integer: "<n>",
   number: "<n>",
   strings: "<a,b>",

@@ -15,6 +15,19 @@ export const given = async (value: string): Promise<string> => {
   }
 };
 
+/**
+ * A secret from `@file` or the standard input: on a command line others could read it in the list of processes.
+ * @throws CliError
+ */
+export const secret = async (value: string, option: string): Promise<string> => {
+  if (value !== "-" && !value.startsWith("@")) {
+    throw new CliError("usage", `${option} takes @FILE or -, not the secret itself: other users could see it`);
+  }
+  const written = (await given(value)).trim();
+  if (written === "") throw new CliError("usage", `${option} got nothing to read`);
+  return written;
+};
+
 /** JSON, or YAML. @param what how it is called in an error */
 export const structured = async (value: string, what: string): Promise<unknown> => {
   const written = await given(value);
@@ -41,6 +54,7 @@ const fieldValue = async (field: Field, value: unknown): Promise<unknown> => {
   if (value === false && field.type !== "boolean") return null;
   if (typeof value !== "string") return value;
   if (field.type === "integer" || field.type === "number") return integer(value, what);
+  if (field.type === "secret") return secret(value, what);
   if (field.type === "strings") return value.split(",").map((part) => part.trim());
   if (field.type === "object" || field.type === "array") return structured(value, what);
   return value;

@@ -1,7 +1,7 @@
 import type { CommonOptions } from "./commands.ts";
 import { type Context, checkedUrl, type Login, readConfig, withContext, writeConfig } from "./config.ts";
 import { CliError } from "./failures.ts";
-import { given } from "./input.ts";
+import { secret } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { note, print, styled } from "./output.ts";
 import { tokenSource } from "./session.ts";
@@ -17,16 +17,6 @@ export interface LoginOptions extends CommonOptions {
 }
 
 const DEFAULT_CLIENT = "slipway-cli";
-
-/** A secret from `@file` or the standard input: on a command line others could read it in the list of processes. */
-const secret = async (value: string, option: string): Promise<string> => {
-  if (value !== "-" && !value.startsWith("@")) {
-    throw new CliError("usage", `${option} takes @FILE or -, not the secret itself: other users could see it`);
-  }
-  const text = (await given(value)).trim();
-  if (text === "") throw new CliError("usage", `${option} got nothing to read`);
-  return text;
-};
 
 const byDevice = async (options: LoginOptions): Promise<Login> => {
   const issuer = options.issuer ?? process.env.SLIPWAY_ISSUER;
@@ -71,9 +61,14 @@ export const login = async (options: LoginOptions): Promise<void> => {
   const workspace = options.workspace ?? (known?.api === url ? known.workspace : undefined);
   const context: Context = { api: url, login: await loginOf(url, options), ...(workspace && { workspace }) };
   // Before anything is kept, the API must take the token.
-  const { createClient } = await import("../client/index.ts");
+  const { createClient, ProblemError } = await import("../client/index.ts");
   const token = tokenSource({ ...context, name: undefined, config });
-  await createClient({ url, token }).listWorkspaces({ limit: 1, signal: interrupted.signal });
+  try {
+    await createClient({ url, token }).listWorkspaces({ limit: 1, signal: interrupted.signal });
+  } catch (error) {
+    // A machine's scopes may leave that out.
+    if (!(error instanceof ProblemError && error.code === "forbidden")) throw error;
+  }
   writeConfig({ ...withContext(readConfig(), name, context), current: name });
   if (options.json) await print(`${JSON.stringify({ context: name, api: url, ...(workspace && { workspace }) })}\n`);
   else note(`Logged in to ${url} as context ${name}.${workspace === undefined ? " Next: slipway workspace list" : ""}`);

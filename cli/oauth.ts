@@ -20,6 +20,9 @@ const told = async <T>(who: string, asking: Promise<T>): Promise<T> => {
   } catch (error) {
     if (error instanceof oauth.ResponseBodyError) {
       const why = error.error_description ?? error.error;
+      if (error.status >= 429) {
+        throw new CliError("unavailable", `${who} cannot tell now: ${why}`, "Try again in a moment.");
+      }
       throw new CliError("login", `${who} refuses: ${why}`, "Log in again: slipway login.");
     }
     if (error instanceof oauth.AuthorizationResponseError || error instanceof oauth.WWWAuthenticateChallengeError) {

@@ -4,7 +4,7 @@ import type { OperationName } from "../client/index.ts";
 /** A field of a query or a body, as `client/generate.ts` finds it in the document. */
 export interface Field {
   readonly name: string;
-  readonly type: "string" | "integer" | "number" | "boolean" | "strings" | "array" | "object";
+  readonly type: "string" | "secret" | "integer" | "number" | "boolean" | "strings" | "array" | "object";
   readonly required?: true;
   readonly nullable?: true;
   readonly description?: string;
@@ -27,13 +27,10 @@ export interface Operation {
 export const readOperations = (): Operation[] =>
   JSON.parse(readFileSync(new URL("./operations.json", import.meta.url), "utf8")) as Operation[];
 
-/**
- * What devices ask, what is no thing of a workspace, and what
- * `login`, `deploy` and `component push` do.
- */
+/** What devices ask, what is no thing of a workspace, and what `login`, `deploy`, `component push` and `audit export` do. */
 export const NO_COMMANDS: readonly string[] = [
   ...["register", "getOpenapi", "getDocs", "getInstaller"],
-  ...["createToken", "createReport", "planChanges", "planNodes", "applyComponentManifest"],
+  ...["createToken", "createReport", "planChanges", "planNodes", "applyComponentManifest", "exportAudit"],
 ];
 
 /** Shorter words for people than those of the API's operations, at the beginning of a noun. */

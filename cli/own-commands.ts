@@ -54,6 +54,13 @@ export const addOwnCommands = (program: Command): void => {
     .addOption(new Option("--count <n>", "end after so many events").argParser(count))
     .action(async (options) => (await import("./intents.ts")).tailEvents(options));
 
+  leaf(nounCommand(program, "audit"), "export", "write all records as lines of JSON, newest first")
+    .option("--from <time>", "records from this time on")
+    .option("--to <time>", "records before this time")
+    .option("--actor <actor>", "only what this one did, such as user:SUBJECT")
+    .option("--object <id>", "only what was done to the thing with this id")
+    .action(async (options) => (await import("./audit.ts")).exportAudit(options));
+
   withWaitOptions(
     leaf(
       nounCommand(program, "node"),

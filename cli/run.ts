@@ -17,6 +17,10 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   listDeployments: ["target.type", "target.name", "revision", "priority", "components", "updatedAt"],
   listComponentVersions: ["version", "status", "catalogueNumber", "id", "createdAt"],
   listReleases: ["id", "app", "environment", "version", "status", "size", "createdAt"],
+  listMembers: ["id", "subject", "role", "invitedBy", "createdAt"],
+  listInvitations: ["id", "role", "subject", "createdBy", "expiresAt"],
+  listCredentials: ["id", "name", "role", "scopes", "createdBy", "expiresAt", "lastUsedAt"],
+  listAudit: ["at", "actor", "operation", "object.type", "object.name", "object.id", "intent"],
   listNodeImports: ["id", "status", "format", "counts.rows", "counts.created", "counts.failed", "createdAt"],
 };
 

@@ -15,6 +15,7 @@ interface Parameter {
 interface Schema {
   readonly $ref?: string;
   readonly type?: string;
+  readonly format?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly string[];
@@ -44,13 +45,18 @@ const field = (document: Document, name: string, schema: Schema, required: boole
   const simple = of.anyOf?.find(({ type }) => type !== "null") ?? of;
   return {
     name,
-    type: simple.type === "array" && simple.items?.type === "string" ? "strings" : (simple.type ?? "object"),
+    type: typeOf(simple),
     ...(required && { required }),
     ...(of.description !== undefined && { description: of.description }),
     ...(simple.enum !== undefined && { choices: simple.enum }),
     ...(of.anyOf?.some(({ type }) => type === "null") && { nullable: true }),
     ...(of.default !== undefined && { default: of.default }),
   };
+};
+
+const typeOf = ({ type = "object", items, format }: Schema): string => {
+  if (format === "password") return "secret";
+  return type === "array" && items?.type === "string" ? "strings" : type;
 };
 
 const resolved = (document: Document, reference: string): Schema => {
@@ -81,23 +87,29 @@ const GENERATED = "Generated from the OpenAPI document by `npm run client`: do n
 
 /** What the client knows of each operation while it runs: the less, the smaller the bundle of a browser. */
 const clientOperations = (document: Document): string => {
-  const rows = operationsOf(document).map(([path, method, { operationId, parameters = [], responses }]) => {
-    const takesKey = parameters.some(({ name }) => name === "Idempotency-Key");
-    const text = Object.entries(responses).some(([status, answer]) => status < "300" && isText(answer));
-    const entries = [
-      `method: ${JSON.stringify(method)}`,
-      `path: ${JSON.stringify(path)}`,
-      ...(takesKey ? ["takesKey: true"] : []),
-      ...(text ? ["text: true"] : []),
-    ];
-    return `  ${operationId}: { ${entries.join(", ")} },\n`;
-  });
+  const rows = operationsOf(document).map(
+    ([path, method, { operationId, parameters = [], requestBody, responses }]) => {
+      const takesKey = parameters.some(({ name }) => name === "Idempotency-Key");
+      const text = Object.entries(responses).some(([status, answer]) => status < "300" && isText(answer));
+      const entries = [
+        `method: ${JSON.stringify(method)}`,
+        `path: ${JSON.stringify(path)}`,
+        ...(takesKey ? ["takesKey: true"] : []),
+        ...(text ? ["text: true"] : []),
+        ...(FORM in (requestBody?.content ?? {}) ? ["form: true"] : []),
+      ];
+      return `  ${operationId}: { ${entries.join(", ")} },\n`;
+    },
+  );
   return `// ${GENERATED}\n\nexport const OPERATIONS = {\n${rows.join("")}} as const;\n`;
 };
 
+const FORM = "application/x-www-form-urlencoded";
+
+/** Lines of JSON are a text. */
 const isText = (answer: unknown): boolean => {
   const { content = {} } = answer as { content?: Json };
-  return Object.keys(content).some((media) => !media.includes("json"));
+  return Object.keys(content).some((media) => !/[/+]json$/.test(media));
 };
 
 /** What the command line makes its commands of. */

@@ -98,7 +98,7 @@ export const createClient = (options: ClientOptions): Slipway => {
   const tokenOf = async () => (typeof options.token === "function" ? options.token() : options.token);
 
   const callAny = async (name: OperationName, input: AnyInput = {}): Promise<Called<unknown>> => {
-    const operation: { method: string; path: string; takesKey?: true; text?: true } = OPERATIONS[name];
+    const operation: { method: string; path: string; takesKey?: true; text?: true; form?: true } = OPERATIONS[name];
     const { body, signal, ifMatch, idempotencyKey, ...parameters } = input;
     const inPath = (parameter: string) => operation.path.includes(`{${parameter}}`);
     const token = await tokenOf();
@@ -112,6 +112,7 @@ export const createClient = (options: ClientOptions): Slipway => {
       body,
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(operation.form && { "content-type": "application/x-www-form-urlencoded" }),
         ...(operation.takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
         ...(ifMatch !== undefined && { "if-match": ifMatch }),
       },

@@ -10,13 +10,13 @@ export interface paths {
         };
         /**
          * List the workspaces that the caller is a member of
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials with scopes need `workspace:read`.
          */
         get: operations["listWorkspaces"];
         put?: never;
         /**
          * Create a workspace; the caller becomes its owner
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials are refused.
          */
         post: operations["createWorkspace"];
         delete?: never;
@@ -34,23 +34,195 @@ export interface paths {
         };
         /**
          * Get a workspace
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:read`.
          */
         get: operations["getWorkspace"];
         put?: never;
         post?: never;
         /**
          * Delete an empty workspace
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
         head?: never;
         /**
          * Change a workspace's description, how often its anonymous devices poll, or stop them
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:write`.
          */
         patch: operations["updateWorkspace"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the members of a workspace by subject
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `members:read`.
+         */
+        get: operations["listMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/members/{member}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a member; the machine credentials that it made stay
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        delete: operations["deleteMember"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a member's role
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        patch: operations["updateMember"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invitations that were not accepted, in the order of their creation
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `invitations:read`.
+         */
+        get: operations["listInvitations"];
+        put?: never;
+        /**
+         * Invite someone by a code that works once
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        post: operations["createInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an invitation back
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        delete: operations["deleteInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Become a member of the workspace that one was invited to
+         * @description Needs a valid token. Machine credentials are refused.
+         */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List credentials of machines in the order of their creation
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `credentials:read`.
+         */
+        get: operations["listCredentials"];
+        put?: never;
+        /**
+         * Create a credential for a machine, with at most one's own role
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        post: operations["createCredential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/credentials/{credential}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a credential of at most one's own role, and the access tokens that it was exchanged for
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        delete: operations["deleteCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a machine's credential for an access token (OAuth 2.0 client credentials)
+         * @description Needs a credential, and no bearer token.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/workspaces/{workspace}/node-groups": {
@@ -62,13 +234,13 @@ export interface paths {
         };
         /**
          * List node groups in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:read`.
          */
         get: operations["listNodeGroups"];
         put?: never;
         /**
          * Create a node group with an empty deployment
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
          */
         post: operations["createNodeGroup"];
         delete?: never;
@@ -86,21 +258,21 @@ export interface paths {
         };
         /**
          * Get a node group
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:read`.
          */
         get: operations["getNodeGroup"];
         put?: never;
         post?: never;
         /**
          * Delete a node group that has no nodes
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
          */
         delete: operations["deleteNodeGroup"];
         options?: never;
         head?: never;
         /**
          * Change a node group's description
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
          */
         patch: operations["updateNodeGroup"];
         trace?: never;
@@ -114,7 +286,7 @@ export interface paths {
         };
         /**
          * List the deployments of a workspace, one per target
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listDeployments"];
         put?: never;
@@ -134,25 +306,25 @@ export interface paths {
         };
         /**
          * Get a node group's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeGroupDeployment"];
         /**
          * Replace a node group's deployment as the plan showed; what is not said is removed
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         put: operations["replaceNodeGroupDeployment"];
         post?: never;
         /**
          * Empty a node group's deployment: its components leave the group's nodes
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         delete: operations["deleteNodeGroupDeployment"];
         options?: never;
         head?: never;
         /**
          * Add, change or remove named components of a node group's deployment, or its settings
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         patch: operations["updateNodeGroupDeployment"];
         trace?: never;
@@ -168,7 +340,7 @@ export interface paths {
         put?: never;
         /**
          * Let components of a node group's deployment see what was published since they were last named
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["refreshNodeGroupDeployment"];
         delete?: never;
@@ -188,7 +360,7 @@ export interface paths {
         put?: never;
         /**
          * Say again what a revision said, in a new one that resolves as it did then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["rollBackNodeGroupDeployment"];
         delete?: never;
@@ -206,7 +378,7 @@ export interface paths {
         };
         /**
          * List the revisions of a node group's deployment, newest first: who made them, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listNodeGroupDeploymentRevisions"];
         put?: never;
@@ -226,7 +398,7 @@ export interface paths {
         };
         /**
          * Get a revision of a node group's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeGroupDeploymentRevision"];
         put?: never;
@@ -246,7 +418,7 @@ export interface paths {
         };
         /**
          * Get what a revision of a node group's deployment changed, of the one before it or of another
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["diffNodeGroupDeploymentRevision"];
         put?: never;
@@ -266,25 +438,25 @@ export interface paths {
         };
         /**
          * Get the deployment that a node has of its own, if it has one
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeDeployment"];
         /**
          * Replace a node's deployment as the plan showed; what is not said is removed
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         put: operations["replaceNodeDeployment"];
         post?: never;
         /**
          * Lift a node's own deployment: those of its groups alone reach it then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         delete: operations["deleteNodeDeployment"];
         options?: never;
         head?: never;
         /**
          * Add, change or remove named components of a node's deployment, or its settings; makes it where there is none
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         patch: operations["updateNodeDeployment"];
         trace?: never;
@@ -300,7 +472,7 @@ export interface paths {
         put?: never;
         /**
          * Let components of a node's deployment see what was published since they were last named
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["refreshNodeDeployment"];
         delete?: never;
@@ -320,7 +492,7 @@ export interface paths {
         put?: never;
         /**
          * Say again what a revision said, in a new one that resolves as it did then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["rollBackNodeDeployment"];
         delete?: never;
@@ -338,7 +510,7 @@ export interface paths {
         };
         /**
          * List the revisions of a node's deployment, newest first: who made them, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listNodeDeploymentRevisions"];
         put?: never;
@@ -358,7 +530,7 @@ export interface paths {
         };
         /**
          * Get a revision of a node's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeDeploymentRevision"];
         put?: never;
@@ -378,7 +550,7 @@ export interface paths {
         };
         /**
          * Get what a revision of a node's deployment changed, of the one before it or of another
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["diffNodeDeploymentRevision"];
         put?: never;
@@ -400,7 +572,7 @@ export interface paths {
         put?: never;
         /**
          * Plan proposed changes: what would come of them for every cell, why, and what forbids them
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `plans:read`.
          */
         post: operations["planChanges"];
         delete?: never;
@@ -420,7 +592,7 @@ export interface paths {
         put?: never;
         /**
          * Plan proposed changes: what would become of each node
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `plans:read`.
          */
         post: operations["planNodes"];
         delete?: never;
@@ -438,13 +610,13 @@ export interface paths {
         };
         /**
          * List nodes in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["listNodes"];
         put?: never;
         /**
          * Create a node and the token by which a device registers as it
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         post: operations["createNode"];
         delete?: never;
@@ -462,21 +634,21 @@ export interface paths {
         };
         /**
          * Get a node
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["getNode"];
         put?: never;
         post?: never;
         /**
          * Delete a node, whatever state it is in: its device's certificates go with it
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         delete: operations["deleteNode"];
         options?: never;
         head?: never;
         /**
          * Change a node's description
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         patch: operations["updateNode"];
         trace?: never;
@@ -496,7 +668,7 @@ export interface paths {
         head?: never;
         /**
          * Put a node into node groups and take it out of others: their deployments reach it, or no more
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         patch: operations["updateNodeMemberships"];
         trace?: never;
@@ -512,12 +684,12 @@ export interface paths {
         put?: never;
         /**
          * Issue another registration token for a node; the one before works no more
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         post: operations["createRegistrationToken"];
         /**
          * Revoke a node's registration token, if it has one
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         delete: operations["revokeRegistrationToken"];
         options?: never;
@@ -536,7 +708,7 @@ export interface paths {
         put?: never;
         /**
          * Issue a token for the device that replaces a node's; the old device works until the new one connects
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         post: operations["reRegisterNode"];
         delete?: never;
@@ -554,7 +726,7 @@ export interface paths {
         };
         /**
          * List a node's certificates, those revoked of late too
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["listNodeCertificates"];
         put?: never;
@@ -577,7 +749,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a certificate of a node, which ends its connections
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         delete: operations["revokeNodeCertificate"];
         options?: never;
@@ -634,13 +806,13 @@ export interface paths {
         };
         /**
          * List imports of nodes in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:read`.
          */
         get: operations["listNodeImports"];
         put?: never;
         /**
          * Create a draft import of many nodes and get a URL to upload its file to
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
          */
         post: operations["createNodeImport"];
         delete?: never;
@@ -658,14 +830,14 @@ export interface paths {
         };
         /**
          * Get an import of nodes: how far it has come, and, for operators, a link to its results
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:read`.
          */
         get: operations["getNodeImport"];
         put?: never;
         post?: never;
         /**
          * Delete an import with its file and results; its nodes stay
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
          */
         delete: operations["deleteNodeImport"];
         options?: never;
@@ -684,7 +856,7 @@ export interface paths {
         put?: never;
         /**
          * Check an import's file and create its nodes; one that has failed goes on where it was
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
          */
         post: operations["startNodeImport"];
         delete?: never;
@@ -702,13 +874,13 @@ export interface paths {
         };
         /**
          * List components in the order of their creation, all or those that are sought
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponents"];
         put?: never;
         /**
          * Create a component; its name is claimed for the whole account
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["createComponent"];
         delete?: never;
@@ -728,7 +900,7 @@ export interface paths {
         put?: never;
         /**
          * Take a component over that Greengrass has already: one of the account's own, or one of AWS's to refer to
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `component-imports:write`.
          */
         post: operations["importComponent"];
         delete?: never;
@@ -746,21 +918,21 @@ export interface paths {
         };
         /**
          * Get a component
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponent"];
         put?: never;
         post?: never;
         /**
          * Delete a component that has no versions
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponent"];
         options?: never;
         head?: never;
         /**
          * Change a component's description or publisher
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         patch: operations["updateComponent"];
         trace?: never;
@@ -774,13 +946,13 @@ export interface paths {
         };
         /**
          * List a component's versions, the highest first
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentVersions"];
         put?: never;
         /**
          * Create a draft version, with a recipe or that of another version
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["createComponentVersion"];
         delete?: never;
@@ -798,21 +970,21 @@ export interface paths {
         };
         /**
          * Get a version
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentVersion"];
         put?: never;
         post?: never;
         /**
          * Delete a version that no deployment uses
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponentVersion"];
         options?: never;
         head?: never;
         /**
          * Change a draft's description or recipe
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         patch: operations["updateComponentVersion"];
         trace?: never;
@@ -826,7 +998,7 @@ export interface paths {
         };
         /**
          * Get what is wrong with a version's recipe, held against its files and the workspace's components
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentVersionFindings"];
         put?: never;
@@ -846,7 +1018,7 @@ export interface paths {
         };
         /**
          * Get what a version has otherwise than another one of its component
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentVersionDiff"];
         put?: never;
@@ -866,7 +1038,7 @@ export interface paths {
         };
         /**
          * List the deployments that a version satisfies, or the nodes that are to run it
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentVersionUsage"];
         put?: never;
@@ -888,12 +1060,12 @@ export interface paths {
         put?: never;
         /**
          * Mark a published version as to be used no more, with the reason; deployments keep it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["deprecateComponentVersion"];
         /**
          * Take the mark off a version that was to be used no more
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["restoreComponentVersion"];
         options?: never;
@@ -910,7 +1082,7 @@ export interface paths {
         };
         /**
          * List the files of the folder from which the Greengrass Development Kit builds a version
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["exportComponentVersion"];
         put?: never;
@@ -930,13 +1102,13 @@ export interface paths {
         };
         /**
          * List a version's files by path
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentFiles"];
         put?: never;
         /**
          * Declare a file of a draft, in place of one of the same path, and learn where to send its bytes
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["createComponentFile"];
         delete?: never;
@@ -954,14 +1126,14 @@ export interface paths {
         };
         /**
          * Get a file of a version, with a URL to download it from
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentFile"];
         put?: never;
         post?: never;
         /**
          * Delete a file of a draft, with what was uploaded of it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponentFile"];
         options?: never;
@@ -978,13 +1150,13 @@ export interface paths {
         };
         /**
          * List the parts of a large file's upload: which have come, and where to send the others
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentUpload"];
         put?: never;
         /**
          * Complete a large file's upload once all of its parts have come
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["completeComponentUpload"];
         delete?: never;
@@ -1004,7 +1176,7 @@ export interface paths {
         put?: never;
         /**
          * Say which files a draft is to have, and learn which of them to send: those that changed
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["applyComponentManifest"];
         delete?: never;
@@ -1024,7 +1196,7 @@ export interface paths {
         put?: never;
         /**
          * Publish a draft: check its files, make it a Greengrass component version
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["publishComponentVersion"];
         delete?: never;
@@ -1042,13 +1214,13 @@ export interface paths {
         };
         /**
          * List OTA releases in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
          */
         get: operations["listReleases"];
         put?: never;
         /**
          * Create a draft OTA release and get a URL to upload its binary to
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["createRelease"];
         delete?: never;
@@ -1066,21 +1238,21 @@ export interface paths {
         };
         /**
          * Get an OTA release
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
          */
         get: operations["getRelease"];
         put?: never;
         post?: never;
         /**
          * Delete an OTA release; if it is what devices get, they get the one before it, if it is still offered
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         delete: operations["deleteRelease"];
         options?: never;
         head?: never;
         /**
          * Change which devices get an OTA release, and when
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         patch: operations["updateRelease"];
         trace?: never;
@@ -1096,7 +1268,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an OTA release: devices get it from then on; an older one again, to withdraw what is newer
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["publishRelease"];
         delete?: never;
@@ -1116,7 +1288,7 @@ export interface paths {
         put?: never;
         /**
          * Pause an OTA release: devices that do not have it get the one before it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["pauseRelease"];
         delete?: never;
@@ -1136,7 +1308,7 @@ export interface paths {
         put?: never;
         /**
          * Resume an OTA release that is paused
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["resumeRelease"];
         delete?: never;
@@ -1156,7 +1328,7 @@ export interface paths {
         put?: never;
         /**
          * Withdraw an OTA release: devices get the one before it, until it is published again
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["withdrawRelease"];
         delete?: never;
@@ -1176,7 +1348,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an OTA release's content as a release in another environment, without another upload
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["promoteRelease"];
         delete?: never;
@@ -1194,7 +1366,7 @@ export interface paths {
         };
         /**
          * List what was done to an OTA release, newest first: who, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
          */
         get: operations["listReleaseChanges"];
         put?: never;
@@ -1234,9 +1406,49 @@ export interface paths {
         };
         /**
          * List a workspace's intents, newest first
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `intents:read`.
          */
         get: operations["listIntents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who did what in a workspace, newest first
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export who did what in a workspace, newest first, a record a line, up to 1,000 at once
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
+         */
+        get: operations["exportAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1254,7 +1466,7 @@ export interface paths {
         };
         /**
          * Get an intent: how far an accepted wish has come
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials with scopes need `intents:read`.
          */
         get: operations["getIntent"];
         put?: never;
@@ -1309,6 +1521,65 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptInvitation: {
+            /**
+             * Format: password
+             * @description The invitation's code
+             */
+            code: string;
+        };
+        AccessToken: {
+            access_token: string;
+            /** @constant */
+            token_type: "Bearer";
+            /** @description Seconds */
+            expires_in: number;
+            /** @description Absent for all that the credential's role may */
+            scope?: string;
+        };
+        AuditChange: {
+            type: string;
+            id: string;
+            name?: string;
+            /** @description Absent for what was made */
+            before?: Record<string, never>;
+            /** @description Absent for what was deleted */
+            after?: Record<string, never>;
+        };
+        AuditRecord: {
+            /** @example aud_01jd8x2m6q7w3k9v5t4r */
+            id: string;
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description `user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do
+             * @example user:5f7c8ec7-c33c-4c00-94bb-afe82
+             */
+            actor: string;
+            /**
+             * @description The API operation, or what happened to a device or an intent
+             * @example createNode
+             * @example device.connected
+             * @example intent.failed
+             */
+            operation: string;
+            /** @description What it was done to */
+            object: {
+                /** @example node */
+                type: string;
+                id: string;
+                name?: string;
+            };
+            /** @description Id of the intent that it asked for, or that ended */
+            intent?: string;
+            /** @description From where */
+            source?: {
+                ip: string;
+                userAgent: string;
+            };
+            /** @description What was changed at once, of each thing that people know */
+            changes: components["schemas"]["AuditChange"][];
+        };
         Certificate: {
             /** @description AWS IoT's id: the SHA-256 of the certificate */
             id: string;
@@ -1452,11 +1723,44 @@ export interface components {
             /** @description A recipe of one's own, in place of the short form */
             recipeText?: components["schemas"]["RecipeText"];
         };
+        CreateCredential: {
+            /** @description For people; several may have the same */
+            name: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
+            scopes?: string[];
+            /**
+             * @description 5 minutes to a year, 90 days if nothing is said
+             * @default 7776000
+             */
+            expiresInSeconds?: number;
+        };
         CreateFile: {
             path: string;
             size: number;
             /** @description SHA-256 of the file, hexadecimal */
             sha256: string;
+        };
+        CreateInvitation: {
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /**
+             * @description Who alone may accept; anyone with the code, if nothing is said
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject?: string;
+            /**
+             * @description 5 minutes to 30 days, a week if nothing is said
+             * @default 604800
+             */
+            expiresInSeconds?: number;
         };
         CreateNode: {
             name: string;
@@ -1554,6 +1858,19 @@ export interface components {
             /** @description SHA-256 of the binary, hexadecimal */
             sha256: string;
         };
+        CreateToken: {
+            /** @example client_credentials */
+            grant_type: string;
+            /** @description Scopes of the credential, with blanks between; all if absent */
+            scope?: string;
+            /** @description The credential's id, where no Basic authentication has it */
+            client_id?: string;
+            /**
+             * Format: password
+             * @description The credential's secret, likewise
+             */
+            client_secret?: string;
+        };
         CreateWorkspace: {
             /**
              * @description Unique in the stage; part of bucket and OTA URLs
@@ -1562,6 +1879,34 @@ export interface components {
             name: string;
             /** @description Free text for people */
             description?: string;
+        };
+        CreatedCredential: {
+            /**
+             * @description Also its OAuth client id
+             * @example crd_01jd8x2m6q7w3k9v5t4r
+             */
+            id: string;
+            name: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
+            scopes?: string[];
+            /** @description Subject of who created it */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            lastUsedAt?: string;
+            /** @description Its OAuth client secret. Shown this once: only its hash is kept */
+            secret: string;
         };
         /** @description Without `upload` and `uploadHref`, the very bytes are there already */
         CreatedFile: {
@@ -1575,6 +1920,27 @@ export interface components {
             upload?: components["schemas"]["Upload"];
             /** @description Where to ask for the URLs of a larger file's parts */
             uploadHref?: string;
+        };
+        CreatedInvitation: {
+            id: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /**
+             * @description `sub` of the member's tokens
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject?: string;
+            /** @description Subject of who invites */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description Shown this once: only its hash is kept */
+            code: string;
         };
         CreatedNode: {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
@@ -1685,6 +2051,33 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
             upload: components["schemas"]["Upload"];
+        };
+        /** @description What a machine asks for access tokens with */
+        Credential: {
+            /**
+             * @description Also its OAuth client id
+             * @example crd_01jd8x2m6q7w3k9v5t4r
+             */
+            id: string;
+            name: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
+            scopes?: string[];
+            /** @description Subject of who created it */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            lastUsedAt?: string;
         };
         /** @description What a target wants; one per node group or node */
         Deployment: {
@@ -1881,6 +2274,13 @@ export interface components {
             /** @description null removes it */
             description: string | null;
         };
+        EditMember: {
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+        };
         EditMemberships: {
             /** @description Names or ids of node groups to join */
             add?: string[];
@@ -1980,6 +2380,37 @@ export interface components {
             finishedAt?: string;
             /** @description Why it failed */
             problem?: components["schemas"]["Problem"];
+        };
+        Invitation: {
+            id: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /**
+             * @description `sub` of the member's tokens
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject?: string;
+            /** @description Subject of who invites */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
+        /** @description What the caller is a member of from now on */
+        Joined: {
+            workspace: {
+                id: string;
+                name: string;
+            };
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
         };
         KeptComponent: {
             /**
@@ -2091,6 +2522,27 @@ export interface components {
             extra: string[];
             /** @description Send what is asked for here, then the same manifest again */
             more: boolean;
+        };
+        Member: {
+            /**
+             * @description Stands for the subject in paths
+             * @example mem_01jd8x2m6q7w3k9v5t4r
+             */
+            id: string;
+            /**
+             * @description `sub` of the member's tokens
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description Subject of who invited the member */
+            invitedBy?: string;
+            /** Format: date-time */
+            createdAt: string;
         };
         Node: {
             id: string;
@@ -2377,7 +2829,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
             detail: string;
             errors?: {
                 pointer?: string;
@@ -3214,7 +3666,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3222,6 +3674,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `throttled`: Too many requests */
@@ -3299,7 +3760,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3307,6 +3768,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `name-taken`: The name is taken */
@@ -3414,7 +3884,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3511,7 +3981,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3625,7 +4095,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3731,6 +4201,1227 @@ export interface operations {
             };
         };
     };
+    listMembers: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Member"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last-owner`: A workspace keeps at least one owner. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["EditMember"];
+                "application/json": components["schemas"]["EditMember"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last-owner`: A workspace keeps at least one owner. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInvitations: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Invitation"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateInvitation"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Joined"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCredentials: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Credential"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCredential"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedCredential"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                credential: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessToken"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `unsupported-grant-type`: The grant type is not client_credentials. `invalid-scope`: The credential does not have this scope */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+        };
+    };
     listNodeGroups: {
         parameters: {
             query?: {
@@ -3773,7 +5464,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3879,7 +5570,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4014,7 +5705,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4113,7 +5804,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4229,7 +5920,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4368,7 +6059,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4467,7 +6158,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4573,7 +6264,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4720,7 +6411,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4854,7 +6545,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5009,7 +6700,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5164,7 +6855,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5314,7 +7005,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5413,7 +7104,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5515,7 +7206,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5614,7 +7305,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5720,7 +7411,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5867,7 +7558,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6001,7 +7692,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6156,7 +7847,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6311,7 +8002,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6461,7 +8152,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6560,7 +8251,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6662,7 +8353,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6765,7 +8456,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6897,7 +8588,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7029,7 +8720,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7135,7 +8826,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7270,7 +8961,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7369,7 +9060,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7485,7 +9176,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7628,7 +9319,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7774,7 +9465,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7896,7 +9587,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8006,7 +9697,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8138,7 +9829,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8239,7 +9930,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8344,14 +10035,11 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
                 };
             };
             /** @description `body-too-large`: The body is too large */
@@ -8507,7 +10195,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8613,7 +10301,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8748,7 +10436,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8847,7 +10535,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8960,7 +10648,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9087,7 +10775,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9195,7 +10883,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9337,7 +11025,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9472,7 +11160,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9567,7 +11255,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9683,7 +11371,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9820,7 +11508,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9930,7 +11618,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10067,7 +11755,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10168,7 +11856,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10286,7 +11974,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10430,7 +12118,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10531,7 +12219,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10640,7 +12328,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10745,7 +12433,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10873,7 +12561,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10989,7 +12677,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11096,7 +12784,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11204,7 +12892,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11341,7 +13029,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11440,7 +13128,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11558,7 +13246,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11659,7 +13347,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11771,7 +13459,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11904,7 +13592,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12025,7 +13713,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12131,7 +13819,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12266,7 +13954,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12365,7 +14053,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12481,7 +14169,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12630,7 +14318,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12756,7 +14444,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12909,7 +14597,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13062,7 +14750,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13215,7 +14903,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13356,7 +15044,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13551,7 +15239,226 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Records from this time on */
+                from?: string;
+                /** @description Records before this time */
+                to?: string;
+                /** @description Only what this one did, such as `user:{subject}` */
+                actor?: string;
+                /** @description Only what was done to the thing with this id */
+                object?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditRecord"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                /** @description Records from this time on */
+                from?: string;
+                /** @description Records before this time */
+                to?: string;
+                /** @description Only what this one did, such as `user:{subject}` */
+                actor?: string;
+                /** @description Only what was done to the thing with this id */
+                object?: string;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description The next page, as `rel="next"` */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13646,7 +15553,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13654,6 +15561,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `not-found`: There is no such thing */

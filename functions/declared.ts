@@ -1,7 +1,7 @@
 import type { Permission } from "../shared/declared/permissions.ts";
 import { handlerName, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import type { EnvironmentName } from "../shared/env.ts";
-import { tasks } from "../workflows/tasks.ts";
+import { type TaskDeclaration, tasks } from "../workflows/tasks.ts";
 
 export interface FunctionDeclaration {
   /** The module, below the project's folder and without `.ts`; it exports `handler`. */
@@ -25,21 +25,39 @@ const api = (
   permissions,
 });
 
+/** Whether an operation leaves a record of who did what. To get an access token does nothing yet. */
+const isAudited = ({ method, readOnly, oauth }: Route): boolean => method !== "GET" && !readOnly && !oauth;
+
+/** A step that ends its intent, and records how. */
+const endsIntent = (task: string): boolean =>
+  /^(finish|forget)-/.test(task) ||
+  ["fail-intent", "pause-release", "revoke-certificate", "delete-node-import"].includes(task);
+
 /** What the wrapper of every operation of this kind asks of AWS. */
-const permissionsOf = ({ access, method, status, repeatable, readOnly, permissions = [] }: Route): Permission[] => [
-  // Finds the workspace, and the caller's membership.
-  ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
-  ...(method === "GET" || readOnly ? [] : (["control:GetItem", "control:UpdateItem"] as const)),
-  // The record of an Idempotency-Key is claimed, taken over, answered and given up.
-  ...(method === "POST" && !repeatable ? (["control:PutItem", "control:DeleteItem"] as const) : []),
-  ...(status === 202 ? (["control:PutItem"] as const) : []), // the intent
-  ...permissions,
-];
+const permissionsOf = (route: Route): Permission[] => {
+  const { access, method, status, repeatable, updates, permissions = [] } = route;
+  const writes = method !== "GET" && !route.readOnly;
+  return [
+    // Finds the workspace, and the caller's membership.
+    ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
+    ...(writes ? (["control:GetItem"] as const) : []),
+    ...(writes && updates !== false ? (["control:UpdateItem"] as const) : []),
+    // The record of an Idempotency-Key is claimed, taken over, answered and given up.
+    ...(method === "POST" && !repeatable ? (["control:PutItem", "control:DeleteItem"] as const) : []),
+    ...(status === 202 || isAudited(route) ? (["control:PutItem"] as const) : []), // the intent, the record
+    ...permissions,
+  ];
+};
 
 const apiFunctionName = (operation: string): string => `api-${handlerName(operation)}`;
 
 /** The function that answers what no route matches: 404, or 405 with `Allow`. */
 export const NO_ROUTE = apiFunctionName("noSuchRoute");
+
+/** The function that tells the gateway whose a bearer token is. */
+export const AUTHORIZER = "authorize";
+/** For how long the gateway keeps what it says of a header. */
+export const AUTHORIZER_TTL_SECONDS = 300;
 
 /** The function of a route, as a key of {@link functions}. */
 export const functionOfRoute = (operation: RouteName): string => apiFunctionName(operation);
@@ -78,12 +96,30 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
     Object.entries<Route>(routes).map(([operation, route]) => [
       apiFunctionName(operation),
-      api(operation, ["STAGE", "CONTROL_TABLE", ...(route.environment ?? [])], permissionsOf(route)),
+      api(operation, ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", ...(route.environment ?? [])], permissionsOf(route)),
     ]),
   ),
-  [NO_ROUTE]: api("noSuchRoute", [], []),
+  [NO_ROUTE]: api("noSuchRoute", ["STAGE"], []),
+  [AUTHORIZER]: {
+    module: "functions/access/authorize",
+    environment: ["CONTROL_TABLE", "TOKEN_ISSUER", "TOKEN_AUDIENCES"],
+    timeoutSeconds: 10,
+    memoryMb: 512,
+    permissions: ["control:GetItem"],
+  },
   ...Object.fromEntries(
-    Object.entries(tasks).map(([name, declared]) => [name, { module: `functions/tasks/${name}`, ...declared }]),
+    Object.entries<TaskDeclaration>(tasks).map(([name, declared]) => {
+      const audits = endsIntent(name);
+      return [
+        name,
+        {
+          ...declared,
+          module: `functions/tasks/${name}`,
+          environment: [...declared.environment, ...(audits ? (["AUDIT_DAYS"] as const) : [])],
+          permissions: [...declared.permissions, ...(audits ? (["control:PutItem"] as const) : [])],
+        },
+      ];
+    }),
   ),
   "start-workflows": {
     module: "functions/streams/start-workflows",
@@ -115,21 +151,21 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
-    environment: ["CONTROL_TABLE", "OTA_TABLE"],
+    environment: ["CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE"],
     timeoutSeconds: 30,
     memoryMb: 256,
-    permissions: ["control:GetItem", "control:UpdateItem", "ota:UpdateItem"],
+    permissions: ["control:GetItem", "control:PutItem", "control:UpdateItem", "ota:UpdateItem"],
   },
   "accept-drop": {
     module: "functions/events/accept-drop",
-    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "EVENT_BUS"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: [...ACCEPT_PUSH, "drop:Put"],
   },
   "accept-push": {
     module: "functions/events/accept-push",
-    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "EVENT_BUS"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: ACCEPT_PUSH,
@@ -151,10 +187,16 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",
-    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", "STATE_MACHINE_PREFIX"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE", "STATE_MACHINE_PREFIX"],
     timeoutSeconds: 60,
     memoryMb: 256,
-    permissions: ["index:openIntents", "control:UpdateItem", "ota:UpdateItem", "states:DescribeExecution"],
+    permissions: [
+      "index:openIntents",
+      "control:PutItem",
+      "control:UpdateItem",
+      "ota:UpdateItem",
+      "states:DescribeExecution",
+    ],
   },
   "renew-snapshots": {
     module: "functions/events/renew-snapshots",
@@ -165,14 +207,14 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "pre-provisioning": {
     module: "functions/device/pre-provisioning",
-    environment: ["STAGE", "CONTROL_TABLE"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS"],
     timeoutSeconds: 5, // AWS IoT waits no longer
     memoryMb: 512,
     permissions: ["control:GetItem", "control:PutItem", "control:UpdateItem", "control:ConditionCheckItem"],
   },
   presence: {
     module: "functions/device/presence",
-    environment: ["STAGE", "CONTROL_TABLE"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS"],
     timeoutSeconds: 30,
     memoryMb: 256,
     permissions: ["control:GetItem", "control:Query", "control:PutItem", "control:UpdateItem", "control:DeleteItem"],

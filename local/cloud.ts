@@ -6,7 +6,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
+import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
 import { SHARED_RATES } from "../shared/aws/turns.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
@@ -86,7 +86,7 @@ export interface Cloud {
 export class DataUnusable extends Error {}
 
 /** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "5";
+const DATA_VERSION = "6";
 
 const checkVersion = (dir: string): void => {
   const file = join(dir, "version");
@@ -224,6 +224,10 @@ const start = async (
     GREENGRASS_ENDPOINT: `localhost:${port("dataPlane")}`,
     DEVICE_ROOT_CA: readFileSync(certificate.caFile, "utf8"),
     REGISTRATIONS_PER_MINUTE: "100000", // all devices of a test come from one address
+    AUDIT_DAYS: "400",
+    TOKEN_ISSUER: url("issuer"),
+    TOKEN_AUDIENCES: JSON.stringify([AUDIENCE]),
+    TOKENS_PER_MINUTE: "30",
     UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
   };
 
@@ -486,8 +490,8 @@ const start = async (
         functionName: nameOf(functionOfRoute(name as RouteName)),
       })),
       defaultFunction: nameOf(NO_ROUTE),
-      issuer: url("issuer"),
-      audience: AUDIENCE,
+      authorizer: { functionName: nameOf(AUTHORIZER), ttlMs: AUTHORIZER_TTL_SECONDS * 1_000 },
+      region: REGION,
       invoke,
       log,
     }),

@@ -17,9 +17,14 @@ const gateway: Emulation = {
   operations: [],
   differences: [
     {
-      of: "401 of the JWT authoriser",
+      of: "401 of a request without the header Authorization",
       aws: '`{"message":"Unauthorized"}`, which cannot be changed',
-      here: "a problem document that holds that member and says what is wrong with the token",
+      here: "a problem document that holds that member",
+    },
+    {
+      of: "Lambda authorisers",
+      aws: "simple responses or policies; verdicts are kept for each value of the identity sources",
+      here: "simple responses by the header Authorization; at most 10,000 verdicts are kept",
     },
     { of: "own refusals (413 past 10 MB, 500 of a broken function)", aws: '`{"message":…}`', here: "the same" },
     { of: "throttling", aws: "10,000/s with bursts of 5,000, and the stage's own limits", here: "none" },

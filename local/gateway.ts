@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import { parametersIn, patternOf, type Route } from "../shared/declared/routes.ts";
 import { problem } from "../shared/problems.ts";
 import type { Invoke } from "./invoke.ts";
@@ -16,8 +15,9 @@ export interface GatewayOptions {
   readonly routes: readonly GatewayRoute[];
   /** The function behind the `$default` route. */
   readonly defaultFunction: string;
-  readonly issuer: string;
-  readonly audience: string;
+  /** The Lambda authoriser of every route that is not open to anyone, and for how long its word on a header is kept. */
+  readonly authorizer: { readonly functionName: string; readonly ttlMs: number };
+  readonly region: string;
   readonly accountId: string;
   readonly invoke: Invoke;
   readonly log: (message: string, details?: Record<string, unknown>) => void;
@@ -64,32 +64,50 @@ const compile = (routes: readonly GatewayRoute[]) =>
     }))
     .sort((a, b) => a.names.length - b.names.length);
 
+/** What an authoriser with simple responses answers. */
+interface Verdict {
+  readonly isAuthorized: boolean;
+  readonly context?: object;
+}
+
+/** AWS keeps verdicts by the identity sources; here no more than so many, the oldest go first. */
+const MAX_VERDICTS = 10_000;
+
+/** A Lambda authoriser with simple responses, asked by the header Authorization, whose word is kept for a while. */
+const startAuthorizer = ({ authorizer, invoke, region, accountId }: GatewayOptions) => {
+  const kept = new Map<string, { readonly verdict: Verdict; readonly until: number }>();
+  return async (header: string, event: object & { readonly routeKey: string }): Promise<object> => {
+    const known = kept.get(header);
+    if (known !== undefined && known.until > Date.now()) return allowed(known.verdict);
+    const routeArn = `arn:aws:execute-api:${region}:${accountId}:local/$default/${event.routeKey.replace(" ", "")}`;
+    const asked = { ...event, type: "REQUEST", routeArn, identitySource: [header] };
+    const result = await invoke(authorizer.functionName, asked);
+    if ("functionError" in result) throw new Error(`the authoriser failed: ${result.functionError.errorMessage}`);
+    const verdict = result.payload as Verdict;
+    kept.delete(header);
+    kept.set(header, { verdict, until: Date.now() + authorizer.ttlMs });
+    const [oldest] = kept.keys();
+    if (kept.size > MAX_VERDICTS && oldest !== undefined) kept.delete(oldest);
+    return allowed(verdict);
+  };
+};
+
+const allowed = ({ isAuthorized, context = {} }: Verdict): object => {
+  if (!isAuthorized) throw new Refused(403, "Forbidden");
+  return context;
+};
+
 /**
- * API Gateway's HTTP API: routes, a JWT authoriser, and functions called with payload format 2.0.
+ * API Gateway's HTTP API: routes, a Lambda authoriser, and functions called with payload format 2.0.
  *
- * One difference from AWS, for people's sake: there, the authoriser's 401 is `{"message":"Unauthorized"}` and cannot be
- * changed; here it is a problem document that holds the same member and says what is wrong with the token.
+ * One difference from AWS, for people's sake: there, a request without the header Authorization is answered
+ * `{"message":"Unauthorized"}`, which cannot be changed; here it is a problem document that holds the same member.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
  */
 export const startGateway = async (options: GatewayOptions) => {
   const routes = compile(options.routes);
-  const keySet = createRemoteJWKSet(new URL(`${options.issuer}/jwks`), { cacheMaxAge: Number.POSITIVE_INFINITY });
-
-  const authorised = async (header: string | undefined): Promise<JWTPayload> => {
-    const token = /^Bearer (\S+)$/i.exec(header ?? "")?.[1];
-    if (token === undefined) throw new Refused(401, "there is no bearer token");
-    try {
-      const { payload } = await jwtVerify(token, keySet, {
-        issuer: options.issuer,
-        audience: options.audience,
-        algorithms: ["RS256", "RS384", "RS512"], // what the authoriser takes
-      });
-      return payload;
-    } catch (error) {
-      if (error instanceof errors.JOSEError) throw new Refused(401, `the token was refused: ${error.message}`);
-      throw error;
-    }
-  };
+  const authorize = startAuthorizer(options);
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = randomUUID();
@@ -97,7 +115,9 @@ export const startGateway = async (options: GatewayOptions) => {
     const [rawPath = "/", rawQueryString = ""] = splitOnce(request.url ?? "/", "?");
     const matching = routes.filter(({ pattern }) => pattern.test(rawPath));
     const route = matching.find(({ method }) => method === request.method);
-    const claims = route && route.access !== "anyone" ? await authorised(request.headers.authorization) : undefined;
+    const header = request.headers.authorization ?? "";
+    const isOpen = route === undefined || route.access === "anyone";
+    if (!isOpen && header === "") throw new Refused(401, "there is no bearer token");
     const body = await readBody(request);
     const values = route?.pattern.exec(rawPath)?.slice(1) ?? [];
     const event = {
@@ -127,12 +147,15 @@ export const startGateway = async (options: GatewayOptions) => {
         stage: "$default",
         time: new Date().toUTCString(),
         timeEpoch: Date.now(),
-        ...(claims && { authorizer: { jwt: { claims: textual(claims), scopes: null } } }),
       },
+    };
+    const context = isOpen ? {} : { authorizer: { lambda: await authorize(header, event) } };
+    const result = await options.invoke(route?.functionName ?? options.defaultFunction, {
+      ...event,
+      requestContext: { ...event.requestContext, ...context },
       ...(body.length > 0 && { body: body.toString("base64") }),
       isBase64Encoded: body.length > 0,
-    };
-    const result = await options.invoke(route?.functionName ?? options.defaultFunction, event);
+    });
     if ("functionError" in result) {
       options.log("a function failed", { route: event.routeKey, ...result.functionError });
       return send(response, { statusCode: 500, body: JSON.stringify({ message: "Internal Server Error" }) });
@@ -182,15 +205,6 @@ const queryOf = (query: string): Record<string, string> => {
   }
   return Object.fromEntries(parameters);
 };
-
-/** The authoriser hands every claim on as text. */
-const textual = (claims: JWTPayload): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(claims).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? `[${value.join(" ")}]` : String(value),
-    ]),
-  );
 
 const send = (response: ServerResponse, result: APIGatewayProxyStructuredResultV2): void => {
   const body =

@@ -35,7 +35,7 @@ export const clientSecretOf = (dir: string): string =>
 const loadSecrets = async (dir: string): Promise<Secrets> => {
   const file = secretsFile(dir);
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Secrets;
-  // RSA: an HTTP API's JWT authoriser takes nothing else.
+  // RSA: the authoriser takes nothing else.
   const { privateKey } = await generateKeyPair("RS256", { extractable: true });
   const key = { ...(await exportJWK(privateKey)), kid: randomBytes(8).toString("hex"), use: "sig", alg: "RS256" };
   const secrets: Secrets = {
@@ -91,7 +91,7 @@ const cliClient = {
   id_token_signed_response_alg: "RS256",
 } as const;
 
-/** An OpenID Connect issuer, for the gateway's JWT authoriser to trust. Its keys outlive a restart, and logins do not. */
+/** An OpenID Connect issuer, for the gateway's authoriser to trust. Its keys outlive a restart, and logins do not. */
 export const startIssuer = async (options: { dir: string; port: number; url: string }) => {
   const { jwks, clientSecret, cookieKey } = await loadSecrets(options.dir);
   const provider = new Provider(options.url, {

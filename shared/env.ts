@@ -36,6 +36,14 @@ export const ENVIRONMENT = {
   DEVICE_ROOT_CA: z.string().startsWith("-----BEGIN CERTIFICATE-----"),
   /** How many tries to register one source address has a minute. */
   REGISTRATIONS_PER_MINUTE: z.string().regex(/^[1-9]\d*$/),
+  /** For how many days audit records are kept. */
+  AUDIT_DAYS: z.string().regex(/^[1-9]\d*$/),
+  /** Who issues the bearer tokens of people: an OpenID Connect issuer. */
+  TOKEN_ISSUER: z.url(),
+  /** Values of `aud`, or `client_id`, of tokens that are let in: a JSON array. */
+  TOKEN_AUDIENCES: z.string().startsWith("["),
+  /** How often a minute a machine's credential is exchanged for access tokens, from one source address. */
+  TOKENS_PER_MINUTE: z.string().regex(/^[1-9]\d*$/),
   /** Origins that may upload to workspace buckets from a browser, comma separated. */
   UPLOAD_ORIGINS: z.string().min(1),
 } as const;

@@ -8,6 +8,9 @@ export const ID_PREFIXES = {
   "component-version": "ver",
   release: "rel",
   intent: "int",
+  credential: "crd",
+  invitation: "inv",
+  audit: "aud",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -37,6 +40,12 @@ export const base32 = (bytes: Uint8Array, characters: number): string => {
  */
 export const makeId = (kind: IdKind, now: Date, random: Uint8Array): string => {
   return `${ID_PREFIXES[kind]}_${encode(BigInt(now.getTime()), 10)}${base32(random.subarray(0, 8), 10)}`;
+};
+
+/** The ids of a kind between which all of those lie that are made from `from` on and before `to`. */
+export const idsBetween = (kind: IdKind, from: Date, to: Date): readonly [first: string, last: string] => {
+  const at = (ms: number, rest: string) => `${ID_PREFIXES[kind]}_${encode(BigInt(ms), 10)}${rest.repeat(10)}`;
+  return [at(from.getTime(), "0"), at(to.getTime() - 1, "z")];
 };
 
 const ID = new RegExp(`^(${Object.values(ID_PREFIXES).join("|")})_[${ALPHABET}]{20}$`);

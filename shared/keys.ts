@@ -11,6 +11,16 @@ export const keys = {
   workspaceName: (name: string): Key => ({ pk: `name#workspace#${name}`, sk: "name" }),
   membership: (subject: string, workspaceId: string): Key => ({ pk: partitions.memberships(subject), sk: workspaceId }),
   member: (workspaceId: string, subject: string): Key => ({ pk: partitions.members(workspaceId), sk: subject }),
+  invitation: (workspaceId: string, invitationId: string): Key => ({
+    pk: partitions.invitations(workspaceId),
+    sk: invitationId,
+  }),
+  invitationCode: (hash: string): Key => ({ pk: `invitation-code#${hash}`, sk: "invitation-code" }),
+  credential: (workspaceId: string, credentialId: string): Key => ({
+    pk: partitions.credentials(workspaceId),
+    sk: credentialId,
+  }),
+  accessToken: (hash: string): Key => ({ pk: `access-token#${hash}`, sk: "access-token" }),
   nodeGroup: (workspaceId: string, groupId: string): Key => ({ pk: partitions.nodeGroups(workspaceId), sk: groupId }),
   nodeGroupName: (workspaceId: string, name: string): Key => ({
     pk: `name#${workspaceId}#node-group#${name}`,
@@ -84,6 +94,7 @@ export const keys = {
     pk: partitions.certificates(nodeId),
     sk: certificateId,
   }),
+  audit: (workspaceId: string, recordId: string): Key => ({ pk: partitions.audit(workspaceId), sk: recordId }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
   idempotency: (hash: string): Key => ({ pk: `idempotency#${hash}`, sk: "idempotency" }),
 } as const;
@@ -125,6 +136,8 @@ export const otaKeys = {
 export const partitions = {
   memberships: (subject: string) => `member#${subject}`,
   members: (workspaceId: string) => `${workspaceId}#member`,
+  invitations: (workspaceId: string) => `${workspaceId}#invitation`,
+  credentials: (workspaceId: string) => `${workspaceId}#credential`,
   nodeGroups: (workspaceId: string) => `${workspaceId}#node-group`,
   nodes: (workspaceId: string) => `${workspaceId}#node`,
   nodeImports: (workspaceId: string) => `${workspaceId}#node-import`,
@@ -140,6 +153,7 @@ export const partitions = {
   publicVersions: (name: string) => `public-component#${name}`,
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
+  audit: (workspaceId: string) => `${workspaceId}#audit`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,
 } as const;
 
@@ -155,8 +169,13 @@ export const otaPartitions = {
 /** The workspace of a key of {@link otaKeys.current}; undefined for any other key. */
 export const workspaceOfCurrent = (pk: string): string | undefined => /^(.+)#current$/.exec(pk)?.[1];
 
-/** The secondary indexes of the `control` table: intents of a workspace, and intents that have not ended. */
+/**
+ * The secondary indexes of the `control` table: intents of a workspace, intents that have not ended, and a workspace's audit
+ * records by who did it, and by what it was done to.
+ */
 export const indexes = {
   intentsOfWorkspace: { name: "intents-of-workspace", pk: "workspaceIntents", sk: "id" },
   openIntents: { name: "open-intents", pk: "open", sk: "updatedAt" },
+  auditOfActor: { name: "audit-of-actor", pk: "auditActor", sk: "id" },
+  auditOfObject: { name: "audit-of-object", pk: "auditObject", sk: "id" },
 } as const;

@@ -7,6 +7,9 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
   "malformed-json": "Send JSON in UTF-8. From a shell, single quotes keep the double quotes of JSON.",
   "invalid-recipe":
     "`errors` has every finding with a pointer into the recipe, a rule and a hint. `slipway version findings` shows the same of a draft.",
+  "invalid-scope": "Ask for scopes that the credential was made with, or for none, which gives it all of them.",
+  "unsupported-grant-type": "`/v1/token` takes `grant_type=client_credentials` alone. People log in at the issuer.",
+  "last-owner": "Make somebody else an owner first.",
   "invalid-cursor":
     "A `cursor` is good for the very list, with the same filters, that gave it as `nextCursor`. Begin without one.",
   "invalid-idempotency-key": "1 to 255 printable ASCII characters, without spaces; a UUID will do.",

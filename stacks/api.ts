@@ -1,63 +1,17 @@
 /// <reference path="../.sst/platform/config.d.ts" />
-import { functionOfRoute, NO_ROUTE } from "../functions/declared.ts";
+import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, NO_ROUTE } from "../functions/declared.ts";
 import { fillPath, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { logGroup } from "./encryption.ts";
 import { type Functions, functionNamed } from "./functions.ts";
+import type { Identity } from "./identity.ts";
 import type { Stage } from "./stage.ts";
-
-/** Who issues the tokens that the API takes. */
-interface Identity {
-  readonly issuer: $util.Input<string>;
-  readonly audiences: $util.Input<string[]>;
-}
-
-/** Users of a stage that has no issuer of its own: made by an administrator, known by their e-mail. */
-const makeUserPool = ({ place, settings }: Stage): Identity => {
-  const pool = new aws.cognito.UserPool(
-    "users",
-    {
-      name: `${place.stage}-slipway`,
-      adminCreateUserConfig: { allowAdminCreateUserOnly: true },
-      usernameAttributes: ["email"],
-      autoVerifiedAttributes: ["email"],
-      accountRecoverySetting: { recoveryMechanisms: [{ name: "verified_email", priority: 1 }] },
-      mfaConfiguration: "OPTIONAL",
-      softwareTokenMfaConfiguration: { enabled: true },
-      passwordPolicy: {
-        minimumLength: 12,
-        requireLowercase: true,
-        requireNumbers: true,
-        requireSymbols: false,
-        requireUppercase: true,
-        temporaryPasswordValidityDays: 7,
-      },
-      deletionProtection: settings.retain ? "ACTIVE" : "INACTIVE",
-    },
-    { retainOnDelete: settings.retain },
-  );
-  const client = new aws.cognito.UserPoolClient("users", {
-    name: "slipway",
-    userPoolId: pool.id,
-    generateSecret: false,
-    // A password in the clear is taken from who may administer the pool by IAM alone: for a stage's first token, and CI.
-    // https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
-    explicitAuthFlows: ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"],
-    preventUserExistenceErrors: "ENABLED",
-    enableTokenRevocation: true,
-    accessTokenValidity: 60,
-    idTokenValidity: 60,
-    refreshTokenValidity: 30,
-    tokenValidityUnits: { accessToken: "minutes", idToken: "minutes", refreshToken: "days" },
-  });
-  return { issuer: $util.interpolate`https://${pool.endpoint}`, audiences: $util.all([client.id]) };
-};
 
 /** One line of JSON a request; of a caller only who it is and from where. */
 const ACCESS_LOG = JSON.stringify({
   requestId: "$context.requestId",
   time: "$context.requestTime",
   ip: "$context.identity.sourceIp",
-  caller: "$context.authorizer.claims.sub",
+  caller: "$context.authorizer.subject",
   route: "$context.routeKey",
   path: "$context.path",
   status: "$context.status",
@@ -74,7 +28,10 @@ const pathPattern = (path: string): string => fillPath(path, () => "*");
  * The HTTP API: every declared route to its own function, and the rest to the one that says there is none.
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html
  */
-export const api = (stage: Stage, key: aws.kms.Key, functions: Functions) => {
+export const api = (
+  stage: Stage,
+  { key, functions, identity }: { key: aws.kms.Key; functions: Functions; identity: Identity },
+) => {
   const { place, settings } = stage;
   const { domain } = settings.api;
   const name = `${place.stage}-api`;
@@ -83,15 +40,24 @@ export const api = (stage: Stage, key: aws.kms.Key, functions: Functions) => {
     protocolType: "HTTP",
     disableExecuteApiEndpoint: domain !== undefined,
   });
-  const { issuer, audience } = settings.identity;
-  const identity =
-    issuer === undefined || audience === undefined ? makeUserPool(stage) : { issuer, audiences: audience };
+  // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+  const authorize = functionNamed(functions, AUTHORIZER);
   const authorizer = new aws.apigatewayv2.Authorizer("tokens", {
     apiId: made.id,
     name: "tokens",
-    authorizerType: "JWT",
+    authorizerType: "REQUEST",
+    authorizerUri: authorize.invokeArn,
+    authorizerPayloadFormatVersion: "2.0",
+    authorizerResultTtlInSeconds: AUTHORIZER_TTL_SECONDS,
+    enableSimpleResponses: true,
     identitySources: ["$request.header.Authorization"],
-    jwtConfiguration: { issuer: identity.issuer, audiences: identity.audiences },
+  });
+  new aws.lambda.Permission("tokens", {
+    statementId: "authorizer",
+    action: "lambda:InvokeFunction",
+    function: authorize.name,
+    principal: "apigateway.amazonaws.com",
+    sourceArn: $util.interpolate`${made.executionArn}/authorizers/${authorizer.id}`,
   });
 
   const route = (
@@ -115,7 +81,7 @@ export const api = (stage: Stage, key: aws.kms.Key, functions: Functions) => {
       target: $util.interpolate`integrations/${integration.id}`,
       ...(access === "anyone"
         ? { authorizationType: "NONE" }
-        : { authorizationType: "JWT", authorizerId: authorizer.id }),
+        : { authorizationType: "CUSTOM", authorizerId: authorizer.id }),
     });
     new aws.lambda.Permission(resource, {
       statementId: "api",

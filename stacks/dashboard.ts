@@ -43,6 +43,10 @@ const graphsOf = (stage: Stage, { api, stateMachines, deadLetters, ota }: Watche
       ],
     },
     {
+      title: "Callers that were refused for their role or scope",
+      lines: [["refused", ours(stage, "Refusals")]],
+    },
+    {
       title: "Devices that would register",
       lines: HOOK_VERDICTS.map((verdict): Line => [verdict, ours(stage, "HookAnswers", "Sum", { verdict })]),
     },

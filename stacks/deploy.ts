@@ -4,6 +4,7 @@ import { devices } from "./devices.ts";
 import { encryption } from "./encryption.ts";
 import { events } from "./events.ts";
 import { makeFunctions } from "./functions.ts";
+import { identityOf } from "./identity.ts";
 import { observability } from "./observability.ts";
 import { ota } from "./ota.ts";
 import { stageOf } from "./stage.ts";
@@ -16,14 +17,15 @@ export const deploy = async (name: string) => {
   const stage = await stageOf(name);
   const key = encryption(stage);
   const stores = storage(stage);
-  const functions = makeFunctions(stage, key);
+  const identity = identityOf(stage);
+  const functions = makeFunctions(stage, key, identity);
   const machines = stateMachines(stage, key, functions);
   const deadLetters = {
     ...streamReaders(stage, stores, functions),
     ...events(stage, functions).deadLetters,
     ...devices(stage, { key, functions }).deadLetters,
   };
-  const { api: made, ...apiTold } = api(stage, key, functions);
+  const { api: made, ...apiTold } = api(stage, { key, functions, identity });
   const { distribution, webAcl, ...otaTold } = ota(stage, { functions, storage: stores });
   observability(stage, { key, api: made, stateMachines: machines, deadLetters, ota: { distribution, webAcl } });
   return { api: apiTold, ota: otaTold };

@@ -7,6 +7,7 @@ import { functionRoles } from "../functions/roles.ts";
 import type { EnvironmentName } from "../shared/env.ts";
 import { bundleDirectory, ENTRY } from "./bundle-directory.ts";
 import { logGroup } from "./encryption.ts";
+import type { Identity } from "./identity.ts";
 import { makeRole } from "./roles.ts";
 import { type Stage, signingKeysOf } from "./stage.ts";
 
@@ -30,8 +31,14 @@ const amazonRootCa = (): string => {
   return found;
 };
 
-/** Every variable that functions may be given. Names rather than references: they are known before anything is made. */
-const variablesOf = ({ place, names, settings, arn }: Stage): Record<EnvironmentName, string> => ({
+/**
+ * Every variable that functions may be given. Names rather than references: but for the issuer, all are known before
+ * anything is made.
+ */
+const variablesOf = (
+  { place, names, settings, arn }: Stage,
+  identity: Identity,
+): Record<EnvironmentName, $util.Input<string>> => ({
   STAGE: place.stage,
   CONTROL_TABLE: names.table("control"),
   OTA_TABLE: names.table("ota"),
@@ -55,12 +62,16 @@ const variablesOf = ({ place, names, settings, arn }: Stage): Record<Environment
   GREENGRASS_ENDPOINT: `greengrass-ats.iot.${place.region}.amazonaws.com:8443`,
   DEVICE_ROOT_CA: amazonRootCa(),
   REGISTRATIONS_PER_MINUTE: String(settings.devices.registrationsPerMinute),
+  AUDIT_DAYS: String(settings.data.auditDays),
+  TOKEN_ISSUER: identity.issuer,
+  TOKEN_AUDIENCES: $util.output(identity.audiences).apply((audiences) => JSON.stringify(audiences)),
+  TOKENS_PER_MINUTE: String(settings.identity.tokensPerMinute),
   UPLOAD_ORIGINS: settings.uploads.origins.join(","),
 });
 
 /** Every declared function, each with its own role and log group. The bundles must have been built. */
-export const makeFunctions = (stage: Stage, key: aws.kms.Key): Functions => {
-  const variables = variablesOf(stage);
+export const makeFunctions = (stage: Stage, key: aws.kms.Key, identity: Identity): Functions => {
+  const variables = variablesOf(stage, identity);
   const roles = functionRoles(stage.place);
   const make = (name: string, declared: FunctionDeclaration): aws.lambda.Function => {
     const declaredRole = roles[name];

@@ -81,6 +81,11 @@ export const schemaOf = (kind: StageKind, region: string) => {
           .min(1)
           .optional()
           .describe("Values of `aud` or `client_id` that are let in; goes with the issuer"),
+        tokensPerMinute: whole(1, 10_000)
+          .default(30)
+          .describe(
+            "How often a minute a machine's credential is exchanged for an access token from one address, which works for a quarter of an hour",
+          ),
       })
       .refine(({ issuer, audience }) => (issuer === undefined) === (audience === undefined), {
         path: ["audience"],
@@ -138,6 +143,9 @@ export const schemaOf = (kind: StageKind, region: string) => {
         noncurrentVersionDays: whole(1, 3_650)
           .default(of(1, 30, 90))
           .describe("How long an overwritten or deleted object can be brought back"),
+        auditDays: whole(1, 3_650)
+          .default(of(30, 400, 400))
+          .describe("How long audit records are kept. A change counts for records made from then on"),
       })
       .prefault({}),
     logs: z

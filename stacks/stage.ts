@@ -7,11 +7,12 @@ import { readSettings, type Settings } from "./settings.ts";
  *
  *   encryption.ts     encryption(stage): Key                                   one KMS key: log groups, alarms' topic
  *   storage.ts        storage(stage): Storage                                  { tables, otaBucket, logBucket }
- *   functions.ts      makeFunctions(stage, key): Functions                     aws.lambda.Function by its declared name
+ *   identity.ts       identityOf(stage): Identity                              who issues people's tokens
+ *   functions.ts      makeFunctions(stage, key, identity): Functions           aws.lambda.Function by its declared name
  *   workflows.ts      stateMachines(stage, key, functions): StateMachines      aws.sfn.StateMachine by workflow
  *   streams.ts        streamReaders(stage, storage, functions): DeadLetters    aws.sqs.Queue by trigger
  *   events.ts         events(stage, functions): { bus, deadLetters }           aws.sqs.Queue by trigger
- *   api.ts            api(stage, key, functions): { api, url, … }
+ *   api.ts            api(stage, { key, functions, identity }): { api, url, … }
  *   ota.ts            ota(stage, { functions, storage }): Ota                  also the OTA bucket's `bucketPolicy`
  *   devices.ts        devices(stage, { key }): void
  *   observability.ts  observability(stage, { key, api, stateMachines, deadLetters, ota }): void

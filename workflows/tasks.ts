@@ -321,7 +321,7 @@ export const tasks = {
   "finish-component-version": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "update-deployments": {
     ...quick(
-      ["CONTROL_TABLE"],
+      ["CONTROL_TABLE", "AUDIT_DAYS"],
       "control:GetItem",
       "control:BatchGetItem",
       "control:Query",

@@ -1,4 +1,4 @@
-import { allItems, transact } from "../../shared/aws/table.ts";
+import { allItems } from "../../shared/aws/table.ts";
 import { clashesOf, extraFiles, findingsOf, type StoredFile, versionTakesFiles } from "../../shared/component/file.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { inParallel } from "../../shared/parallel.ts";
@@ -19,7 +19,7 @@ const BUDGET_MS = 15_000;
  * Brings a draft's files towards a manifest: what is there stays, what changed is declared and asked for, and the rest goes
  * if that is wished. Each step is whole in itself, so that the same manifest, sent again, goes on where the last one ended.
  */
-export const handler = endpoint("applyComponentManifest", async ({ workspace, params, body, moment }) => {
+export const handler = endpoint("applyComponentManifest", async ({ workspace, params, body, moment, step }) => {
   const version = await findVersion(workspace, params.component, params.version);
   const place = { version, bucket: workspace.bucket };
   expectOpen(place);
@@ -36,7 +36,7 @@ export const handler = endpoint("applyComponentManifest", async ({ workspace, pa
   let pruned = 0;
   for (; body.prune && pruned < extra.length && inTime(); pruned += AT_A_TIME) {
     const batch = extra.slice(pruned, pruned + AT_A_TIME);
-    await inParallel(batch, AT_A_TIME, async (file) => transact([await removeFile(place, file, moment.now)]));
+    await step(await inParallel(batch, AT_A_TIME, (file) => removeFile(place, file, moment.now)));
     for (const { sk } of batch) formers.delete(sk);
   }
   const allPruned = !body.prune || pruned >= extra.length;
@@ -47,7 +47,7 @@ export const handler = endpoint("applyComponentManifest", async ({ workspace, pa
       compare(place, formers.get(keys.file(version.id, file.path).sk), file, moment.now),
     );
     const writes = declared.flatMap(({ write }) => (write === undefined ? [] : [write]));
-    if (writes.length > 0) await transact([versionTakesFiles(version), ...writes]);
+    if (writes.length > 0) await step([versionTakesFiles(version), ...writes]);
     return inParallel(declared, AT_A_TIME, async (one) => {
       await one.clear();
       const status = one.there ? ("skipped" as const) : ("upload" as const);

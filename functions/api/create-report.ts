@@ -1,3 +1,4 @@
+import { ANONYMOUS } from "../../shared/audit/audit.ts";
 import { allItems, getItem, transact } from "../../shared/aws/table.ts";
 import { isId } from "../../shared/ids.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
@@ -37,10 +38,13 @@ export const handler = endpoint("createReport", async ({ params, body, source, m
   if (Math.random() * weight >= 1) return commit([], { body: undefined }); // another one is counted for it
   await transact([countReport(body, entry, weight)]);
   const pause = requestPause(workspaceId, entry, (await counts()) ?? {}, moment);
+  if (pause === undefined) return commit([], { body: undefined });
+  const { type, id, name } = pause.intent.subject;
+  const doer = { actor: ANONYMOUS, workspaceId, object: { type, id, name }, intent: pause.intent.id };
   try {
-    return await commit(pause?.writes ?? [], { body: undefined });
+    return await commit(pause.writes, { body: undefined }, doer);
   } catch (error) {
-    if (pause !== undefined && error instanceof AppError && error.code === "conflict") {
+    if (error instanceof AppError && error.code === "conflict") {
       return commit([], { body: undefined }); // another report has asked for the pause
     }
     throw error;

@@ -1,3 +1,4 @@
+import { actorOfDevice } from "../../shared/audit/audit.ts";
 import { region } from "../../shared/aws/iot.ts";
 import { createProvisioningClaim, deviceEndpoints } from "../../shared/aws/registration.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
@@ -36,20 +37,24 @@ export const handler = endpoint("register", async ({ body: { token }, source, mo
   const stage = env("STAGE");
   const template = awsNames.provisioningTemplate(stage);
   const [claim, endpoints] = await Promise.all([createProvisioningClaim(template), deviceEndpoints()]);
-  return commit([recordClaim(token, claim.certificateId, claim.expiresAt)], {
-    body: {
-      thing: node.thing,
-      region: await region(),
-      runtime: node.runtime,
-      claim: {
-        certificatePem: claim.certificatePem,
-        privateKey: claim.privateKey,
-        expiresAt: claim.expiresAt.toISOString(),
+  return commit(
+    [recordClaim(token, claim.certificateId, claim.expiresAt)],
+    {
+      body: {
+        thing: node.thing,
+        region: await region(),
+        runtime: node.runtime,
+        claim: {
+          certificatePem: claim.certificatePem,
+          privateKey: claim.privateKey,
+          expiresAt: claim.expiresAt.toISOString(),
+        },
+        template,
+        roleAlias: awsNames.roleAlias(stage),
+        endpoints: { ...endpoints, greengrass: env("GREENGRASS_ENDPOINT") },
+        rootCa: env("DEVICE_ROOT_CA"),
       },
-      template,
-      roleAlias: awsNames.roleAlias(stage),
-      endpoints: { ...endpoints, greengrass: env("GREENGRASS_ENDPOINT") },
-      rootCa: env("DEVICE_ROOT_CA"),
     },
-  });
+    { actor: actorOfDevice(nodeId), workspaceId, object: { type: "node", id: nodeId, name: node.name } },
+  );
 });

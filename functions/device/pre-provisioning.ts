@@ -1,5 +1,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import middy from "@middy/core";
+import { actorOfDevice } from "../../shared/audit/audit.ts";
+import { auditOf } from "../../shared/aws/audit.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { keys } from "../../shared/keys.ts";
@@ -86,7 +88,13 @@ export const handler = middy<HookEvent, HookAnswer>().handler(async (event, cont
       token === undefined
         ? await byCertificate(event, keyFingerprint, now)
         : await byToken(token, event, keyFingerprint, now);
-    await transact(writes);
+    const deed = {
+      workspaceId: node.workspaceId,
+      actor: actorOfDevice(node.id),
+      operation: token === undefined ? "device.renewed" : "device.enrolled",
+      object: { type: "node", id: node.id },
+    };
+    await transact([...writes, ...auditOf(deed, writes, now)]);
     log.info("allowed", { node: node.id, by: token === undefined ? "certificate" : "token" });
     measure("HookAnswers", 1, { verdict: "allowed" });
     return {

@@ -1,5 +1,8 @@
 import middy from "@middy/core";
-import { allItems, getItem, transact } from "../../shared/aws/table.ts";
+import type { Context } from "aws-lambda";
+import { actorOfDevice } from "../../shared/audit/audit.ts";
+import { auditOf } from "../../shared/aws/audit.ts";
+import { allItems, getItem, remembering, transact } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { nodeOfClientId } from "../../shared/names.ts";
@@ -48,7 +51,7 @@ const noteConnection = async (seen: StoredNode, connected: boolean, at: Date): P
  * A node's device has connected, or is gone. With its first connection a certificate becomes the node's: the token is used,
  * and its other certificates are revoked. These events come at least once and in no order.
  */
-export const handler = middy<PresenceEvent, void>().handler(async (event, context) => {
+const heard = async (event: PresenceEvent, context: Context): Promise<void> => {
   const named = nodeOfClientId(env("STAGE"), event.clientId);
   if (named === undefined) return;
   const log = loggerOf(context, { node: named.nodeId });
@@ -60,8 +63,15 @@ export const handler = middy<PresenceEvent, void>().handler(async (event, contex
     if (certificate?.status === "pending" && node.status === "active") {
       const others = certificates.filter((other) => other !== certificate);
       const { intents, writes } = firstConnection(node, certificate, others, theMoment());
+      const deed = {
+        workspaceId: node.workspaceId,
+        actor: actorOfDevice(node.id),
+        operation: "device.registered",
+        object: { type: "node", id: node.id, name: node.name },
+      };
       const first = await unlessPast([
         ...writes,
+        ...auditOf(deed, writes, new Date()),
         ...intents.map((intent): Write => ({ do: "create", item: { ...intent } })),
       ]);
       log.info(first ? "registered" : "changed meanwhile", { certificate: certificate.id, revokes: intents.length });
@@ -69,4 +79,8 @@ export const handler = middy<PresenceEvent, void>().handler(async (event, contex
     }
   }
   if (named.main) await noteConnection(node, event.eventType === "connected", new Date(event.timestamp));
-});
+};
+
+export const handler = middy<PresenceEvent, void>().handler((event, context) =>
+  remembering(() => heard(event, context)),
+);

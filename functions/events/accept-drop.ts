@@ -1,7 +1,8 @@
 import middy from "@middy/core";
-import type { EventBridgeEvent } from "aws-lambda";
+import type { Context, EventBridgeEvent } from "aws-lambda";
+import { actorOfAws } from "../../shared/audit/audit.ts";
 import { readDropped } from "../../shared/aws/drops.ts";
-import { getItem } from "../../shared/aws/table.ts";
+import { getItem, remembering } from "../../shared/aws/table.ts";
 import { keys } from "../../shared/keys.ts";
 import { workspaceNameOf } from "../../shared/names.ts";
 import { AppError } from "../../shared/problems.ts";
@@ -15,11 +16,19 @@ import { answer } from "./push.ts";
 interface Created {
   readonly bucket: { readonly name: string };
   readonly object: { readonly key: string; readonly size: number; readonly etag: string; readonly sequencer: string };
+  /** The account, or the service, that put it. */
+  readonly requester: string;
+  /** Absent where a service of AWS has put it. */
+  readonly "source-ip-address"?: string;
 }
 
 /** A manifest was put into a workspace's bucket: the version that it describes is made, and published. */
-export const handler = middy<EventBridgeEvent<string, Created>, void>().handler(async ({ detail }, context) => {
-  const { bucket, object } = detail;
+export const handler = middy<EventBridgeEvent<string, Created>, void>().handler((event, context) =>
+  remembering(() => dropped(event.detail, context)),
+);
+
+const dropped = async (detail: Created, context: Context): Promise<void> => {
+  const { bucket, object, requester, "source-ip-address": ip } = detail;
   const log = loggerOf(context, { bucket: bucket.name, key: object.key });
   const folder = folderOfManifest(object.key);
   const workspace = await workspaceOf(bucket.name);
@@ -38,8 +47,10 @@ export const handler = middy<EventBridgeEvent<string, Created>, void>().handler(
     const text = utf8(await readDropped(bucket.name, manifest), "the manifest");
     return { manifest: readJson(PushManifest, text, "the manifest"), folder };
   };
-  await answer(workspace, { bucket: bucket.name, manifest, sequencer: object.sequencer }, read, log);
-});
+  const origin = { bucket: bucket.name, manifest, sequencer: object.sequencer };
+  const pusher = { actor: actorOfAws(requester), ...(ip !== undefined && { source: { ip, userAgent: "" } }) };
+  await answer({ workspace, origin, pusher }, read, log);
+};
 
 /** The workspace of the stage that has the bucket. */
 const workspaceOf = async (bucket: string): Promise<StoredWorkspace | undefined> => {

@@ -1,7 +1,8 @@
 import middy from "@middy/core";
-import type { EventBridgeEvent } from "aws-lambda";
+import type { Context, EventBridgeEvent } from "aws-lambda";
+import { actorOfAws } from "../../shared/audit/audit.ts";
 import { putEvent } from "../../shared/aws/events.ts";
-import { getItem } from "../../shared/aws/table.ts";
+import { getItem, remembering } from "../../shared/aws/table.ts";
 import { isId } from "../../shared/ids.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError, problem } from "../../shared/problems.ts";
@@ -16,7 +17,11 @@ import { answer } from "./push.ts";
  * Somebody of the account, who may put such events on the stage's bus, asks for a push without a manifest. Where not even the
  * workspace is known, the outcome is an event alone, and none remembers that it was told.
  */
-export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(async ({ id, detail }, context) => {
+export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler((event, context) =>
+  remembering(() => pushed(event, context)),
+);
+
+const pushed = async ({ id, account, detail }: EventBridgeEvent<string, unknown>, context: Context): Promise<void> => {
   const log = loggerOf(context, { event: id });
   const origin = { event: id };
   const reference = (detail as { workspace?: unknown } | undefined)?.workspace;
@@ -41,8 +46,8 @@ export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(
     const { workspace: _, folder, ...manifest } = checkedJson(PushRequest, detail, "the detail");
     return { manifest, ...(folder !== undefined && { folder: folderNamed(folder) }) };
   };
-  await answer(workspace, origin, read, log);
-});
+  await answer({ workspace, origin, pusher: { actor: actorOfAws(account) } }, read, log);
+};
 
 const workspaceOf = async (reference: string): Promise<StoredWorkspace | undefined> => {
   const id = isId(reference, "workspace")

@@ -1,3 +1,5 @@
+import type { Deed } from "../../shared/audit/audit.ts";
+import { auditOf } from "../../shared/aws/audit.ts";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { listDropped, readDropped } from "../../shared/aws/drops.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
@@ -31,6 +33,13 @@ import { tell } from "./tell.ts";
 /** Of one outcome: an event has room for a megabyte, and people for less. */
 const MOST_FINDINGS = 100;
 
+/** Who asks for what version of which workspace. */
+export interface Occasion {
+  readonly workspace: StoredWorkspace;
+  readonly origin: PushOrigin;
+  readonly pusher: Pick<Deed, "actor" | "source">;
+}
+
 /** What is asked for, once it is read. */
 export interface Asked {
   readonly manifest: PushManifest;
@@ -42,19 +51,15 @@ export interface Asked {
  * Answers an event that asks for a push, once: the version is made, with an intent that fills and publishes it; or nothing is
  * changed, and its outcome tells why. What is nobody's fault is thrown, and the event comes again.
  */
-export const answer = async (
-  workspace: StoredWorkspace,
-  origin: PushOrigin,
-  read: () => Promise<Asked>,
-  log: Log,
-): Promise<void> => {
+export const answer = async (occasion: Occasion, read: () => Promise<Asked>, log: Log): Promise<void> => {
+  const { workspace, origin } = occasion;
   const hash = hashOfOrigin(workspace.id, origin);
   const isAnswered = async () => (await getItem(keys.pushEvent(hash))) !== undefined;
   if (await isAnswered()) return;
   let asked: Asked | undefined;
   try {
     asked = await read();
-    await accept(workspace, origin, hash, asked);
+    await accept(occasion, hash, asked);
     log.info("pushed", { component: asked.manifest.component, version: asked.manifest.version });
   } catch (error) {
     const told = translated(error);
@@ -75,12 +80,8 @@ export const answer = async (
 };
 
 /** @throws AppError for whatever the API refuses a version for, and its files or its recipe the publication */
-const accept = async (
-  workspace: StoredWorkspace,
-  origin: PushOrigin,
-  hash: string,
-  { manifest, folder }: Asked,
-): Promise<void> => {
+const accept = async (occasion: Occasion, hash: string, { manifest, folder }: Asked): Promise<void> => {
+  const { workspace, origin, pusher } = occasion;
   const { bucket } = workspace;
   const dropped = folder === undefined ? [] : await listDropped(bucket, folder, 2 * MAX_FILES);
   const files = wantedFiles(manifest, dropped);
@@ -91,7 +92,7 @@ const accept = async (
   const about = { name: manifest.component, version, publisher: known?.publisher, description, bucket };
   const input: NewVersion = { version, description, ...accepted(manifest, given, about, files) };
 
-  const component = known ?? (await madeComponent(workspace, manifest.component));
+  const component = known ?? (await madeComponent(occasion, manifest.component));
   const push: Given = { publish: manifest.publish, origin, folder, files: manifest.files, recipeFile };
   const former = await versionOf(component, version);
   const moment = theMoment();
@@ -99,7 +100,15 @@ const accept = async (
     former === undefined
       ? pushVersion(workspace, component, input, push, moment)
       : pushAgain(former, await getItem<StoredPush>(keys.push(former.id)), input, push, moment);
-  await transact([...writes, answerEvent(hash, moment.now)]);
+  const { type, id, name } = intent.subject;
+  const deed = {
+    workspaceId: workspace.id,
+    ...pusher,
+    operation: "component-version.pushed",
+    object: { type, id, name },
+    intent: intent.id,
+  };
+  await transact([...writes, answerEvent(hash, moment.now), ...auditOf(deed, writes, moment.now)]);
   measure("IntentsAccepted", 1, { kind: intent.kind });
 };
 
@@ -170,10 +179,12 @@ const knownComponent = async (workspace: StoredWorkspace, name: string): Promise
  * The component, made for the first version that is pushed of it: by itself, since a transaction writes an item once, and the
  * version is counted on it. Another push may have made it at the same time. @throws AppError `name-taken`, `not-ready`
  */
-const madeComponent = async (workspace: StoredWorkspace, name: string): Promise<StoredComponent> => {
-  const { component, writes } = createComponent(workspace, { name }, theMoment());
+const madeComponent = async ({ workspace, pusher }: Occasion, name: string): Promise<StoredComponent> => {
+  const moment = theMoment();
+  const { component, writes } = createComponent(workspace, { name }, moment);
+  const deed = { workspaceId: workspace.id, ...pusher, operation: "component.pushed" };
   try {
-    await transact(writes);
+    await transact([...writes, ...auditOf(deed, writes, moment.now)]);
     return component;
   } catch (error) {
     const other = error instanceof AppError && error.code === "name-taken" && (await knownComponent(workspace, name));

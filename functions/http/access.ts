@@ -2,18 +2,20 @@ import { getItem, getItems } from "../../shared/aws/table.ts";
 import { isId } from "../../shared/ids.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
-import { allows, type Membership, type Role } from "../../shared/workspace/access.ts";
+import { allows, type Caller, type Membership, type Role } from "../../shared/workspace/access.ts";
+import { hasEnded } from "../../shared/workspace/credential.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 
 const unknown = (workspace: string) => new AppError("not-found", `there is no workspace ${workspace}`);
 
 /**
  * The workspace with this id or name, for a member of it with at least the needed role. One that the caller is no member
- * of answers as one that does not exist: workspaces cannot see each other.
- * @throws AppError `not-found`, `forbidden`
+ * of answers as one that does not exist: workspaces cannot see each other. A machine credential that was revoked, or has
+ * ended, is no longer one of its own workspace either.
+ * @throws AppError `not-found`, `forbidden`, `unauthorized`
  */
 export const openWorkspace = async (
-  caller: string,
+  { subject, workspaceId }: Caller,
   workspace: string,
   needed: Role,
 ): Promise<{ readonly workspace: StoredWorkspace; readonly role: Role }> => {
@@ -23,11 +25,13 @@ export const openWorkspace = async (
   if (id === undefined) throw unknown(workspace);
   const items = await getItems<StoredWorkspace | (Membership & { type: "membership" })>([
     keys.workspace(id),
-    keys.membership(caller, id),
+    keys.membership(subject, id),
   ]);
   const found = items.find((item) => item.type === "workspace");
   const membership = items.find((item) => item.type === "membership");
-  if (found === undefined || membership === undefined) throw unknown(workspace);
+  const isMember = membership !== undefined && !hasEnded(membership, new Date());
+  if (!isMember && workspaceId === id) throw new AppError("unauthorized", "the credential was revoked, or has ended");
+  if (found === undefined || !isMember) throw unknown(workspace);
   if (!allows(needed, membership.role)) {
     throw new AppError("forbidden", `this needs the role ${needed}; the caller's role is ${membership.role}`);
   }

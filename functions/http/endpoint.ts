@@ -1,10 +1,12 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type * as z from "zod";
-import { transact } from "../../shared/aws/table.ts";
+import { actorOf, type Deed } from "../../shared/audit/audit.ts";
+import { auditOf } from "../../shared/aws/audit.ts";
+import { remembering, transact } from "../../shared/aws/table.ts";
 import { type PathParameters, type Route, type RouteName, type Routes, routes } from "../../shared/declared/routes.ts";
 import type { Moment } from "../../shared/ids.ts";
-import { viewIntent } from "../../shared/intent/intent.ts";
+import { type StoredIntent, viewIntent } from "../../shared/intent/intent.ts";
 import { allows, type Role } from "../../shared/workspace/access.ts";
 import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Write } from "../../shared/writes.ts";
@@ -28,6 +30,8 @@ export interface Request<Name extends RouteName> {
   readonly ifMatch: number | undefined;
   readonly caller: string;
   readonly workspace: Workspace<Routes[Name]["access"]>;
+  /** The header, where the operation takes no bearer token. */
+  readonly authorization: string | undefined;
   /** Whether the caller's role in the workspace allows what this one does. */
   readonly may: (role: Role) => boolean;
   readonly moment: Moment;
@@ -42,9 +46,21 @@ export interface Request<Name extends RouteName> {
    * @param secret members of the answer that are shown this once, and not kept for an Idempotency-Key
    */
   readonly accept: (accepted: Accepted, secret?: object) => Promise<APIGatewayProxyStructuredResultV2>;
-  /** Writes in one transaction and gives this answer. */
-  readonly commit: (writes: readonly Write[], answer: Answer<Name>) => Promise<APIGatewayProxyStructuredResultV2>;
+  /** Writes one step of several, with the record of it, in one transaction. The last step is `commit`. */
+  readonly step: (writes: readonly Write[]) => Promise<void>;
+  /**
+   * Writes in one transaction and gives this answer.
+   * @param doer who does it, where that is told by no bearer token
+   */
+  readonly commit: (
+    writes: readonly Write[],
+    answer: Answer<Name>,
+    doer?: Doer,
+  ) => Promise<APIGatewayProxyStructuredResultV2>;
 }
+
+/** Who does something, to what, where no bearer token and no workspace in the path say so: a device. */
+type Doer = Pick<Deed, "actor" | "workspaceId" | "object" | "intent">;
 
 export interface Answer<Name extends RouteName> {
   readonly body: Output<Routes[Name], "answer">;
@@ -54,24 +70,26 @@ export interface Answer<Name extends RouteName> {
 /**
  * The handler of an operation: logs, problems, parse and validate, authenticate, idempotency, in this order, around
  * a function that decides. On the way out the order is reversed, so problems sees every error and logs every answer.
+ * What is written goes with the record of who did it, in the same transaction.
  */
 export const endpoint = <Name extends RouteName>(
   name: Name,
   run: (request: Request<Name>) => Promise<APIGatewayProxyStructuredResultV2 | Answer<Name>>,
 ) => {
   const route: Route = routes[name];
-  return middy<ApiEvent, APIGatewayProxyStructuredResultV2, Error, Context>()
+  const handler = middy<ApiEvent, APIGatewayProxyStructuredResultV2, Error, Context>()
     .use(logs(name))
-    .use(problems())
+    .use(problems(route))
     .use(parse(route))
     .use(authenticate(route))
     .use(idempotency(route))
     .handler(async (event) => {
       const { work } = event;
+      const moment = theMoment();
       const respond = async (
         writes: readonly Write[],
         answer: { readonly body: unknown; readonly headers?: object },
-        secret: object = {},
+        { secret = {}, intent, doer }: { secret?: object; intent?: StoredIntent; doer?: Doer } = {},
       ) => {
         const result = jsonResult(route.status, answer.body, { ...answer.headers });
         const stored = work.claim?.store({
@@ -79,11 +97,14 @@ export const endpoint = <Name extends RouteName>(
           headers: result.headers as Record<string, string>,
           body: result.body,
         });
-        await transact(stored === undefined ? writes : [...writes, stored]);
+        await transact([
+          ...writes,
+          ...(stored === undefined ? [] : [stored]),
+          ...recordOf(event, name, writes, intent, doer),
+        ]);
         if (Object.keys(secret).length === 0) return result;
         return jsonResult(route.status, { ...(answer.body as object), ...secret }, { ...answer.headers });
       };
-      const moment = theMoment();
       const answer = await run({
         // The middlewares parsed these by the route's own schemas.
         params: work.params as Request<Name>["params"],
@@ -91,6 +112,7 @@ export const endpoint = <Name extends RouteName>(
         body: work.body as Request<Name>["body"],
         workspace: work.workspace as Request<Name>["workspace"],
         may: (role) => work.role !== undefined && allows(role, work.role),
+        authorization: event.headers.authorization,
         ifMatch: work.ifMatch,
         caller: work.caller,
         moment,
@@ -100,12 +122,44 @@ export const endpoint = <Name extends RouteName>(
         acceptEncoding: event.headers["accept-encoding"],
         accept: async ({ intent, writes }, secret) => {
           const answer = { body: viewIntent(intent), headers: { location: `/v1/intents/${intent.id}` } };
-          const result = await respond([...writes, { do: "create", item: intent }], answer, secret);
+          const result = await respond([...writes, { do: "create", item: intent }], answer, {
+            intent,
+            ...(secret && { secret }),
+          });
           measure("IntentsAccepted", 1, { kind: intent.kind });
           return result;
         },
-        commit: (writes, answer) => respond(writes, answer),
+        step: (writes) => transact([...writes, ...recordOf(event, name, writes)]),
+        commit: (writes, answer, doer) => respond(writes, answer, doer && { doer }),
       });
       return "statusCode" in answer ? answer : respond([], answer as Answer<Name>);
     });
+  return (event: ApiEvent, context: Context) => remembering(() => handler(event, context));
+};
+
+/** The audit record of a request's writes: in the workspace that it opened, or that they say they are in. */
+const recordOf = (
+  { work, requestContext }: ApiEvent,
+  operation: RouteName,
+  writes: readonly Write[],
+  intent?: StoredIntent,
+  told?: Doer,
+): Write[] => {
+  const doer = told ?? (work.caller === "" ? undefined : { actor: actorOf(work.caller) });
+  if (doer === undefined || writes.length === 0) return [];
+  const items = writes.flatMap((write) => ("item" in write ? [write.item.workspaceId] : []));
+  const workspaceId = work.workspace?.id ?? intent?.workspaceId ?? items.find((id) => typeof id === "string");
+  if (told === undefined && workspaceId === undefined) return [];
+  const { sourceIp: ip, userAgent } = requestContext.http;
+  const deed = {
+    workspaceId: String(workspaceId),
+    operation,
+    source: { ip, userAgent: userAgent ?? "" },
+    ...(intent && {
+      intent: intent.id,
+      object: { type: intent.subject.type, id: intent.subject.id, name: intent.subject.name },
+    }),
+    ...doer,
+  };
+  return auditOf(deed, writes, new Date());
 };

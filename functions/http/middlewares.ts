@@ -1,18 +1,17 @@
 import type { MiddlewareObj } from "@middy/core";
-import type {
-  APIGatewayEventRequestContextV2WithAuthorizer,
-  APIGatewayProxyEventV2WithJWTAuthorizer,
-  APIGatewayProxyStructuredResultV2,
-} from "aws-lambda";
+import type { APIGatewayProxyEventV2WithLambdaAuthorizer, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { parametersIn, type Route } from "../../shared/declared/routes.ts";
+import { scopeOf } from "../../shared/declared/scopes.ts";
 import { AppError, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
 import { readJson, utf8, validated } from "../../shared/read-json.ts";
-import type { Role } from "../../shared/workspace/access.ts";
+import { type Caller, inScope, isSubjectOfCredential, type Role, type Verdict } from "../../shared/workspace/access.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { type Log, loggerOf } from "../logger.ts";
+import { measure } from "../metrics.ts";
 import { openWorkspace } from "./access.ts";
+import { formOf, oauthResult } from "./form.ts";
 import { type Claim, claimIdempotencyKey, type StoredAnswer } from "./idempotency.ts";
 
 /** What the middlewares work out for the handler, one after the other. */
@@ -31,7 +30,7 @@ export interface Work {
   claim: Claim | undefined;
 }
 
-export type ApiEvent = APIGatewayProxyEventV2WithJWTAuthorizer & { work: Work };
+export type ApiEvent = APIGatewayProxyEventV2WithLambdaAuthorizer<Verdict | undefined> & { work: Work };
 export type ApiMiddleware = MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2>;
 
 /** The largest body that an operation takes, in bytes, if it does not say more. Files go to S3, not through the API. */
@@ -83,21 +82,29 @@ export const logs = (operation: string): ApiMiddleware => ({
 const intentIn = (response: APIGatewayProxyStructuredResultV2 | null | undefined): string =>
   /^\/v1\/intents\/(.+)$/.exec(String(response?.headers?.location ?? ""))?.[1] ?? "";
 
+/** RFC 6750 §3. */
+const BEARER = 'Bearer error="invalid_token"';
+
 /** Problems: whatever was thrown becomes a problem document; what is not ours is logged whole and told as `internal`. */
-export const problems = (): ApiMiddleware => ({
+export const problems = (route: Pick<Route, "oauth"> = {}): ApiMiddleware => ({
   onError: (request) => {
+    const told = route.oauth ? oauthResult : problemResult;
     const error = translated(request.error);
     const { log } = request.event.work;
     if (error instanceof AppError) {
       log.info("refused", { status: PROBLEMS[error.code].status, code: error.code, detail: error.message });
       if (error.cause instanceof Error && PROBLEMS[error.code].status >= 429) log.warn("because", error.cause);
-      const retry = "retry" in PROBLEMS[error.code] ? { "retry-after": "1" } : {};
-      request.response = problemResult(problem(error.code, error.message, error.findings), retry);
+      if (error.code === "forbidden") measure("Refusals", 1);
+      const headers = {
+        ...("retry" in PROBLEMS[error.code] && { "retry-after": "1" }),
+        ...(error.code === "unauthorized" && { "www-authenticate": route.oauth ? 'Basic realm="slipway"' : BEARER }),
+      };
+      request.response = told(problem(error.code, error.message, error.findings), headers);
       return;
     }
     log.error("failed", error instanceof Error ? error : new Error(String(error)));
     const reference = request.event.requestContext.requestId;
-    request.response = problemResult(problem("internal", `the request failed; its id is ${reference}`));
+    request.response = told(problem("internal", `the request failed; its id is ${reference}`));
   },
 });
 
@@ -117,7 +124,7 @@ export const parse = (route: Route): ApiMiddleware => ({
       "the query",
       (path) => ({ parameter: String(path[0] ?? "") }),
     );
-    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route.maxBodyBytes);
+    work.body = route.body === undefined ? noBody(event) : parsedBody(event, route.body, route);
     if (route.ifMatch !== undefined) work.ifMatch = revisionOf(event.headers["if-match"], route.ifMatch === "required");
   },
 });
@@ -130,13 +137,18 @@ const noBody = (event: ApiEvent): undefined => {
   if (body !== "" && body !== "{}") throw new AppError("invalid-request", "this operation takes no body");
 };
 
-const parsedBody = (event: ApiEvent, schema: z.ZodType, most = MAX_BODY_BYTES): unknown => {
+const parsedBody = (
+  event: ApiEvent,
+  schema: z.ZodType,
+  { oauth, maxBodyBytes: most = MAX_BODY_BYTES }: Pick<Route, "oauth" | "maxBodyBytes">,
+): unknown => {
   const raw = rawBody(event);
   const bytes = Buffer.byteLength(raw);
   if (bytes > most) {
     throw new AppError("body-too-large", `the body has ${bytes} bytes; at most ${most} are taken`);
   }
   const mediaType = (event.headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase();
+  if (oauth) return validated(schema, formOf(raw, mediaType), "the form", ([name]) => ({ parameter: String(name) }));
   if (mediaType !== "application/json" && mediaType !== "application/merge-patch+json") {
     throw new AppError("unsupported-media-type", "the body must be application/json");
   }
@@ -155,28 +167,38 @@ const revisionOf = (header: string | undefined, required: boolean): number | und
   return Number(match[1]);
 };
 
-/** Authenticate: the caller is the subject of the token that API Gateway verified; a workspace opens to its members. */
+/**
+ * Authenticate: the caller is whom the gateway's authoriser found the token to be of; a workspace opens to its members, and
+ * to machine credentials within their scopes.
+ */
 export const authenticate = (route: Route): ApiMiddleware => ({
   before: async ({ event }) => {
     if (route.access === "anyone") return;
     const { work } = event;
-    const subject = claimsOf(event.requestContext).sub;
-    if (typeof subject !== "string" || subject === "" || subject.length > 256) {
-      throw new AppError("unauthorized", "the token names no subject");
+    const caller = callerOf(event, new Date());
+    work.caller = caller.subject;
+    const isMachine = isSubjectOfCredential(caller.subject);
+    if (route.access !== "caller") {
+      const opened = await openWorkspace(caller, work.params.workspace ?? "", route.access);
+      work.workspace = opened.workspace;
+      work.role = opened.role;
     }
-    work.caller = subject;
-    if (route.access === "caller") return;
-    const { workspace, role } = await openWorkspace(subject, work.params.workspace ?? "", route.access);
-    work.workspace = workspace;
-    work.role = role;
+    if (isMachine && route.peopleOnly)
+      throw new AppError("forbidden", "this is for people, not for machine credentials");
+    const needed = scopeOf(route);
+    if (!inScope(needed, caller.scopes)) {
+      throw new AppError("forbidden", `this needs the scope ${needed}; the token has ${caller.scopes?.join(" ")}`);
+    }
   },
 });
 
-const claimsOf = (
-  context: APIGatewayEventRequestContextV2WithAuthorizer<unknown> | object,
-): Record<string, unknown> => {
-  const { authorizer } = context as { authorizer?: { jwt?: { claims?: Record<string, unknown> } } };
-  return authorizer?.jwt?.claims ?? {};
+/** What the authoriser said of the token. Its answer may have been kept for longer than the token works. */
+const callerOf = (event: ApiEvent, now: Date): Caller => {
+  const verdict = event.requestContext.authorizer?.lambda;
+  if (verdict === undefined || verdict === null) throw new AppError("unauthorized", "there is no bearer token");
+  if ("refused" in verdict) throw new AppError("unauthorized", verdict.refused);
+  if (verdict.until * 1_000 <= now.getTime()) throw new AppError("unauthorized", "the token has expired");
+  return verdict;
 };
 
 /** Idempotency: a POST with an `Idempotency-Key` takes effect once; the same request again gets the stored answer. */

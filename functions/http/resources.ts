@@ -1,8 +1,8 @@
-import { getItem, getItems } from "../../shared/aws/table.ts";
+import { allItems, getItem, getItems } from "../../shared/aws/table.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
 import { type IdKind, isId } from "../../shared/ids.ts";
-import { keys, otaKeys } from "../../shared/keys.ts";
+import { keys, otaKeys, partitions } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
 import type { StoredNodeImport } from "../../shared/node-import/node-import.ts";
@@ -10,6 +10,8 @@ import type { StoredRelease } from "../../shared/ota/release.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { StoredCertificate } from "../../shared/registration/certificate.ts";
 import { entityTag, type Stored } from "../../shared/resource.ts";
+import type { StoredCredential } from "../../shared/workspace/credential.ts";
+import { memberId, type StoredInvitation, type StoredMember } from "../../shared/workspace/member.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Key, Write } from "../../shared/writes.ts";
 
@@ -83,6 +85,24 @@ export const findNodeImport = async ({ id }: StoredWorkspace, reference: string)
 /** A certificate of a node by its id. */
 export const findCertificate = async (node: StoredNode, id: string): Promise<StoredCertificate> =>
   found(await getItem<StoredCertificate>(keys.certificate(node.id, id)), `certificate of ${node.name}`, id);
+
+/** A member by its id or subject, among all members, of which a workspace has as many as people know each other. */
+export const findMember = async (
+  { id }: StoredWorkspace,
+  reference: string,
+): Promise<{ member: StoredMember; members: StoredMember[] }> => {
+  const members = await allItems<StoredMember>(partitions.members(id));
+  const member = members.find(({ subject }) => subject === reference || memberId(subject) === reference);
+  return { member: found(member, "member", reference), members };
+};
+
+/** An invitation by its id. */
+export const findInvitation = async ({ id }: StoredWorkspace, reference: string): Promise<StoredInvitation> =>
+  found(await getItem<StoredInvitation>(keys.invitation(id, reference)), "invitation", reference);
+
+/** A machine's credential by its id; names are for people. */
+export const findCredential = async ({ id }: StoredWorkspace, reference: string): Promise<StoredCredential> =>
+  found(await getItem<StoredCredential>(keys.credential(id, reference)), "credential", reference);
 
 /** Component names are the account's: one of another workspace is as unknown as none. */
 export const findComponent = async ({ id }: StoredWorkspace, reference: string): Promise<StoredComponent> => {

@@ -1,3 +1,4 @@
+import { auditOfOutcome } from "../../shared/aws/audit.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { type StoredIntent, succeedIntent } from "../../shared/intent/intent.ts";
 import { keys } from "../../shared/keys.ts";
@@ -12,16 +13,19 @@ const hasSucceeded = async ({ intentId, attempt }: TaskInput): Promise<boolean> 
 
 /** The end of a workflow: the last writes and the intent's success, all at once. Repeated, it does nothing more. */
 export const succeed = (input: TaskInput, writes: readonly Write[] = [], now = new Date()): Promise<void> =>
-  succeeding(input, now, (success) => transact([...writes, success]));
+  succeeding(input, now, (success) => transact([...writes, ...success]));
 
-/** As {@link succeed}, with a transaction of one's own. @param commit writes the success with all else */
+/** As {@link succeed}, with a transaction of one's own. @param commit writes the success and its record with all else */
 export const succeeding = async (
   input: TaskInput,
   now: Date,
-  commit: (success: Write) => Promise<void>,
+  commit: (success: readonly Write[]) => Promise<void>,
 ): Promise<void> => {
   try {
-    await commit(succeedIntent(input.intentId, input.attempt, now));
+    await commit([
+      succeedIntent(input.intentId, input.attempt, now),
+      auditOfOutcome(input, { status: "succeeded" }, now),
+    ]);
   } catch (error) {
     const refused = error instanceof AppError && error.code === "conflict";
     if (!refused || !(await hasSucceeded(input))) throw error;

@@ -32,7 +32,7 @@ export const handler = task("finish-component-version", async (input) => {
           set: { published: number },
           when: { id: version.id },
         },
-        success,
+        ...success,
       ];
     }),
   );

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { fillPath, parametersIn, type Route, routes } from "../declared/routes.ts";
+import { scopeOf } from "../declared/scopes.ts";
 import { ProblemDocument } from "../intent/intent.ts";
 import { PROBLEMS, type ProblemCode } from "../problems.ts";
 
@@ -44,7 +45,7 @@ const header = (description: string, required = true): Json => ({
   schema: { type: "string" },
 });
 
-const MEMBER_PROBLEMS: readonly ProblemCode[] = ["forbidden", "not-found"];
+const MEMBER_PROBLEMS: readonly ProblemCode[] = ["not-found"];
 
 /** Every problem that an operation can answer, by what it declares and by its kind. */
 export const problemsOf = (route: Route): ProblemCode[] => {
@@ -54,6 +55,7 @@ export const problemsOf = (route: Route): ProblemCode[] => {
     "invalid-request",
     ...(route.body === undefined ? [] : (["malformed-json", "body-too-large", "unsupported-media-type"] as const)),
     ...(isMember ? MEMBER_PROBLEMS : []),
+    ...(route.access === "anyone" ? [] : (["forbidden"] as const)),
     ...(route.path.includes("{") ? (["not-found"] as const) : []),
     ...(route.method === "POST" && !route.repeatable
       ? (["invalid-idempotency-key", "idempotency-in-progress", "idempotency-key-reused"] as const)
@@ -68,6 +70,13 @@ export const problemsOf = (route: Route): ProblemCode[] => {
   return [...new Set(codes)];
 };
 
+/** RFC 6749 §5.2. */
+const OAUTH_ERROR: Json = {
+  type: "object",
+  properties: { error: { type: "string" }, error_description: { type: "string" } },
+  required: ["error", "error_description"],
+};
+
 const problemResponses = (route: Route): Json => {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of problemsOf(route)) {
@@ -80,17 +89,20 @@ const problemResponses = (route: Route): Json => {
       {
         description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(". "),
         headers: {
-          ...(status === 401 && { "WWW-Authenticate": header("How to authenticate") }),
+          ...(status === 401 && { "WWW-Authenticate": header("How to authenticate", false) }),
           ...(codes.some((code) => "retry" in PROBLEMS[code]) && { "Retry-After": header("Seconds to wait", false) }),
         },
         content: {
-          "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
-          // On AWS, API Gateway itself refuses a bad token, in a form of its own.
-          ...(status === 401 && {
-            "application/json": {
-              schema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
-            },
-          }),
+          ...(route.oauth
+            ? { "application/json": { schema: OAUTH_ERROR } }
+            : { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } }),
+          // On AWS, API Gateway itself refuses a request without a token, in a form of its own.
+          ...(status === 401 &&
+            route.access !== "anyone" && {
+              "application/json": {
+                schema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
+              },
+            }),
         },
       },
     ]),
@@ -133,12 +145,17 @@ const parametersOf = (route: Route, components: Map<string, Json>): Json[] => {
   return [...path, ...query, ...headers];
 };
 
+const mediaTypeOf = ({ oauth, method }: Route): string => {
+  if (oauth) return "application/x-www-form-urlencoded";
+  return method === "PATCH" ? "application/merge-patch+json" : "application/json";
+};
+
 const operation = (name: string, route: Route, components: Map<string, Json>): Json => ({
   operationId: name,
   summary: route.summary,
   description: accessText(route),
   tags: [tagOf(route.path)],
-  ...(route.access === "anyone" ? { security: [] } : {}),
+  ...(route.access === "anyone" ? { security: route.oauth ? [{ client: [] }, {}] : [] } : {}),
   ...(route.path.includes("{") || route.query !== undefined || route.method === "POST" || route.ifMatch !== undefined
     ? { parameters: parametersOf(route, components) }
     : {}),
@@ -146,7 +163,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
     requestBody: {
       required: true,
       content: {
-        [route.method === "PATCH" ? "application/merge-patch+json" : "application/json"]: {
+        [mediaTypeOf(route)]: {
           schema: referenced(route.body, "input", components),
         },
         ...(route.method === "PATCH" && {
@@ -163,6 +180,7 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
         ...(route.located && { Location: header("Path of what was created") }),
         ...(route.method === "POST" &&
           !route.repeatable && { "Idempotent-Replayed": header("`true`: the stored answer again", false) }),
+        ...(route.linked && { Link: header('The next page, as `rel="next"`', false) }),
         ...(route.tagged && { ETag: header("Revision, for If-Match") }),
         ...(route.media === "text/html" && { "Content-Security-Policy": header("What the page may do") }),
       },
@@ -176,14 +194,18 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
 
 const DONE = { 200: "Done", 201: "Created", 202: "Accepted; the intent tells what comes of it", 204: "Done" } as const;
 
-const accessText = ({ access }: Route): string => {
-  if (access === "anyone") return "Needs no token.";
-  if (access === "caller") return "Needs a valid token.";
-  return `Needs the role \`${access}\` or higher in the workspace. For others the workspace does not exist.`;
+const accessText = (route: Route): string => {
+  const { access, peopleOnly, oauth } = route;
+  if (access === "anyone") return oauth ? "Needs a credential, and no bearer token." : "Needs no token.";
+  const machines = peopleOnly
+    ? "Machine credentials are refused."
+    : `Machine credentials with scopes need \`${scopeOf(route)}\`.`;
+  if (access === "caller") return `Needs a valid token. ${machines}`;
+  return `Needs the role \`${access}\` or higher in the workspace. For others the workspace does not exist. ${machines}`;
 };
 
 /** What is asked of a resource, and no collection. */
-const NO_COLLECTIONS = ["", "v1", "publish", "re-register", "findings"];
+const NO_COLLECTIONS = ["", "v1", "publish", "re-register", "findings", "accept", "export"];
 
 /** The last collection in the path. */
 const tagOf = (path: string): string =>
@@ -228,7 +250,10 @@ const build = (): Json => {
     tags: [...new Set(Object.values<Route>(routes).map(({ path }) => tagOf(path)))].map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "Of the stage's issuer, or of `/v1/token`" },
+        client: { type: "http", scheme: "basic", description: "A machine credential's id and secret" },
+      },
       schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };

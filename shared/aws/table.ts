@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   ConditionalCheckFailedException,
   DynamoDBClient,
@@ -24,7 +25,7 @@ const client = once(() =>
 );
 
 /** Attributes that hold what people wrote, of any JSON or under any name: kept as text, since a table's own maps cannot hold all of it. */
-const OPAQUE = ["components", "delivered", "dependencies", "document", "recipe"] as const;
+const OPAQUE = ["changes", "components", "delivered", "dependencies", "document", "recipe"] as const;
 
 const packed = (attributes: Attributes): Record<string, unknown> => ({
   ...attributes,
@@ -40,6 +41,23 @@ const unpacked = (item: Record<string, unknown>): Record<string, unknown> => ({
   ),
 });
 
+const looked = new AsyncLocalStorage<Map<string, Attributes>>();
+
+const placeOf = (table: TableName = "control", { pk, sk }: Key): string => `${table}\n${pk}\n${sk}`;
+
+/** Notes what was read, by whoever wants to know of it: {@link remembering}. */
+const note = <T extends object>(items: readonly T[], table?: TableName): void => {
+  const seen = looked.getStore();
+  for (const item of seen === undefined ? [] : items) seen?.set(placeOf(table, item as T & Key), item as Attributes);
+};
+
+/** Runs something, and remembers which items it reads meanwhile. */
+export const remembering = <T>(run: () => T): T => looked.run(new Map(), run);
+
+/** An item as it was last read within {@link remembering}; undefined when it was not. */
+export const lastRead = (key: Key, table?: TableName): Attributes | undefined =>
+  looked.getStore()?.get(placeOf(table, key));
+
 const tableName = (table: TableName = "control"): string => env(table === "ota" ? "OTA_TABLE" : "CONTROL_TABLE");
 
 /** The item, read consistently, or undefined. The caller states its type: only our own writes fill the tables. */
@@ -47,7 +65,10 @@ export const getItem = async <T extends object>(key: Key, table?: TableName): Pr
   const { Item } = await client().send(
     new GetCommand({ TableName: tableName(table), Key: { pk: key.pk, sk: key.sk }, ConsistentRead: true }),
   );
-  return Item && (unpacked(Item) as T);
+  if (Item === undefined) return undefined;
+  const item = unpacked(Item) as T;
+  note([item], table);
+  return item;
 };
 
 export interface ListQuery {
@@ -92,6 +113,7 @@ export const listItems = async <T extends object>(query: ListQuery): Promise<{ i
     }),
   );
   const items = Items.map(unpacked) as (T & Key)[];
+  if (attributes === undefined) note(items, query.table); // of a part of an item nobody can tell what it was
   if (query.limit !== undefined && items.length > query.limit) {
     const page = items.slice(0, query.limit);
     return { items: page, ...(page.length > 0 && { next: String(page.at(-1)?.sk) }) };
@@ -143,6 +165,32 @@ export const listIndex = async <T extends object>(
   return { items: Items.map(unpacked) as T[], ...(LastEvaluatedKey !== undefined && { next: LastEvaluatedKey }) };
 };
 
+/**
+ * Items of a partition, or of an index's, whose sort keys lie between two, newest first.
+ * @param between both ends are in it
+ * @param after the last item of the page before, with all attributes of its keys
+ */
+export const listBetween = async <T extends object>(
+  { name, pk, sk }: { readonly name?: string; readonly pk: string; readonly sk: string },
+  partition: string,
+  between: readonly [string, string],
+  options: { readonly limit: number; readonly after?: object | undefined },
+): Promise<{ items: T[]; more: boolean }> => {
+  const { Items = [], LastEvaluatedKey } = await client().send(
+    new QueryCommand({
+      TableName: tableName(),
+      ...(name === undefined ? { ConsistentRead: true } : { IndexName: name }),
+      KeyConditionExpression: "#pk = :pk AND #sk BETWEEN :from AND :to",
+      ExpressionAttributeNames: { "#pk": pk, "#sk": sk },
+      ExpressionAttributeValues: { ":pk": partition, ":from": between[0], ":to": between[1] },
+      ScanIndexForward: false,
+      Limit: options.limit,
+      ...(options.after !== undefined && { ExclusiveStartKey: options.after }),
+    }),
+  );
+  return { items: Items.map(unpacked) as T[], more: LastEvaluatedKey !== undefined };
+};
+
 /** As many keys as a BatchGetItem takes. */
 const BATCH = 100;
 
@@ -167,6 +215,7 @@ const getBatch = async <T extends object>(keys: readonly Key[], name: TableName 
     for (const item of answer.Responses?.[table] ?? []) found.set(`${item.pk}\n${item.sk}`, unpacked(item) as T);
     wanted = answer.UnprocessedKeys?.[table]?.Keys ?? [];
   }
+  note([...found.values()], name);
   return keys.flatMap(({ pk, sk }) => found.get(`${pk}\n${sk}`) ?? []);
 };
 

@@ -45,6 +45,8 @@ export const metrics = {
   IntentsSwept: { unit: "Count", by: [] },
   /** How long the open intent that has stood still the longest has done so; 0 for none. Told by each sweep. */
   OldestOpenIntentSeconds: { unit: "Seconds", by: [] },
+  /** A caller was refused for its role, or for what its machine credential is for. */
+  Refusals: { unit: "Count", by: [] },
   /** AWS IoT asked whether a device may register; `verdict` is one of {@link HOOK_VERDICTS}. */
   HookAnswers: { unit: "Count", by: ["verdict"] },
   /** How old the oldest snapshot of a workspace is; 0 for none. Told by each run of the schedule that renews them. */

@@ -31,6 +31,10 @@ export const targets = {
   otaTable: { arns: (place) => [table(place, "ota")] },
   intentsOfWorkspace: { arns: (place) => [`${table(place, "control")}/index/${indexes.intentsOfWorkspace.name}`] },
   openIntents: { arns: (place) => [`${table(place, "control")}/index/${indexes.openIntents.name}`] },
+  auditIndexes: {
+    arns: (place) =>
+      [indexes.auditOfActor, indexes.auditOfObject].map(({ name }) => `${table(place, "control")}/index/${name}`),
+  },
   anyStream: {
     arns: () => ["*"],
     unscoped: "DynamoDB has no resource level for ListStreams, which Lambda asks of whoever reads a stream",
@@ -230,6 +234,7 @@ export const permissions = {
   ...prefixed("index", {
     intentsOfWorkspace: [["dynamodb:Query", "intentsOfWorkspace"]],
     openIntents: [["dynamodb:Query", "openIntents"]],
+    audit: [["dynamodb:Query", "auditIndexes"]],
   }),
 
   ...prefixed("artifact-bucket", {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AuditRecord } from "../audit/audit.ts";
 import { Component, CreateComponent, EditComponent } from "../component/component.ts";
 import { VersionDiff } from "../component/diff.ts";
 import {
@@ -51,6 +52,16 @@ import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
 import { Description } from "../resource.ts";
 import type { Access } from "../workspace/access.ts";
+import { AccessToken, CreateCredential, CreatedCredential, CreateToken, Credential } from "../workspace/credential.ts";
+import {
+  AcceptInvitation,
+  CreatedInvitation,
+  CreateInvitation,
+  EditMember,
+  Invitation,
+  Joined,
+  Member,
+} from "../workspace/member.ts";
 import { CreateWorkspace, EditWorkspace, Workspace } from "../workspace/workspace.ts";
 import type { Permission } from "./permissions.ts";
 
@@ -67,11 +78,19 @@ export interface Route {
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
   /** The answer's media type, where it is not JSON: the answer is a text then. */
-  readonly media?: "text/x-shellscript" | "text/html";
+  readonly media?: "text/x-shellscript" | "text/html" | "application/x-ndjson";
+  /** The answer has a `Link` to the next page, if there is one. */
+  readonly linked?: true;
   /** Problems of this operation beside those that every operation of its kind can answer. */
   readonly problems: readonly ProblemCode[];
   /** A POST that takes no Idempotency-Key: to repeat it is safe, or its answer shows a secret once, or anyone may ask. */
   readonly repeatable?: true;
+  /** Machine credentials are refused: what they could do here would outlive them. */
+  readonly peopleOnly?: true;
+  /** The OAuth 2.0 token endpoint: a form for a body, and problems in the form of RFC 6749 §5.2. */
+  readonly oauth?: true;
+  /** An operation that changes no item that is there, but makes and deletes some. */
+  readonly updates?: false;
   /** It writes nothing, though it is a POST: what it is asked is too much for a URL. */
   readonly readOnly?: true;
   /** The answer carries an ETag. */
@@ -103,6 +122,18 @@ const EditDescription = z
   .strictObject({ description: Description.nullable().meta({ description: "null removes it" }) })
   .meta({ id: "EditDescription" });
 export type EditDescription = z.infer<typeof EditDescription>;
+
+const AuditFilter = z.object({
+  from: z.iso.datetime({ offset: true }).optional().meta({ description: "Records from this time on" }),
+  to: z.iso.datetime({ offset: true }).optional().meta({ description: "Records before this time" }),
+  actor: z
+    .string()
+    .min(1)
+    .max(300)
+    .optional()
+    .meta({ description: "Only what this one did, such as `user:{subject}`" }),
+  object: z.string().min(1).max(128).optional().meta({ description: "Only what was done to the thing with this id" }),
+});
 
 const route = <const R extends Route>(declared: R): R => declared;
 
@@ -158,6 +189,7 @@ export const routes = {
     path: "/v1/workspaces",
     summary: "Create a workspace; the caller becomes its owner",
     access: "caller",
+    peopleOnly: true,
     body: CreateWorkspace,
     status: 202,
     answer: Intent,
@@ -210,6 +242,141 @@ export const routes = {
     problems: ["workspace-not-empty", "not-ready"],
     environment: ["OTA_TABLE"],
     permissions: ["control:Query", "ota:Query"],
+  }),
+
+  listMembers: route({
+    method: "GET",
+    path: `${W}/members`,
+    summary: "List the members of a workspace by subject",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Member),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  updateMember: route({
+    method: "PATCH",
+    path: `${W}/members/{member}`,
+    summary: "Change a member's role",
+    access: "owner",
+    peopleOnly: true,
+    body: EditMember,
+    status: 200,
+    answer: Member,
+    problems: ["last-owner", "conflict"],
+    permissions: ["control:Query", "control:ConditionCheckItem"],
+  }),
+  deleteMember: route({
+    method: "DELETE",
+    path: `${W}/members/{member}`,
+    summary: "Remove a member; the machine credentials that it made stay",
+    access: "owner",
+    peopleOnly: true,
+    status: 204,
+    updates: false,
+    problems: ["last-owner", "conflict"],
+    permissions: ["control:Query", "control:DeleteItem", "control:ConditionCheckItem"],
+  }),
+  createInvitation: route({
+    method: "POST",
+    path: `${W}/invitations`,
+    summary: "Invite someone by a code that works once",
+    access: "owner",
+    peopleOnly: true,
+    body: CreateInvitation,
+    status: 201,
+    answer: CreatedInvitation,
+    repeatable: true,
+    updates: false,
+    problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:ConditionCheckItem"],
+  }),
+  listInvitations: route({
+    method: "GET",
+    path: `${W}/invitations`,
+    summary: "List invitations that were not accepted, in the order of their creation",
+    access: "owner",
+    query: Page,
+    status: 200,
+    answer: page(Invitation),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deleteInvitation: route({
+    method: "DELETE",
+    path: `${W}/invitations/{invitation}`,
+    summary: "Take an invitation back",
+    access: "owner",
+    peopleOnly: true,
+    status: 204,
+    updates: false,
+    problems: [],
+    permissions: ["control:DeleteItem"],
+  }),
+  acceptInvitation: route({
+    method: "POST",
+    path: "/v1/invitations/accept",
+    summary: "Become a member of the workspace that one was invited to",
+    access: "caller",
+    peopleOnly: true,
+    body: AcceptInvitation,
+    repeatable: true,
+    status: 200,
+    answer: Joined,
+    updates: false,
+    problems: ["not-found", "not-ready", "conflict"],
+    permissions: ["control:PutItem", "control:DeleteItem", "control:ConditionCheckItem"],
+  }),
+  createCredential: route({
+    method: "POST",
+    path: `${W}/credentials`,
+    summary: "Create a credential for a machine, with at most one's own role",
+    access: "maintainer",
+    peopleOnly: true,
+    body: CreateCredential,
+    status: 201,
+    answer: CreatedCredential,
+    repeatable: true,
+    updates: false,
+    problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:ConditionCheckItem"],
+  }),
+  listCredentials: route({
+    method: "GET",
+    path: `${W}/credentials`,
+    summary: "List credentials of machines in the order of their creation",
+    access: "maintainer",
+    query: Page,
+    status: 200,
+    answer: page(Credential),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deleteCredential: route({
+    method: "DELETE",
+    path: `${W}/credentials/{credential}`,
+    summary: "Revoke a credential of at most one's own role, and the access tokens that it was exchanged for",
+    access: "maintainer",
+    peopleOnly: true,
+    status: 204,
+    updates: false,
+    problems: [],
+    permissions: ["control:DeleteItem"],
+  }),
+  createToken: route({
+    method: "POST",
+    path: "/v1/token",
+    summary: "Exchange a machine's credential for an access token (OAuth 2.0 client credentials)",
+    access: "anyone",
+    oauth: true,
+    body: CreateToken,
+    repeatable: true,
+    status: 200,
+    answer: AccessToken,
+    problems: ["unsupported-grant-type", "invalid-scope", "unauthorized"],
+    environment: ["OTA_TABLE", "TOKENS_PER_MINUTE"],
+    permissions: ["control:Query", "control:PutItem", "control:ConditionCheckItem", "ota:UpdateItem"],
   }),
 
   createNodeGroup: route({
@@ -1121,6 +1288,30 @@ export const routes = {
     answer: page(Intent),
     problems: ["invalid-cursor"],
     permissions: ["index:intentsOfWorkspace"],
+  }),
+  listAudit: route({
+    method: "GET",
+    path: `${W}/audit`,
+    summary: "List who did what in a workspace, newest first",
+    access: "maintainer",
+    query: Page.extend(AuditFilter.shape),
+    status: 200,
+    answer: page(AuditRecord),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query", "index:audit"],
+  }),
+  exportAudit: route({
+    method: "GET",
+    path: `${W}/audit/export`,
+    summary: "Export who did what in a workspace, newest first, a record a line, up to 1,000 at once",
+    access: "maintainer",
+    query: AuditFilter.extend({ cursor: Page.shape.cursor }),
+    status: 200,
+    answer: z.string(),
+    media: "application/x-ndjson",
+    linked: true,
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query", "index:audit"],
   }),
   getIntent: route({
     method: "GET",

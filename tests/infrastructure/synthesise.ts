@@ -100,7 +100,8 @@ const computed = ({ type, name, inputs }: MockedResource): { id: string; state: 
     }
     case "aws:lambda/function:Function": {
       const functionArn = arn("lambda", `function:${own("name")}`);
-      return { id: own("name"), state: { arn: functionArn, qualifiedArn: `${functionArn}:1` } };
+      const invokeArn = `arn:aws:apigateway:${REGION}:lambda:path/2015-03-31/functions/${functionArn}/invocations`;
+      return { id: own("name"), state: { arn: functionArn, qualifiedArn: `${functionArn}:1`, invokeArn } };
     }
     case "aws:lambda/functionUrl:FunctionUrl": {
       const functionUrl = `https://${name}-id.lambda-url.${REGION}.on.aws/`;

@@ -1,6 +1,6 @@
 import aslValidator from "asl-validator";
 import { beforeAll, describe, expect, test } from "vitest";
-import { functionOfRoute, functions, NO_ROUTE } from "../../functions/declared.ts";
+import { AUTHORIZER, functionOfRoute, functions, NO_ROUTE } from "../../functions/declared.ts";
 import { type Route, type RouteName, routes } from "../../shared/declared/routes.ts";
 import { tables } from "../../shared/declared/tables.ts";
 import { iotRules, rules, schedules, streams } from "../../shared/declared/triggers.ts";
@@ -29,6 +29,8 @@ describe.each(STAGES)("in stage %s", (stage) => {
   const names = stageNames({ stage, accountId: ACCOUNT });
   const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${resource}`;
   const functionArn = (name: string) => arn("lambda", `function:${names.function(name)}`);
+  const invokeArn = (name: string) =>
+    `arn:aws:apigateway:${REGION}:lambda:path/2015-03-31/functions/${functionArn(name)}/invocations`;
   const deadLettersArn = (trigger: string) => arn("sqs", names.deadLetters(trigger));
   let it: Synthesis;
   beforeAll(() => {
@@ -129,7 +131,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
       const authorizer = only(ofType(it, "apigatewayv2/authorizer:Authorizer"));
       expect(inputs).toMatchObject({ apiId: `${api.name}-id` });
       expect({ type: inputs.authorizationType, by: inputs.authorizerId }).toEqual(
-        route.open ? { type: "NONE", by: undefined } : { type: "JWT", by: `${authorizer.name}-id` },
+        route.open ? { type: "NONE", by: undefined } : { type: "CUSTOM", by: `${authorizer.name}-id` },
       );
       const integration = only(
         ofType(it, "apigatewayv2/integration:Integration").filter(
@@ -149,11 +151,29 @@ describe.each(STAGES)("in stage %s", (stage) => {
     });
 
     test("take tokens of the stage's issuer, at the declared rate", () => {
-      const { jwtConfiguration } = only(ofType(it, "apigatewayv2/authorizer:Authorizer")).inputs;
-      expect(jwtConfiguration).toEqual(
+      const authorizer = only(ofType(it, "apigatewayv2/authorizer:Authorizer"));
+      expect(authorizer.inputs).toMatchObject({
+        authorizerType: "REQUEST",
+        authorizerUri: invokeArn(AUTHORIZER),
+        authorizerPayloadFormatVersion: "2.0",
+        authorizerResultTtlInSeconds: 300,
+        enableSimpleResponses: true,
+        identitySources: ["$request.header.Authorization"],
+      });
+      const api = only(ofType(it, "apigatewayv2/api:Api"));
+      expect(only(where(PERMISSION, "function", names.function(AUTHORIZER))).inputs).toMatchObject({
+        action: "lambda:InvokeFunction",
+        principal: "apigateway.amazonaws.com",
+        sourceArn: `${arn("execute-api", `${api.name}-id`)}/authorizers/${authorizer.name}-id`,
+      });
+      const { environment } = only(where("lambda/function:Function", "name", names.function(AUTHORIZER))).inputs;
+      expect(at(environment, "variables")).toMatchObject(
         stage === "production"
-          ? { issuer: "https://login.example.com/", audiences: ["https://api.example.com"] }
-          : { issuer: `https://cognito-idp.${REGION}.amazonaws.com/${REGION}_users`, audiences: ["users-id"] },
+          ? { TOKEN_ISSUER: "https://login.example.com/", TOKEN_AUDIENCES: '["https://api.example.com"]' }
+          : {
+              TOKEN_ISSUER: `https://cognito-idp.${REGION}.amazonaws.com/${REGION}_users`,
+              TOKEN_AUDIENCES: '["users-id"]',
+            },
       );
       expect(ofType(it, "cognito/userPool:UserPool").length).toBe(stage === "production" ? 0 : 1);
       const { defaultRouteSettings, accessLogSettings } = only(ofType(it, "apigatewayv2/stage:Stage")).inputs;

@@ -170,6 +170,15 @@ describe("refresh and rollback", () => {
     expect(await stored(path)).toMatchObject({ revision: 3, change: { kind: "auto-update" } });
     const { body } = await expecting(200, api.call("GET", `${path}/revisions/3`));
     expect(body.requestedBy).toBe("ann");
+    const { items } = (await expecting(200, api.call<{ items: { operation: string }[] }>("GET", `${ws}/audit`))).body;
+    expect(items.filter(({ operation }) => operation === "deployment.updated")).toMatchObject([
+      {
+        actor: "system",
+        object: { type: "deployment" },
+        intent: expect.stringMatching(/^int_/),
+        changes: [{ type: "deployment", before: { catalogue: expect.any(Number) }, after: {} }],
+      },
+    ]);
     expect(await reaching("still-0")).toEqual([{ [APP]: "1.0.0" }]);
     await publishMore(A, "7.0.0"); // what it does not have moves nothing
     await api.done("POST", `${path}/rollback`, { revision: 2 });

@@ -63,9 +63,23 @@ describe("reports of devices that nobody knows", () => {
     ]);
     const pauses = async () =>
       (
-        await expecting(200, api.call<{ items: { kind: string; status: string }[] }>("GET", `${path}/intents`))
+        await expecting(
+          200,
+          api.call<{ items: { id: string; kind: string; status: string }[] }>("GET", `${path}/intents`),
+        )
       ).body.items.filter(({ kind }) => kind === "release.pause");
     expect(await pauses()).toMatchObject([{ status: "succeeded" }]);
+    const [pause] = await pauses();
+    const { items } = (await expecting(200, api.call<{ items: { intent?: string }[] }>("GET", `${path}/audit`))).body;
+    expect(items.filter(({ intent }) => intent === pause?.id)).toMatchObject([
+      { actor: "system", operation: "intent.succeeded", object: { type: "release", id } },
+      {
+        actor: "anonymous",
+        operation: "createReport",
+        object: { type: "release", id },
+        source: { ip: expect.stringMatching(/127\.0\.0\.1$/) },
+      },
+    ]);
     await expecting(200, api.call("POST", `${path}/releases/${id}/resume`, { body: { reason: "known" } }));
     await report("rolling", "failed");
     expect(await pauses()).toHaveLength(1);

@@ -47,6 +47,7 @@ const fileOf = (path: string, bytes: string) => ({ path, size: Buffer.byteLength
 const versionAt = (component: string, version = "1.0.0") =>
   `${workspace.path}/components/${component}/versions/${version}`;
 interface Shown {
+  readonly id: string;
   readonly status: string;
   readonly arn: string;
   readonly catalogueNumber: number;
@@ -85,6 +86,14 @@ describe("a manifest with files beside it", () => {
     const digest = Buffer.from(sha256(SCRIPT), "hex").toString("base64");
     expect(Buffer.from(recipe ?? []).toString()).toContain(digest);
     expect(await outcomes(ofFolder("first"))).toEqual([["push.succeeded", result]]);
+    const account = `aws:${cloud.endpoints.accountId}`;
+    const pushed = (await cloud.audit()).filter(({ actor }) => actor === account);
+    const source = { ip: expect.stringMatching(/127\.0\.0\.1$/), userAgent: "" };
+    const object = { type: "component-version", id: (await shown(name)).id, name: `${name} 1.0.0` };
+    expect(pushed.sort((a, b) => (a.sk < b.sk ? -1 : 1))).toMatchObject([
+      { operation: "component.pushed", object: { type: "component", name }, source, workspaceId: workspace.id },
+      { operation: "component-version.pushed", object, source, intent: expect.stringMatching(/^int_/) },
+    ]);
     expect((await api.call("GET", `/v1/intents/${result.intentId}`)).body).toMatchObject({
       kind: "component-version.publish",
       status: "succeeded",
@@ -166,6 +175,11 @@ describe("an event", () => {
       { status: "published", component: without },
     ]);
     expect(await shown(without)).toMatchObject({ status: "published" });
+    const { id } = await shown(without);
+    const records = (await cloud.audit()).filter(({ object }) => (object as { id?: string } | undefined)?.id === id);
+    const pushed = records.filter(({ operation }) => operation === "component-version.pushed");
+    expect(pushed).toMatchObject([{ actor: `aws:${cloud.endpoints.accountId}`, workspaceId: workspace.id }]);
+    expect(pushed[0]).not.toHaveProperty("source"); // the bus does not tell it
   });
 
   test.each([

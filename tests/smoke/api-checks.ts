@@ -1,3 +1,4 @@
+import { apiClient } from "../../local/api-client.ts";
 import { documentedPath } from "../../shared/api/openapi.ts";
 import { routes } from "../../shared/declared/routes.ts";
 import { type Context, expecting, send, sha256, type Upload } from "./context.ts";
@@ -9,7 +10,7 @@ const FILE = { path: "dist/run.sh", size: SCRIPT.length, sha256: sha256(SCRIPT) 
 const plain = (context: Context, method: string, path: string, headers: Record<string, string> = {}) =>
   fetch(`${context.target.api}${path}`, { method, headers });
 
-const refusedAt = async (answer: Response, status: number): Promise<Record<string, unknown>> => {
+const bodyAt = async (answer: Response, status: number): Promise<Record<string, unknown>> => {
   const text = await answer.text();
   expectThat(answer.status === status, `answers ${answer.status}, not ${status}: ${text}`);
   return JSON.parse(text) as Record<string, unknown>;
@@ -22,7 +23,7 @@ export const apiChecks: readonly Check<Context>[] = [
   {
     name: "api-document",
     run: async (context) => {
-      const { paths } = (await refusedAt(await plain(context, "GET", "/v1/openapi.json"), 200)) as { paths: object };
+      const { paths } = (await bodyAt(await plain(context, "GET", "/v1/openapi.json"), 200)) as { paths: object };
       const missing = Object.values(routes).filter(({ path }) => !(documentedPath(path) in paths));
       expectThat(missing.length === 0, `the document does not tell of ${missing.map(({ path }) => path).join(", ")}`);
     },
@@ -30,24 +31,29 @@ export const apiChecks: readonly Check<Context>[] = [
   {
     name: "api-without-token",
     run: async (context) => {
-      const body = await refusedAt(await plain(context, "GET", "/v1/workspaces"), 401);
+      const body = await bodyAt(await plain(context, "GET", "/v1/workspaces"), 401);
       expectThat("message" in body, `the 401 has no message: ${JSON.stringify(body)}`);
     },
   },
   {
     name: "api-bad-token",
     run: async (context) => {
-      await refusedAt(await plain(context, "GET", "/v1/workspaces", { authorization: "Bearer not.a.token" }), 401);
+      for (const token of ["not.a.token", `sla_${"0".repeat(38)}`]) {
+        const answer = await plain(context, "GET", "/v1/workspaces", { authorization: `Bearer ${token}` });
+        expectThat(answer.headers.has("www-authenticate"), "the 401 does not say how to authenticate");
+        const { code } = await bodyAt(answer, 401);
+        expectThat(code === "unauthorized", `the 401 is ${code}, and no problem of the operation`);
+      }
     },
   },
   {
     name: "api-no-route",
     run: async (context) => {
-      const missing = await refusedAt(await plain(context, "GET", "/v1/nothing"), 404);
+      const missing = await bodyAt(await plain(context, "GET", "/v1/nothing"), 404);
       expectThat(missing.code === "no-such-route", `the 404 is no problem document: ${JSON.stringify(missing)}`);
       const wrong = await plain(context, "DELETE", "/v1/workspaces");
       expectThat(wrong.headers.get("allow") !== null, "the 405 has no Allow");
-      await refusedAt(wrong, 405);
+      await bodyAt(wrong, 405);
     },
   },
   {
@@ -56,6 +62,30 @@ export const apiChecks: readonly Check<Context>[] = [
       await done("POST", "/v1/workspaces", { name: `smoke-${run}` });
       const { body } = expecting(200, await client.call("GET", workspace));
       expectThat(body.status === "active", `the workspace is ${body.status}`);
+    },
+  },
+  {
+    name: "machine-credential",
+    needs: ["workspace"],
+    run: async (context) => {
+      const { client, target, workspace } = context;
+      const path = `${workspace}/credentials`;
+      const body = { name: "smoke", role: "viewer", scopes: ["nodes:read"], expiresInSeconds: 600 };
+      const { id, secret } = expecting(
+        201,
+        await client.call<{ id: string; secret: string }>("POST", path, { body }),
+      ).body;
+      const answer = await fetch(`${target.api}/v1/token`, {
+        method: "POST",
+        headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}` },
+        body: new URLSearchParams({ grant_type: "client_credentials" }),
+      });
+      const { access_token: token } = await bodyAt(answer, 200);
+      const machine = apiClient(target.api, String(token));
+      expecting(200, await machine.call("GET", `${workspace}/nodes`));
+      expecting(403, await machine.call("GET", `${workspace}/node-groups`));
+      expecting(204, await client.call("DELETE", `${path}/${id}`));
+      expecting(401, await machine.call("GET", `${workspace}/nodes`));
     },
   },
   {

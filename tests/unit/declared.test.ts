@@ -49,6 +49,25 @@ describe("every handler is declared, and every declared one is there:", () => {
     expect(functions[NO_ROUTE]?.module).toBe("functions/api/no-such-route");
   });
 
+  test("what ends an intent may record how, and so may what changes something for a caller", () => {
+    for (const [name, { module, environment, permissions }] of declared) {
+      const source = readFileSync(join(ROOT, `${module}.ts`), "utf8");
+      if (!/\b(succeed|activate|recordFailure|settle|auditOf)\(/.test(source)) continue;
+      expect([name, environment, permissions]).toEqual([
+        name,
+        expect.arrayContaining(["AUDIT_DAYS"]),
+        expect.arrayContaining(["control:PutItem"]),
+      ]);
+    }
+    for (const [name, { method, oauth, readOnly }] of operations) {
+      if (method === "GET" || oauth || readOnly) continue;
+      expect([name, functions[functionOfRoute(name)]?.permissions]).toEqual([
+        name,
+        expect.arrayContaining(["control:PutItem"]),
+      ]);
+    }
+  });
+
   test("the handler of a task by its name", () => {
     for (const name of Object.keys(tasks)) {
       expect(functions[name]?.module).toBe(`functions/tasks/${name}`);

@@ -56,7 +56,7 @@ describe("an intent that is requested", () => {
       open: "open",
     });
     expect(isId(id, "intent")).toBe(true);
-    for (const { pk, sk } of Object.values(indexes))
+    for (const { pk, sk } of [indexes.intentsOfWorkspace, indexes.openIntents])
       expect(requested).toMatchObject({ [pk]: expect.any(String), [sk]: expect.any(String) });
   });
 

@@ -52,6 +52,10 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   workspaceName: making("workspaceName", keys.workspaceName, workspaceName),
   membership: making("membership", keys.membership, anything, workspace),
   member: making("member", keys.member, workspace, anything),
+  invitation: making("invitation", keys.invitation, workspace, idOf("invitation")),
+  invitationCode: making("invitationCode", keys.invitationCode, hash),
+  credential: making("credential", keys.credential, workspace, idOf("credential")),
+  accessToken: making("accessToken", keys.accessToken, hash),
   nodeGroup: making("nodeGroup", keys.nodeGroup, workspace, idOf("node-group")),
   nodeGroupName: making("nodeGroupName", keys.nodeGroupName, workspace, resourceName),
   node: making("node", keys.node, workspace, idOf("node")),
@@ -79,6 +83,7 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   registrationToken: making("registrationToken", keys.registrationToken, hash),
   provisioningClaim: making("provisioningClaim", keys.provisioningClaim, hash),
   certificate: making("certificate", keys.certificate, idOf("node"), hash),
+  audit: making("audit", keys.audit, workspace, idOf("audit")),
   intent: making("intent", keys.intent, idOf("intent")),
   idempotency: making("idempotency", keys.idempotency, hash),
 };
@@ -133,6 +138,8 @@ describe("a list", () => {
     const lists: Readonly<Record<string, string>> = {
       memberships: "membership",
       members: "member",
+      invitations: "invitation",
+      credentials: "credential",
       nodeGroups: "nodeGroup",
       nodes: "node",
       nodeImports: "nodeImport",
@@ -148,6 +155,7 @@ describe("a list", () => {
       publicVersions: "publicVersion",
       files: "file",
       deployments: "deployment",
+      audit: "audit",
       deploymentRevisions: "deploymentRevision",
     };
     expect(Object.keys(lists)).toEqual(Object.keys(partitions));

@@ -179,7 +179,8 @@ describe.each(operations)("$name", ({ name, route }) => {
   });
 
   test("says whether a token is needed", () => {
-    expect(operation.security).toEqual(route.access === "anyone" ? [] : undefined);
+    const open = route.oauth ? [{ client: [] }, {}] : [];
+    expect(operation.security).toEqual(route.access === "anyone" ? open : undefined);
   });
 
   test("answers its status, with the headers of an intent, of a creation, of a revision and of a replay", () => {
@@ -189,6 +190,7 @@ describe.each(operations)("$name", ({ name, route }) => {
       ...(route.media === "text/html" ? ["Content-Security-Policy"] : []),
       ...(route.tagged ? ["ETag"] : []),
       ...(route.method === "POST" && !route.repeatable ? ["Idempotent-Replayed"] : []),
+      ...(route.linked ? ["Link"] : []),
       ...(route.status === 202 || route.located ? ["Location"] : []),
     ]);
     expect(Object.keys(answer?.content ?? {})).toEqual(
@@ -205,15 +207,17 @@ describe.each(operations)("$name", ({ name, route }) => {
     for (const code of problemsOf(route)) {
       const response = operation.responses[String(PROBLEMS[code].status)];
       expect(response?.description).toContain(`\`${code}\``);
-      expect(response?.content?.["application/problem+json"]?.schema).toEqual({ $ref: "#/components/schemas/Problem" });
+      const { schema } = response?.content?.[route.oauth ? "application/json" : "application/problem+json"] ?? {};
+      if (route.oauth) expect(schema).toMatchObject({ required: ["error", "error_description"] });
+      else expect(schema).toEqual({ $ref: "#/components/schemas/Problem" });
     }
   });
 
   test("takes just what the request's schema takes", () => {
     const { body } = route;
     const content = operation.requestBody?.content ?? {};
-    const types =
-      route.method === "PATCH" ? ["application/json", "application/merge-patch+json"] : ["application/json"];
+    const json = route.method === "PATCH" ? ["application/json", "application/merge-patch+json"] : ["application/json"];
+    const types = route.oauth ? ["application/x-www-form-urlencoded"] : json;
     expect(Object.keys(content).sort()).toEqual(body === undefined ? [] : types);
     if (body === undefined) return;
     expect(operation.requestBody?.required).toBe(true);

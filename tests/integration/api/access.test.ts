@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
@@ -8,10 +9,13 @@ import { AUDIENCE } from "../../../local/issuer.ts";
 import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { keys } from "../../../shared/keys.ts";
 import type { Role } from "../../../shared/workspace/access.ts";
+import { memberId } from "../../../shared/workspace/member.ts";
 import { until } from "../../local/until.ts";
 import { aMember, anUploadedRelease, aWorkspace, expecting, startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { machineOf } from "../support/machines.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
+import { ACCESS } from "./access.rows.ts";
 
 type Places = Record<string, string>;
 
@@ -22,7 +26,15 @@ let cloud: TestCloud;
 let owner: ApiClient;
 let places: Places;
 
-const memberOperations = operations.filter(([, { access }]) => access !== "anyone" && access !== "caller");
+type Operation = (typeof operations)[number];
+
+/** The role, or `anyone` or `caller`, and the scope that an operation needs, by the table. */
+const needs = (name: Operation[0]): { readonly access: string; readonly scope: string } => {
+  const [access = "", scope = ""] = (ACCESS[name] ?? "").split(" ");
+  return { access, scope };
+};
+const memberOperations = operations.filter(([name]) => ROLES.includes(needs(name).access as Role));
+const withToken = operations.filter(([name]) => needs(name).access !== "anyone");
 
 /** A workspace with one of everything, all by id. */
 const furnished = async (name: string): Promise<Places> => {
@@ -38,6 +50,9 @@ const furnished = async (name: string): Promise<Places> => {
   const file = { path: "src/large", size: SINGLE_UPLOAD_BYTES + 1, sha256: "0".repeat(64) };
   await expecting(201, owner.call("POST", `${path}/components/${component}/versions/${version}/files`, { body: file }));
   const release = await anUploadedRelease(owner, path, "scoreboard");
+  await addMember("a-colleague", id, "operator");
+  const invitation = await created("/invitations", { role: "viewer" });
+  const credential = await created("/credentials", { name: "ci", role: "viewer" });
   const nodeImport = await created("/node-imports", importOf("name\ngateway-2\n"));
   const certificate = "0".repeat(64);
   await cloud.documents.send(
@@ -60,6 +75,9 @@ const furnished = async (name: string): Promise<Places> => {
     nodeGroup: group.subject.id,
     node: node.subject.id,
     certificate,
+    member: memberId("a-colleague"),
+    invitation,
+    credential,
     component,
     version,
     from: version,
@@ -70,6 +88,13 @@ const furnished = async (name: string): Promise<Places> => {
     intent: node.id,
   };
 };
+
+/** What the audit records have of someone: the operations. */
+const recordsBy = async (actor: string): Promise<unknown[]> =>
+  (await cloud.audit()).filter((record) => record.actor === actor).map(({ operation }) => operation);
+
+/** The intent in an answer with 202, which may have more beside it. */
+const intentIn = (body: Record<string, unknown>): string => String(body.id ?? (body.intent as { id: string }).id);
 
 const addMember = (subject: string, workspaceId: string, role: Role) => aMember(cloud, subject, workspaceId, role);
 
@@ -132,7 +157,7 @@ describe("a request without a valid token", () => {
     const token = (await tokens[kind]?.()) ?? "";
     const client = apiClient(cloud.endpoints.api, token);
     const before = await cloud.items();
-    for (const [name, route] of operations.filter(([, { access }]) => access !== "anyone")) {
+    for (const [name, route] of withToken) {
       const body = bodyFor(name, "unwanted");
       const answer = await client.call(route.method, pathOf(route.path, places), {
         headers: { ...headersFor(route), "idempotency-key": "unwanted" },
@@ -159,7 +184,8 @@ describe("a request without a valid token", () => {
 
   test("gets the contract all the same", async () => {
     const open = operations.filter(([, { access }]) => access === "anyone");
-    expect(open.map(([name]) => name)).toEqual(["register", "getInstaller", "createReport", "getOpenapi", "getDocs"]);
+    const names = ["createToken", "register", "getInstaller", "createReport", "getOpenapi", "getDocs"];
+    expect(open.map(([name]) => name).sort()).toEqual(names.sort());
     const answer = await apiClient(cloud.endpoints.api, "garbage").call("GET", "/v1/openapi.json");
     expect(answer.status).toBe(200);
   });
@@ -216,6 +242,7 @@ describe("a workspace that the caller is no member of", () => {
     });
     expect([foreignGroup.status, foreignGroup.body.code]).toEqual([400, "invalid-request"]);
     expect(await cloud.items()).toEqual(before);
+    expect(await recordsBy("user:eve-next-door")).toEqual(["createWorkspace"]);
   });
 });
 
@@ -226,8 +253,8 @@ const NEEDS_MORE = new Set<string>([
 
 describe.each(ROLES)("a member with the role %s", (role) => {
   const may = (access: string): boolean => ROLES.indexOf(role) >= ROLES.indexOf(access as Role);
-  const refused = memberOperations.filter(([, { access }]) => !may(access));
-  const allowed = memberOperations.filter(([, { access }]) => may(access));
+  const refused = memberOperations.filter(([name]) => !may(needs(name).access));
+  const allowed = memberOperations.filter(([name]) => may(needs(name).access));
   let client: ApiClient;
   let here: Places;
 
@@ -253,6 +280,7 @@ describe.each(ROLES)("a member with the role %s", (role) => {
       expect([operation[0], status, body.code]).toEqual([operation[0], 403, "forbidden"]);
     }
     expect(await cloud.items()).toEqual(before);
+    expect(await recordsBy(`user:the-${role}`)).toEqual([]);
   });
 
   test("does everything else", async () => {
@@ -260,9 +288,13 @@ describe.each(ROLES)("a member with the role %s", (role) => {
       const rank = ({ method, path }: typeof a) => (method === "DELETE" ? 1_000 - path.length : 0);
       return rank(a) - rank(b);
     });
+    const accepted: string[] = [];
+    const changed: string[] = [];
     for (const operation of deletionsLast) {
       const [name, route] = operation;
       const { status, body } = await call(operation);
+      if (status === 202) accepted.push(intentIn(body));
+      if (status < 300 && route.method !== "GET" && !route.readOnly) changed.push(name);
       // What was made above stands in the way of some deletions, no device is registered, no part has come, and the release
       // is not published: refused for that, not for the role.
       const inTheWay = status === 409 && (route.method === "DELETE" || NEEDS_MORE.has(name));
@@ -271,6 +303,10 @@ describe.each(ROLES)("a member with the role %s", (role) => {
       const settled = inTheWay || unplanned ? route.status : status;
       expect([name, settled, status === 409 ? body.code !== "forbidden" : true]).toEqual([name, route.status, true]);
     }
+    // What comes next looks at everything that there is.
+    for (const id of accepted) await owner.ended(id);
+    const told = await recordsBy(`user:the-${role}`);
+    expect([...told].sort()).toEqual([...changed].sort());
   });
 
   test("sees the workspace in its list, and its intents", async () => {
@@ -280,8 +316,76 @@ describe.each(ROLES)("a member with the role %s", (role) => {
   });
 });
 
+test("the table has a row for each operation, and says of it what is declared", () => {
+  expect(operations.map(([name]) => name).filter((name) => !(name in ACCESS))).toEqual([]);
+  expect(operations.map(([name, { access }]) => [name, access])).toEqual(
+    operations.map(([name]) => [name, needs(name).access]),
+  );
+});
+
+const SCOPES = [...new Set(withToken.map(([name]) => needs(name).scope))].filter((scope) => scope !== "people");
+
+describe.each([
+  ...ROLES.map((role) => ({ role, scopes: undefined })),
+  ...SCOPES.map((scope) => ({ role: "owner" as Role, scopes: [scope] })),
+  { role: "operator" as Role, scopes: ["nodes:write", "components:write", "releases:read"] },
+])("a machine credential with the role $role and the scopes $scopes", ({ role, scopes }) => {
+  /** Said here anew: writing takes reading in, and intents are for all. */
+  const inScope = (scope: string): boolean =>
+    scopes === undefined ||
+    scopes.some((one) => one === scope || one === scope.replace(":read", ":write")) ||
+    scope === "intents:read";
+  const may = (name: Operation[0]): boolean => {
+    const { access, scope } = needs(name);
+    const hasRole = access === "caller" || ROLES.indexOf(role) >= ROLES.indexOf(access as Role);
+    return scope !== "people" && hasRole && inScope(scope);
+  };
+
+  test("may do what the table says, and is refused the rest with nothing changed", async () => {
+    const { workspace = "", intent = "" } = places;
+    const machine = await machineOf(owner, cloud, workspace, { role, ...(scopes && { scopes }) });
+    // Nothing below the workspace is there, so that what is allowed finds nothing, or makes something new.
+    const at = Object.fromEntries(Object.keys(places).map((name) => [name, "absent"]));
+    const call = async ([name, route]: Operation) => {
+      const body = bodyFor(name, `n${randomUUID().slice(0, 8)}`);
+      return machine.client.call(route.method, pathOf(route.path, { ...at, workspace, intent }), {
+        headers: headersFor(route),
+        ...(body !== undefined && { body }),
+      });
+    };
+    const before = await cloud.items();
+    for (const operation of withToken.filter(([name]) => !may(name))) {
+      const { status, body } = await call(operation);
+      expect([operation[0], status, body.code]).toEqual([operation[0], 403, "forbidden"]);
+    }
+    expect(await cloud.items()).toEqual(before);
+    expect(await recordsBy(`credential:${machine.id}`)).toEqual([]);
+    for (const operation of withToken.filter(([name]) => may(name))) {
+      const { status, body } = await call(operation);
+      // Past the authorisation: done, or in the way of that is that nothing is there, or that the workspace is not empty.
+      expect([operation[0], [200, 202, 201, 204, 404, 409].includes(status), body]).toEqual([operation[0], true, body]);
+      if (status === 202) await owner.ended(intentIn(body));
+    }
+  });
+
+  test("finds no other workspace, as if there were none", async () => {
+    const { workspace = "" } = places;
+    const stranger = await cloud.client("a-neighbour");
+    const own = await aWorkspace(stranger, `own-${randomUUID().slice(0, 8)}`);
+    const machine = await machineOf(owner, cloud, workspace, { role, ...(scopes && { scopes }) });
+    for (const [name, route] of memberOperations) {
+      const body = bodyFor(name, "unwanted");
+      const answer = await machine.client.call(route.method, pathOf(route.path, { ...places, workspace: own.id }), {
+        headers: headersFor(route),
+        ...(body !== undefined && { body }),
+      });
+      expect([name, answer.status, answer.body.code]).toEqual([name, 404, "not-found"]);
+    }
+  });
+});
+
 test("every role is needed by some operation, so that each of them was told from the one before it", () => {
-  expect(new Set(memberOperations.map(([, { access }]) => access))).toEqual(new Set(ROLES));
+  expect(new Set(memberOperations.map(([name]) => needs(name).access))).toEqual(new Set(ROLES));
 });
 
 test("a member that is removed is a stranger from the next request on", async () => {

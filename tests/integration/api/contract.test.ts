@@ -3,6 +3,7 @@ import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-cl
 import { documentedPath } from "../../../shared/api/openapi.ts";
 import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { makeSecret } from "../../../shared/secrets.ts";
 import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { type Contract, contractOf, mistakes, type OpenApi } from "../support/contract.ts";
@@ -21,6 +22,14 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.remove());
 
+/** Every call of the walk, under the user agent that it named itself. */
+const calls: {
+  readonly name: RouteName;
+  readonly agent: string;
+  readonly status: number;
+  readonly replayed: boolean;
+}[] = [];
+
 /** What the walk has seen, by operation. */
 const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string> }>();
 
@@ -38,10 +47,12 @@ const call = async <Body = Record<string, unknown>>(
 ): Promise<ApiAnswer<Body>> => {
   const route: Route = routes[name];
   const { body, headers, client = api, at = {}, query = "" } = options;
+  const agent = `walk/${calls.length}`;
   const answer = await client.call<Body>(route.method, `${pathOf(route.path, { ...places, ...at })}${query}`, {
-    headers: headers ?? headersFor(route),
+    headers: { ...(headers ?? headersFor(route)), "user-agent": agent },
     ...(body !== undefined && { body }),
   });
+  calls.push({ name, agent, status: answer.status, replayed: answer.headers.has("idempotent-replayed") });
   const entry = seen.get(name) ?? { statuses: new Set(), violations: new Set() };
   entry.statuses.add(answer.status);
   for (const violation of contract.violations(name, answer)) entry.violations.add(violation);
@@ -81,6 +92,7 @@ const walk = async (): Promise<void> => {
   await call("getDocs");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
+  await people();
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
   await call("updateNodeGroup", { body: { description } });
   places.node = await done("createNode", { name: "n", groups: ["g"] });
@@ -95,7 +107,8 @@ const walk = async (): Promise<void> => {
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
   await sendFile((await made("createComponentFile", file)).body.upload, "a");
-  await call("applyComponentManifest", { body: { files: [file] } });
+  await call("applyComponentManifest", { body: { files: [file, { ...file, path: "dist/b" }] } });
+  await call("applyComponentManifest", { body: { files: [file], prune: true } });
   places.path = file.path;
   await call("getComponentFile");
   await largeFile();
@@ -164,7 +177,41 @@ const walk = async (): Promise<void> => {
   await done("deleteRelease");
   places.release = current;
   await done("deleteRelease");
+  await expecting(204, call("deleteCredential"));
+  await expecting(204, call("deleteMember"));
   await done("deleteWorkspace");
+};
+
+/** Someone who is invited, and a machine. */
+const people = async (): Promise<void> => {
+  const invitation = async () =>
+    (await expecting(201, call<{ id: string; code: string }>("createInvitation", { body: { role: "owner" } }))).body;
+  const { code } = await invitation();
+  await expecting(200, call("acceptInvitation", { client: await cloud.client("someone"), body: { code } }));
+  const { items } = (await call<{ items: { id: string; subject: string }[] }>("listMembers")).body;
+  places.member = items.find(({ subject }) => subject === "someone")?.id ?? "";
+  await expecting(200, call("updateMember", { body: { role: "viewer" } }));
+  const again = await invitation();
+  await call("acceptInvitation", { body: { code: again.code } }); // a member already is none again
+  await call("acceptInvitation", { body: { code: makeSecret("sli_", new Uint8Array(20)) } });
+  await expecting(204, call("deleteInvitation", { at: { invitation: again.id } }));
+  places.invitation = (await invitation()).id;
+  const own = items.find(({ subject }) => subject !== "someone")?.id ?? "";
+  for (const name of ["updateMember", "deleteMember"] as const) {
+    await call(name, { at: { member: own }, ...(name === "updateMember" && { body: { role: "viewer" } }) }); // the last owner
+  }
+  const created = await made("createCredential", { name: "ci", role: "owner", scopes: ["nodes:read"] });
+  places.credential = created.body.id;
+  const { id, secret } = created.body as unknown as { id: string; secret: string };
+  const form = (more: object) => new URLSearchParams({ grant_type: "client_credentials", client_id: id, ...more });
+  const ask = (more: object) => call<{ access_token: string }>("createToken", { body: String(form(more)) });
+  const { access_token: token } = (await expecting(200, ask({ client_secret: secret }))).body;
+  for (const wrong of [{}, { client_secret: secret, scope: "nodes:write" }, { grant_type: "password" }])
+    await ask(wrong);
+  const machine = apiClient(cloud.endpoints.api, token);
+  for (const name of ["createWorkspace", "updateWorkspace", "acceptInvitation"] as const) {
+    await call(name, { client: machine, body: bodyFor(name, "walk") });
+  }
 };
 
 /** The deployments of a group and of a node, edited in every way. */
@@ -256,7 +303,16 @@ const refusals = async (): Promise<void> => {
     if (route.path.includes("{")) {
       const valid = body === undefined ? {} : { body: bodyFor(name, "walk") };
       await call(name, { client: stranger, ...valid });
-      const no = { nodeGroup: "no", node: "no", nodeImport: "no", component: "no", release: "no" };
+      const no = {
+        nodeGroup: "no",
+        node: "no",
+        nodeImport: "no",
+        component: "no",
+        release: "no",
+        member: "no",
+        invitation: "no",
+        credential: "no",
+      };
       if (/\}.*\{/.test(route.path)) await call(name, { at: no, ...valid });
     }
     if (body !== undefined) {
@@ -301,6 +357,27 @@ describe("the answers of a walk through all operations", () => {
     expect(kinds).toBeGreaterThanOrEqual(150);
   });
 
+  test("leave each one audit record where they changed something, and none where they did not", async () => {
+    const records = (await cloud.audit()) as unknown as {
+      operation: string;
+      source?: { ip: string; userAgent: string };
+    }[];
+    const told = (agent: string) => records.filter(({ source }) => source?.userAgent === agent);
+    const isWriting = ({ method, readOnly, oauth }: Route) => method !== "GET" && !readOnly && !oauth;
+    const recorded = new Set(operations.filter(([, route]) => isWriting(route)).map(([name]) => name));
+    recorded.delete("createReport"); // it is counted, and what it leads to has a record: ota-reports.test.ts
+    const wrong = calls.filter(({ name, agent, status, replayed }) => {
+      const operations = told(agent).map(({ operation }) => operation);
+      return operations.join() !== (recorded.has(name) && status < 300 && !replayed ? name : "");
+    });
+    expect(wrong).toEqual([]);
+    for (const done of [true, false]) {
+      const tried = new Set(calls.filter(({ status }) => status < 300 === done).map(({ name }) => name));
+      expect([...recorded].filter((name) => !tried.has(name))).toEqual([]);
+    }
+    for (const { source } of records) if (source !== undefined) expect(source.ip).toMatch(/127\.0\.0\.1$/);
+  });
+
   test.each(operations.map(([name]) => name))("are as the document says: %s", (name) => {
     expect([...(seen.get(name)?.violations ?? [])].sort()).toEqual([]);
   });
@@ -333,7 +410,10 @@ describe("the document", () => {
     "has a schema that takes what the operation takes: %s",
     (name) => {
       const validate = contract.bodySchema(name);
-      expect(mistakes(validate, bodyFor(name, "x"))).toEqual([]);
+      const body = bodyFor(name, "x");
+      // A form is described by its parameters.
+      const described = typeof body === "string" ? Object.fromEntries(new URLSearchParams(body)) : body;
+      expect(mistakes(validate, described)).toEqual([]);
       expect(mistakes(validate, { unknown: "member" })).not.toEqual([]);
     },
   );
@@ -349,8 +429,8 @@ describe("the document", () => {
       ...(route.ifMatch === undefined ? [] : ["If-Match"]),
     ];
     expect(of("header")).toEqual(headers);
-    expect(Object.keys(contract.operationOf(name).requestBody?.content ?? {}).includes("application/json")).toBe(
-      route.body !== undefined,
-    );
+    const taken = route.oauth ? "application/x-www-form-urlencoded" : "application/json";
+    const { content = {} } = contract.operationOf(name).requestBody ?? {};
+    expect(Object.keys(content).includes(taken)).toBe(route.body !== undefined);
   });
 });

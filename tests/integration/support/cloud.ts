@@ -28,8 +28,10 @@ export interface TestCloud extends RunningCloud {
   readonly importsBucket: string;
   /** Closes the clients, and leaves the cloud alone. */
   readonly disconnect: () => void;
-  /** Every item of both tables but those of idempotency keys, by table and key. */
+  /** Every item of both tables but those of idempotency keys and audit records, by table and key. */
   readonly items: () => Promise<Record<string, StoredItem>>;
+  /** Every audit record. */
+  readonly audit: () => Promise<StoredItem[]>;
   readonly remove: () => Promise<void>;
 }
 
@@ -87,11 +89,12 @@ export const testCloud = (running: RunningCloud, folder: string): TestCloud => {
       const rows: [string, StoredItem][] = [];
       for (const [name, table] of Object.entries(tables)) {
         for (const item of await scan(table)) {
-          if (item.type !== "idempotency") rows.push([`${name} ${item.pk} ${item.sk}`, item]);
+          if (item.type !== "idempotency" && item.type !== "audit") rows.push([`${name} ${item.pk} ${item.sk}`, item]);
         }
       }
       return Object.fromEntries(rows.sort(([a], [b]) => (a < b ? -1 : 1)));
     },
+    audit: async () => (await scan(tables.control)).filter(({ type }) => type === "audit"),
     disconnect,
     remove: async () => {
       disconnect();

@@ -1,5 +1,6 @@
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { makeToken } from "../../../shared/registration/token.ts";
+import { makeSecret } from "../../../shared/secrets.ts";
 import { releaseOf } from "./cloud.ts";
 import { importOf } from "./node-imports.ts";
 
@@ -14,6 +15,11 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
   const bodies: Partial<Record<RouteName, unknown>> = {
     createWorkspace: { name: `w-${suffix}` },
     updateWorkspace: { description },
+    updateMember: { role: "viewer" },
+    createInvitation: { role: "viewer" },
+    acceptInvitation: { code: makeSecret("sli_", new Uint8Array(20)) },
+    createCredential: { name: `c-${suffix}`, role: "viewer" },
+    createToken: "grant_type=client_credentials",
     createNodeGroup: { name: `g-${suffix}` },
     updateNodeGroup: { description },
     updateNodeGroupDeployment: { priority: 1 },
@@ -53,8 +59,10 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
 };
 
 /** The headers that an operation needs so that nothing but the caller's right decides. */
-export const headersFor = (route: Route): Record<string, string> =>
-  route.ifMatch === undefined ? {} : { "if-match": "*" };
+export const headersFor = (route: Route): Record<string, string> => ({
+  ...(route.ifMatch !== undefined && { "if-match": "*" }),
+  ...(route.oauth && { "content-type": "application/x-www-form-urlencoded" }),
+});
 
 /** A declared path with its names in braces replaced. @throws Error for a name without a value */
 export const pathOf = (path: string, values: Readonly<Record<string, string>>): string =>

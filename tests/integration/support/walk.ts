@@ -12,6 +12,7 @@ import { controlOf } from "./control.ts";
 import { aNode, devices } from "./devices.ts";
 import { draftsOf } from "./drafts.ts";
 import { ask } from "./http.ts";
+import { machineOf } from "./machines.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { ageSnapshot, snapshotOfAll } from "./ota.ts";
 import { pushesOf } from "./pushes.ts";
@@ -531,6 +532,40 @@ const deleteWhileUploadsCome = async (cloud: TestCloud, api: ApiClient, workspac
   if (status !== "succeeded") throw new Error(`the deletion ${status}: ${JSON.stringify(problem)}`);
 };
 
+/** People who come and go, and machines; the workspace is deleted with an invitation, a credential and a member. */
+const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const invite = async () =>
+    (
+      await expecting(
+        201,
+        api.call<{ id: string; code: string }>("POST", `${workspace}/invitations`, { body: { role: "owner" } }),
+      )
+    ).body;
+  for (const subject of ["guest", "stays"]) {
+    const { code } = await invite();
+    const accepted = (await cloud.client(subject)).call("POST", "/v1/invitations/accept", { body: { code } });
+    await expecting(200, accepted);
+  }
+  await expecting(204, api.call("DELETE", `${workspace}/invitations/${(await invite()).id}`));
+  await invite();
+  for (const list of ["members", "invitations"]) await expecting(200, api.call("GET", `${workspace}/${list}`));
+  await expecting(200, api.call("PATCH", `${workspace}/members/guest`, { body: { role: "maintainer" } }));
+  await expecting(200, api.call("PATCH", `${workspace}/members/guest`, { body: { role: "owner" } }));
+  await expecting(204, api.call("DELETE", `${workspace}/members/guest`));
+  const { id } = (await expecting(200, api.call<{ id: string }>("GET", workspace))).body;
+  for (const list of ["audit", "audit/export"]) {
+    for (const filter of ["", "?actor=system", `?object=${id}`]) {
+      await expecting(200, api.call("GET", `${workspace}/${list}${filter}`));
+    }
+  }
+  for (const role of ["viewer", "operator"]) {
+    const machine = await machineOf(api, cloud, id, { role });
+    await expecting(200, machine.client.call("GET", `${workspace}/nodes`));
+    await expecting(200, api.call("GET", `${workspace}/credentials`));
+    if (role === "viewer") await expecting(204, api.call("DELETE", `${workspace}/credentials/${machine.id}`));
+  }
+};
+
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
   for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0"]) {
@@ -550,6 +585,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   const api = await cloud.client();
   await api.done("POST", "/v1/workspaces", { name: "walk" });
   const workspace = "/v1/workspaces/walk";
+  await people(cloud, api, workspace);
   await managedDevices(cloud, api, workspace);
   await pushes(cloud, api, workspace);
   await registrations(cloud, api, workspace);

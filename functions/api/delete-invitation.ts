@@ -1,0 +1,7 @@
+import { endInvitation } from "../../shared/workspace/member.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { findInvitation } from "../http/resources.ts";
+
+export const handler = endpoint("deleteInvitation", async ({ workspace, params, commit }) =>
+  commit(endInvitation(await findInvitation(workspace, params.invitation)), { body: undefined }),
+);

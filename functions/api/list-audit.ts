@@ -1,0 +1,6 @@
+import { readAudit } from "../http/audit.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("listAudit", async ({ workspace, query: { limit, ...query } }) => ({
+  body: await readAudit(workspace.id, query, limit),
+}));
