@@ -3646,6 +3646,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "ws_01k0example000000001",
+                     *           "name": "acme",
+                     *           "description": "changed",
+                     *           "status": "active",
+                     *           "bucket": "ws-abc-acme-comp-artifacts",
+                     *           "ota": {
+                     *             "pollSeconds": 3600,
+                     *             "isStopped": false
+                     *           },
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Workspace"][];
                         /** @description Absent on the last page */
@@ -3730,6 +3749,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "acme",
+                 *       "description": "d"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateWorkspace"];
             };
         };
@@ -3744,6 +3769,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000001",
+                     *       "kind": "workspace.create",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000002",
+                     *       "subject": {
+                     *         "type": "workspace",
+                     *         "id": "ws_01k0example000000002",
+                     *         "name": "acme",
+                     *         "href": "/v1/workspaces/ws_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -3853,7 +3895,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -3868,6 +3913,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ws_01k0example000000001",
+                     *       "name": "acme",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "bucket": "ws-abc-acme-comp-artifacts",
+                     *       "ota": {
+                     *         "pollSeconds": 3600,
+                     *         "isStopped": false
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -3950,7 +4010,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -3965,6 +4028,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "workspace.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "workspace",
+                     *         "id": "ws_01k0example000000001",
+                     *         "name": "acme",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -4059,14 +4139,27 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditWorkspace"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditWorkspace"];
             };
         };
@@ -4079,6 +4172,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ws_01k0example000000001",
+                     *       "name": "acme",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "bucket": "ws-abc-acme-comp-artifacts",
+                     *       "ota": {
+                     *         "pollSeconds": 3600,
+                     *         "isStopped": false
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -4210,7 +4318,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -4223,6 +4334,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "mem_01k0example000000002",
+                     *           "subject": "developer",
+                     *           "role": "owner",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         },
+                     *         {
+                     *           "id": "mem_01k0example000000003",
+                     *           "subject": "someone",
+                     *           "role": "owner",
+                     *           "invitedBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Member"][];
                         /** @description Absent on the last page */
@@ -4309,9 +4439,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example mem_01k0example000000002
+                 */
                 member: string;
             };
             cookie?: never;
@@ -4413,16 +4549,32 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example mem_01k0example000000002
+                 */
                 member: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "role": "viewer"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditMember"];
+                /**
+                 * @example {
+                 *       "role": "viewer"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditMember"];
             };
         };
@@ -4433,6 +4585,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "mem_01k0example000000002",
+                     *       "subject": "someone",
+                     *       "role": "viewer",
+                     *       "invitedBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Member"];
                 };
             };
@@ -4546,7 +4707,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -4559,6 +4723,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "inv_01k0example000000002",
+                     *           "role": "owner",
+                     *           "createdBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Invitation"][];
                         /** @description Absent on the last page */
@@ -4645,13 +4822,21 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "role": "owner"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateInvitation"];
             };
         };
@@ -4662,6 +4847,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "inv_01k0example000000002",
+                     *       "role": "owner",
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "code": "sli_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedInvitation"];
                 };
             };
@@ -4771,9 +4966,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example inv_01k0example000000002
+                 */
                 invitation: string;
             };
             cookie?: never;
@@ -4870,6 +5071,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "sli_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AcceptInvitation"];
             };
         };
@@ -4880,6 +5086,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "workspace": {
+                     *         "id": "ws_01k0example000000001",
+                     *         "name": "acme"
+                     *       },
+                     *       "role": "owner"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Joined"];
                 };
             };
@@ -4993,7 +5208,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -5006,6 +5224,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "crd_01k0example000000002",
+                     *           "name": "ci",
+                     *           "role": "owner",
+                     *           "scopes": [
+                     *             "nodes:read"
+                     *           ],
+                     *           "createdBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *           "lastUsedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Credential"][];
                         /** @description Absent on the last page */
@@ -5092,13 +5328,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "ci",
+                 *       "role": "owner",
+                 *       "scopes": [
+                 *         "nodes:read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateCredential"];
             };
         };
@@ -5109,6 +5357,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "crd_01k0example000000002",
+                     *       "name": "ci",
+                     *       "role": "owner",
+                     *       "scopes": [
+                     *         "nodes:read"
+                     *       ],
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "secret": "slc_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedCredential"];
                 };
             };
@@ -5218,9 +5480,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example crd_01k0example000000002
+                 */
                 credential: string;
             };
             cookie?: never;
@@ -5317,6 +5585,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "grant_type": "client_credentials",
+                 *       "client_id": "crd_01k0example000000001",
+                 *       "client_secret": "slc_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["CreateToken"];
             };
         };
@@ -5327,6 +5602,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "sla_d4735e3a265e16eee03f59718b9b5d03019c07",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 900,
+                     *       "scope": "nodes:read"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AccessToken"];
                 };
             };
@@ -5431,7 +5714,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -5444,6 +5730,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "grp_01k0example000000002",
+                     *           "name": "g",
+                     *           "description": "changed",
+                     *           "status": "active",
+                     *           "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["NodeGroup"][];
                         /** @description Absent on the last page */
@@ -5533,13 +5834,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "g"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateNodeGroup"];
             };
         };
@@ -5554,6 +5863,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "node-group.create",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-group",
+                     *         "id": "grp_01k0example000000003",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -5672,9 +5998,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -5689,6 +6021,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "grp_01k0example000000002",
+                     *       "name": "g",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeGroup"];
                 };
             };
@@ -5771,9 +6114,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -5788,6 +6137,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node-group.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-group",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -5882,16 +6248,32 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditDescription"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditDescription"];
             };
         };
@@ -5904,6 +6286,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "grp_01k0example000000002",
+                     *       "name": "g",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeGroup"];
                 };
             };
@@ -6026,7 +6419,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -6039,6 +6435,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "target": {
+                     *             "type": "node-group",
+                     *             "id": "grp_01k0example000000002",
+                     *             "name": "g"
+                     *           },
+                     *           "revision": 6,
+                     *           "priority": 0,
+                     *           "catalogue": 1,
+                     *           "components": {},
+                     *           "change": {
+                     *             "kind": "rollback",
+                     *             "reason": "as before",
+                     *             "rolledBackTo": 1
+                     *           },
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Deployment"][];
                         /** @description Absent on the last page */
@@ -6125,9 +6546,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -6142,6 +6569,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "target": {
+                     *         "type": "node-group",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g"
+                     *       },
+                     *       "revision": 6,
+                     *       "priority": 0,
+                     *       "catalogue": 1,
+                     *       "components": {},
+                     *       "change": {
+                     *         "kind": "rollback",
+                     *         "reason": "as before",
+                     *         "rolledBackTo": 1
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -6227,15 +6674,69 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 4,
+                 *       "policies": {
+                 *         "failureHandling": "do-nothing",
+                 *         "componentUpdate": {
+                 *           "action": "notify"
+                 *         },
+                 *         "validationSeconds": 9
+                 *       },
+                 *       "rollout": {
+                 *         "exponential": {
+                 *           "baseRatePerMinute": 5,
+                 *           "incrementFactor": 1.5,
+                 *           "increaseAfter": {
+                 *             "notified": 3
+                 *           }
+                 *         },
+                 *         "abort": [
+                 *           {
+                 *             "failure": "all",
+                 *             "thresholdPercentage": 12.5,
+                 *             "minimumExecuted": 4
+                 *           }
+                 *         ],
+                 *         "timeoutMinutes": 30
+                 *       },
+                 *       "plan": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentReplacement"];
             };
         };
@@ -6248,6 +6749,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6378,9 +6896,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -6395,6 +6919,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6507,16 +7048,70 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
@@ -6529,6 +7124,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6661,15 +7273,28 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": [
+                 *         "com.example.A"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRefresh"];
             };
         };
@@ -6684,6 +7309,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6816,15 +7458,27 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "revision": 1,
+                 *       "reason": "as before"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRollback"];
             };
         };
@@ -6839,6 +7493,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6970,9 +7641,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -6985,6 +7662,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "revision": 6,
+                     *           "priority": 0,
+                     *           "catalogue": 1,
+                     *           "change": {
+                     *             "kind": "rollback",
+                     *             "reason": "as before",
+                     *             "rolledBackTo": 1
+                     *           },
+                     *           "requestedBy": "developer",
+                     *           "at": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ListedDeploymentRevision"][];
                         /** @description Absent on the last page */
@@ -7071,11 +7767,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -7088,6 +7793,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "revision": 2,
+                     *       "priority": 3,
+                     *       "catalogue": 1,
+                     *       "change": {
+                     *         "kind": "patch",
+                     *         "reason": "first"
+                     *       },
+                     *       "requestedBy": "developer",
+                     *       "at": "2026-01-01T12:00:00.000Z",
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "version": "^1.0.0",
+                     *           "merge": {
+                     *             "a": 1
+                     *           },
+                     *           "reset": [
+                     *             "/b"
+                     *           ],
+                     *           "runWith": {
+                     *             "posixUser": "ggc_user",
+                     *             "systemResourceLimits": {
+                     *               "memory": 1024,
+                     *               "cpus": 0.5
+                     *             }
+                     *           },
+                     *           "catalogue": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentRevision"];
                 };
             };
@@ -7173,11 +7910,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -7190,6 +7936,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": 1,
+                     *       "to": 2,
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "change": "added",
+                     *           "after": {
+                     *             "version": "^1.0.0",
+                     *             "merge": {
+                     *               "a": 1
+                     *             },
+                     *             "reset": [
+                     *               "/b"
+                     *             ],
+                     *             "runWith": {
+                     *               "posixUser": "ggc_user",
+                     *               "systemResourceLimits": {
+                     *                 "memory": 1024,
+                     *                 "cpus": 0.5
+                     *               }
+                     *             },
+                     *             "catalogue": 1
+                     *           }
+                     *         }
+                     *       },
+                     *       "priority": {
+                     *         "before": 0,
+                     *         "after": 3
+                     *       },
+                     *       "settings": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentDifferences"];
                 };
             };
@@ -7272,9 +8051,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -7289,6 +8074,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "target": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n"
+                     *       },
+                     *       "revision": 5,
+                     *       "priority": 3,
+                     *       "catalogue": 1,
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "version": "^1.0.0",
+                     *           "merge": {
+                     *             "a": 1
+                     *           },
+                     *           "reset": [
+                     *             "/b"
+                     *           ],
+                     *           "runWith": {
+                     *             "posixUser": "ggc_user",
+                     *             "systemResourceLimits": {
+                     *               "memory": 1024,
+                     *               "cpus": 0.5
+                     *             }
+                     *           },
+                     *           "catalogue": 1
+                     *         }
+                     *       },
+                     *       "change": {
+                     *         "kind": "rollback",
+                     *         "reason": "as before",
+                     *         "rolledBackTo": 1
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -7374,15 +8197,69 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 4,
+                 *       "policies": {
+                 *         "failureHandling": "do-nothing",
+                 *         "componentUpdate": {
+                 *           "action": "notify"
+                 *         },
+                 *         "validationSeconds": 9
+                 *       },
+                 *       "rollout": {
+                 *         "exponential": {
+                 *           "baseRatePerMinute": 5,
+                 *           "incrementFactor": 1.5,
+                 *           "increaseAfter": {
+                 *             "notified": 3
+                 *           }
+                 *         },
+                 *         "abort": [
+                 *           {
+                 *             "failure": "all",
+                 *             "thresholdPercentage": 12.5,
+                 *             "minimumExecuted": 4
+                 *           }
+                 *         ],
+                 *         "timeoutMinutes": 30
+                 *       },
+                 *       "plan": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentReplacement"];
             };
         };
@@ -7395,6 +8272,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7525,9 +8419,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -7542,6 +8442,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7654,16 +8571,70 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
@@ -7676,6 +8647,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7808,15 +8796,28 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": [
+                 *         "com.example.A"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRefresh"];
             };
         };
@@ -7831,6 +8832,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7963,15 +8981,27 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "revision": 1,
+                 *       "reason": "as before"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRollback"];
             };
         };
@@ -7986,6 +9016,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -8117,9 +9164,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -8132,6 +9185,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "revision": 5,
+                     *           "priority": 3,
+                     *           "catalogue": 1,
+                     *           "change": {
+                     *             "kind": "rollback",
+                     *             "reason": "as before",
+                     *             "rolledBackTo": 1
+                     *           },
+                     *           "requestedBy": "developer",
+                     *           "at": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ListedDeploymentRevision"][];
                         /** @description Absent on the last page */
@@ -8218,11 +9290,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -8235,6 +9316,62 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "revision": 2,
+                     *       "priority": 3,
+                     *       "catalogue": 1,
+                     *       "autoUpdate": true,
+                     *       "change": {
+                     *         "kind": "patch"
+                     *       },
+                     *       "requestedBy": "developer",
+                     *       "at": "2026-01-01T12:00:00.000Z",
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "version": "^1.0.0",
+                     *           "merge": {
+                     *             "a": 1
+                     *           },
+                     *           "reset": [
+                     *             "/b"
+                     *           ],
+                     *           "runWith": {
+                     *             "posixUser": "ggc_user",
+                     *             "systemResourceLimits": {
+                     *               "memory": 1024,
+                     *               "cpus": 0.5
+                     *             }
+                     *           },
+                     *           "catalogue": 1
+                     *         }
+                     *       },
+                     *       "policies": {
+                     *         "failureHandling": "do-nothing",
+                     *         "componentUpdate": {
+                     *           "action": "notify"
+                     *         },
+                     *         "validationSeconds": 9
+                     *       },
+                     *       "rollout": {
+                     *         "exponential": {
+                     *           "baseRatePerMinute": 5,
+                     *           "incrementFactor": 1.5,
+                     *           "increaseAfter": {
+                     *             "notified": 3
+                     *           }
+                     *         },
+                     *         "abort": [
+                     *           {
+                     *             "failure": "all",
+                     *             "thresholdPercentage": 12.5,
+                     *             "minimumExecuted": 4
+                     *           }
+                     *         ],
+                     *         "timeoutMinutes": 30
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentRevision"];
                 };
             };
@@ -8320,11 +9457,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -8337,6 +9483,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": 1,
+                     *       "to": 2,
+                     *       "components": {},
+                     *       "settings": {
+                     *         "autoUpdate": {
+                     *           "after": true
+                     *         },
+                     *         "policies": {
+                     *           "after": {
+                     *             "failureHandling": "do-nothing",
+                     *             "componentUpdate": {
+                     *               "action": "notify"
+                     *             },
+                     *             "validationSeconds": 9
+                     *           }
+                     *         },
+                     *         "rollout": {
+                     *           "after": {
+                     *             "exponential": {
+                     *               "baseRatePerMinute": 5,
+                     *               "incrementFactor": 1.5,
+                     *               "increaseAfter": {
+                     *                 "notified": 3
+                     *               }
+                     *             },
+                     *             "abort": [
+                     *               {
+                     *                 "failure": "all",
+                     *                 "thresholdPercentage": 12.5,
+                     *                 "minimumExecuted": 4
+                     *               }
+                     *             ],
+                     *             "timeoutMinutes": 30
+                     *           }
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentDifferences"];
                 };
             };
@@ -8423,13 +9609,70 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "nodeGroups": {
+                 *         "g": {
+                 *           "deployment": {
+                 *             "edit": "replace",
+                 *             "components": {
+                 *               "com.example.A": {
+                 *                 "version": "^1.0.0",
+                 *                 "merge": {
+                 *                   "a": 1
+                 *                 },
+                 *                 "reset": [
+                 *                   "/b"
+                 *                 ],
+                 *                 "runWith": {
+                 *                   "posixUser": "ggc_user",
+                 *                   "systemResourceLimits": {
+                 *                     "memory": 1024,
+                 *                     "cpus": 0.5
+                 *                   }
+                 *                 }
+                 *               }
+                 *             },
+                 *             "priority": 4,
+                 *             "policies": {
+                 *               "failureHandling": "do-nothing",
+                 *               "componentUpdate": {
+                 *                 "action": "notify"
+                 *               },
+                 *               "validationSeconds": 9
+                 *             },
+                 *             "rollout": {
+                 *               "exponential": {
+                 *                 "baseRatePerMinute": 5,
+                 *                 "incrementFactor": 1.5,
+                 *                 "increaseAfter": {
+                 *                   "notified": 3
+                 *                 }
+                 *               },
+                 *               "abort": [
+                 *                 {
+                 *                   "failure": "all",
+                 *                   "thresholdPercentage": 12.5,
+                 *                   "minimumExecuted": 4
+                 *                 }
+                 *               ],
+                 *               "timeoutMinutes": 30
+                 *             }
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["PlanRequest"];
             };
         };
@@ -8440,6 +9683,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "summary": {
+                     *         "cells": {
+                     *           "changed": 0,
+                     *           "created": 0,
+                     *           "vacated": 0
+                     *         },
+                     *         "nodes": {
+                     *           "affected": 0,
+                     *           "moved": 0,
+                     *           "added": 0,
+                     *           "removed": 0
+                     *         },
+                     *         "removals": {},
+                     *         "refusals": 0,
+                     *         "warnings": 0,
+                     *         "transitions": 0,
+                     *         "work": {
+                     *           "thingGroups": 0,
+                     *           "deliveries": 0,
+                     *           "joins": 0,
+                     *           "leaves": 0,
+                     *           "jobs": 0,
+                     *           "rolloutMinutes": 0
+                     *         },
+                     *         "seconds": 0
+                     *       },
+                     *       "refusals": [],
+                     *       "warnings": [],
+                     *       "transitions": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["Plan"];
                 };
             };
@@ -8555,13 +9832,44 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "nodeGroups": {
+                 *         "g": {
+                 *           "deployment": {
+                 *             "edit": "patch",
+                 *             "components": {
+                 *               "com.example.A": null
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "nodes": {
+                 *         "n": {
+                 *           "deployment": null
+                 *         }
+                 *       },
+                 *       "newNodes": [
+                 *         {
+                 *           "name": "planned",
+                 *           "groups": [
+                 *             "g"
+                 *           ],
+                 *           "runtime": "nucleus-lite"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["PlanRequest"];
             };
         };
@@ -8572,6 +9880,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "items": [
+                     *         {
+                     *           "id": "nod_01k0example000000002",
+                     *           "name": "n",
+                     *           "from": {
+                     *             "key": "d4735e3a265e16ee",
+                     *             "targets": [
+                     *               "grp_01k0example000000003",
+                     *               "nod_01k0example000000002"
+                     *             ],
+                     *             "names": [
+                     *               "node group g",
+                     *               "node n"
+                     *             ],
+                     *             "runtime": "nucleus"
+                     *           },
+                     *           "to": {
+                     *             "key": "4e07408562bedb8b",
+                     *             "targets": [
+                     *               "grp_01k0example000000003"
+                     *             ],
+                     *             "names": [
+                     *               "node group g"
+                     *             ],
+                     *             "runtime": "nucleus"
+                     *           },
+                     *           "changes": [
+                     *             {
+                     *               "component": "com.example.A",
+                     *               "change": "removed",
+                     *               "before": "1.0.0"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PlanNodes"];
                 };
             };
@@ -8687,7 +10035,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -8700,6 +10051,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "nod_01k0example000000002",
+                     *           "name": "n",
+                     *           "description": "changed",
+                     *           "status": "active",
+                     *           "groups": [
+                     *             "grp_01k0example000000003"
+                     *           ],
+                     *           "runtime": "nucleus",
+                     *           "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *           "tokenExpiresAt": "2026-01-01T12:00:00.000Z",
+                     *           "registeredAt": "2026-01-01T12:00:00.000Z",
+                     *           "connection": {
+                     *             "connected": false,
+                     *             "since": "2026-01-01T12:00:00.000Z"
+                     *           },
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Node"][];
                         /** @description Absent on the last page */
@@ -8789,13 +10166,24 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "n",
+                 *       "groups": [
+                 *         "g"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateNode"];
             };
         };
@@ -8810,6 +10198,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "node.create",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000003",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "registration": {
+                     *         "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *         "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedNode"];
                 };
             };
@@ -8928,9 +10338,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -8945,6 +10361,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k0example000000002",
+                     *       "name": "n",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "groups": [
+                     *         "grp_01k0example000000003"
+                     *       ],
+                     *       "runtime": "nucleus",
+                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *       "registeredAt": "2026-01-01T12:00:00.000Z",
+                     *       "connection": {
+                     *         "connected": true,
+                     *         "since": "2026-01-01T12:00:00.000Z"
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Node"];
                 };
             };
@@ -9027,9 +10463,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -9044,6 +10486,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9138,16 +10597,32 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditDescription"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditDescription"];
             };
         };
@@ -9160,6 +10635,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k0example000000002",
+                     *       "name": "n",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "groups": [
+                     *         "grp_01k0example000000003"
+                     *       ],
+                     *       "runtime": "nucleus",
+                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *       "tokenExpiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Node"];
                 };
             };
@@ -9281,16 +10772,36 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "remove": [
+                 *         "g"
+                 *       ]
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditMemberships"];
+                /**
+                 * @example {
+                 *       "remove": [
+                 *         "g"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditMemberships"];
             };
         };
@@ -9303,6 +10814,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node.move",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9430,15 +10958,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["CreateRegistrationToken"];
             };
         };
@@ -9449,6 +10984,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationToken"];
                 };
             };
@@ -9558,9 +11100,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -9662,15 +11210,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["CreateRegistrationToken"];
             };
         };
@@ -9681,6 +11236,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationToken"];
                 };
             };
@@ -9794,9 +11356,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -9809,6 +11377,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "status": "active",
+                     *           "keyFingerprint": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "activatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Certificate"][];
                         /** @description Absent on the last page */
@@ -9895,11 +11476,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+                 */
                 certificate: string;
             };
             cookie?: never;
@@ -9914,6 +11504,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "certificate.revoke",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "certificate",
+                     *         "id": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/certificates"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -10009,6 +11616,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Register"];
             };
         };
@@ -10019,6 +11631,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *       "region": "eu-west-1",
+                     *       "runtime": "nucleus",
+                     *       "claim": {
+                     *         "certificatePem": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+                     *         "privateKey": "-----BEGIN RSA PRIVATE KEY-----\n…\n-----END RSA PRIVATE KEY-----\n",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       },
+                     *       "template": "local-slipway-node",
+                     *       "roleAlias": "local-slipway-device",
+                     *       "endpoints": {
+                     *         "mqtt": "aws.example.com",
+                     *         "credentials": "aws.example.com",
+                     *         "greengrass": "aws.example.com"
+                     *       },
+                     *       "rootCa": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Registration"];
                 };
             };
@@ -10162,7 +11794,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -10175,6 +11810,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "imp_01k0example000000002",
+                     *           "status": "succeeded",
+                     *           "format": "csv",
+                     *           "size": 14,
+                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "tokenExpiresInSeconds": 604800,
+                     *           "counts": {
+                     *             "rows": 1,
+                     *             "created": 1,
+                     *             "existing": 0,
+                     *             "failed": 0,
+                     *             "tokens": 1
+                     *           },
+                     *           "faultCount": 0,
+                     *           "faults": [],
+                     *           "intent": "int_01k0example000000003",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["NodeImport"][];
                         /** @description Absent on the last page */
@@ -10264,13 +11925,23 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "format": "csv",
+                 *       "size": 9,
+                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateNodeImport"];
             };
         };
@@ -10285,6 +11956,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "imp_01k0example000000002",
+                     *       "status": "draft",
+                     *       "format": "csv",
+                     *       "size": 9,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "tokenExpiresInSeconds": 604800,
+                     *       "counts": {
+                     *         "created": 0,
+                     *         "existing": 0,
+                     *         "failed": 0,
+                     *         "tokens": 0
+                     *       },
+                     *       "faultCount": 0,
+                     *       "faults": [],
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://api.example.com/slipway-local-imports-123456789012/uploads/ws_01k0example000000001/imp_01k0example000000002?X-Amz-Signature=example",
+                     *         "headers": {
+                     *           "content-length": "9",
+                     *           "x-amz-checksum-sha256": "F/hV1kaML3idHqQe5f6gZiCojhsyX8cmaxw2s4lNxGA="
+                     *         },
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedNodeImport"];
                 };
             };
@@ -10403,9 +12103,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example imp_01k0example000000002
+                 */
                 nodeImport: string;
             };
             cookie?: never;
@@ -10420,6 +12126,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "imp_01k0example000000002",
+                     *       "status": "failed",
+                     *       "format": "csv",
+                     *       "size": 9,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "tokenExpiresInSeconds": 604800,
+                     *       "counts": {
+                     *         "created": 0,
+                     *         "existing": 0,
+                     *         "failed": 0,
+                     *         "tokens": 0
+                     *       },
+                     *       "faultCount": 1,
+                     *       "faults": [
+                     *         {
+                     *           "line": 2,
+                     *           "field": "name",
+                     *           "rule": "invalid-format",
+                     *           "detail": "1 to 64 of letters, digits, '.', '_' and '-', the first a letter or digit"
+                     *         }
+                     *       ],
+                     *       "intent": "int_01k0example000000003",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "faultFile": {
+                     *         "url": "https://api.example.com/slipway-local-imports-123456789012/faults/ws_01k0example000000001/imp_01k0example000000002.jsonl?X-Amz-Signature=example",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeImport"];
                 };
             };
@@ -10502,9 +12240,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example imp_01k0example000000002
+                 */
                 nodeImport: string;
             };
             cookie?: never;
@@ -10519,6 +12263,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node-import.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-import",
+                     *         "id": "imp_01k0example000000002",
+                     *         "name": "imp_01k0example000000002",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-imports/imp_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -10613,9 +12374,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example imp_01k0example000000002
+                 */
                 nodeImport: string;
             };
             cookie?: never;
@@ -10632,6 +12399,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node-import.run",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-import",
+                     *         "id": "imp_01k0example000000002",
+                     *         "name": "imp_01k0example000000002",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-imports/imp_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -10742,7 +12526,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -10755,6 +12542,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "cmp_01k0example000000002",
+                     *           "name": "com.example.A",
+                     *           "description": "changed",
+                     *           "publisher": "p",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Component"][];
                         /** @description Absent on the last page */
@@ -10844,13 +12645,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "com.example.A",
+                 *       "publisher": "p"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateComponent"];
             };
         };
@@ -10867,6 +12677,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cmp_01k0example000000002",
+                     *       "name": "com.example.A",
+                     *       "publisher": "p",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -10988,13 +12807,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "aws.greengrass.Cli"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ImportComponent"];
             };
         };
@@ -11009,6 +12836,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "component.import",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "component",
+                     *         "id": "aws.greengrass.Cli",
+                     *         "name": "aws.greengrass.Cli",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/components"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -11127,9 +12971,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
@@ -11144,6 +12994,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cmp_01k0example000000002",
+                     *       "name": "com.example.A",
+                     *       "description": "changed",
+                     *       "publisher": "p",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -11226,9 +13086,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
@@ -11333,16 +13199,32 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditComponent"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditComponent"];
             };
         };
@@ -11355,6 +13237,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cmp_01k0example000000002",
+                     *       "name": "com.example.A",
+                     *       "description": "changed",
+                     *       "publisher": "p",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -11477,9 +13369,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
@@ -11492,6 +13390,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "ver_01k0example000000003",
+                     *           "component": "com.example.A",
+                     *           "version": "1.1.0",
+                     *           "status": "draft",
+                     *           "componentType": "aws.greengrass.generic",
+                     *           "clonedFrom": "ver_01k0example000000004",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ",
+                     *       "newest": {
+                     *         "id": "ver_01k0example000000004",
+                     *         "version": "1.0.0"
+                     *       },
+                     *       "highest": {
+                     *         "id": "ver_01k0example000000004",
+                     *         "version": "1.0.0"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListedComponentVersions"];
                 };
             };
@@ -11577,15 +13500,38 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "version": "1.0.0",
+                 *       "recipe": {
+                 *         "run": "true",
+                 *         "configuration": {
+                 *           "a": [
+                 *             1,
+                 *             null,
+                 *             {
+                 *               "b": "c"
+                 *             }
+                 *           ]
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateComponentVersion"];
             };
         };
@@ -11602,6 +13548,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "draft",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -11720,11 +13692,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11739,6 +13720,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "draft",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -11821,11 +13828,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11840,6 +13856,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000004",
+                     *       "kind": "component-version.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "component-version",
+                     *         "id": "ver_01k0example000000003",
+                     *         "name": "com.example.A 1.0.0",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/components/cmp_01k0example000000002/versions/ver_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -11934,18 +13967,43 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "recipeText": {
+                 *         "format": "json",
+                 *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
+                 *       }
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditComponentVersion"];
+                /**
+                 * @example {
+                 *       "recipeText": {
+                 *         "format": "json",
+                 *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditComponentVersion"];
             };
         };
@@ -11958,6 +14016,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.1.0",
+                     *       "status": "draft",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "clonedFrom": "ver_01k0example000000004",
+                     *       "recipeText": {
+                     *         "format": "json",
+                     *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
+                     *       },
+                     *       "document": {
+                     *         "RecipeFormatVersion": "2020-01-25",
+                     *         "ComponentName": "com.example.A",
+                     *         "ComponentVersion": "1.1.0",
+                     *         "Manifests": [
+                     *           {
+                     *             "Lifecycle": {
+                     *               "run": "true"
+                     *             }
+                     *           }
+                     *         ]
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -12085,11 +14171,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12102,6 +14197,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "publishable": true,
+                     *       "findings": [
+                     *         {
+                     *           "pointer": "/Manifests",
+                     *           "rule": "nucleus-lite-platform",
+                     *           "severity": "warning",
+                     *           "detail": "no manifest is for nucleus lite",
+                     *           "hint": "Say `runtime: \"*\"` in a Platform for linux, if devices with it are to have the component.",
+                     *           "line": 1,
+                     *           "column": 108
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecipeFindings"];
                 };
             };
@@ -12184,13 +14295,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000004
+                 */
                 from: string;
             };
             cookie?: never;
@@ -12203,6 +14326,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": {
+                     *         "id": "ver_01k0example000000004",
+                     *         "version": "1.1.0"
+                     *       },
+                     *       "to": {
+                     *         "id": "ver_01k0example000000003",
+                     *         "version": "1.0.0"
+                     *       },
+                     *       "recipe": [
+                     *         {
+                     *           "pointer": "/ComponentVersion",
+                     *           "change": "changed",
+                     *           "from": "1.1.0",
+                     *           "to": "1.0.0"
+                     *         },
+                     *         {
+                     *           "pointer": "/Manifests/0/Platform",
+                     *           "change": "added",
+                     *           "to": {
+                     *             "runtime": "*",
+                     *             "os": "*"
+                     *           }
+                     *         },
+                     *         {
+                     *           "pointer": "/Manifests/0/Artifacts",
+                     *           "change": "added",
+                     *           "to": [
+                     *             {
+                     *               "Uri": "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/a",
+                     *               "Unarchive": "NONE",
+                     *               "Permission": {
+                     *                 "Read": "OWNER",
+                     *                 "Execute": "OWNER"
+                     *               }
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentType",
+                     *           "change": "added",
+                     *           "to": "aws.greengrass.generic"
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentDescription",
+                     *           "change": "added",
+                     *           "to": "changed"
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentPublisher",
+                     *           "change": "added",
+                     *           "to": "p"
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentConfiguration",
+                     *           "change": "added",
+                     *           "to": {
+                     *             "DefaultConfiguration": {
+                     *               "a": [
+                     *                 1,
+                     *                 null,
+                     *                 {
+                     *                   "b": "c"
+                     *                 }
+                     *               ]
+                     *             }
+                     *           }
+                     *         }
+                     *       ],
+                     *       "files": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersionDiff"];
                 };
             };
@@ -12291,11 +14487,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12308,6 +14513,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": []
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["UserOfVersion"][];
                         /** @description Absent on the last page */
@@ -12394,17 +14604,31 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "old"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeprecateComponentVersion"];
             };
         };
@@ -12417,6 +14641,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "published",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "arn": "arn:aws:greengrass:eu-west-1:123456789012:components:com.example.A:versions:1.0.0",
+                     *       "artifactBytes": 1,
+                     *       "deprecated": {
+                     *         "reason": "old",
+                     *         "at": "2026-01-01T12:00:00.000Z",
+                     *         "by": "developer"
+                     *       },
+                     *       "catalogueNumber": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -12526,11 +14784,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12545,6 +14812,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "published",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "arn": "arn:aws:greengrass:eu-west-1:123456789012:components:com.example.A:versions:1.0.0",
+                     *       "artifactBytes": 1,
+                     *       "catalogueNumber": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -12640,11 +14936,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12657,6 +14962,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "path": "gdk-config.json",
+                     *           "size": 507,
+                     *           "text": "{\n  \"gdk_version\": \"1.5.0\",\n  \"component\": {\n    \"com.example.A\": {\n      \"author\": \"p\",\n      \"version\": \"1.0.0\",\n      \"build\": {\n        \"build_system\": \"custom\",\n        \"custom_build_command\": [\n          \"sh\",\n          \"-c\",\n          \"mkdir -p artifacts/ && cp -R artifacts/. greengrass-build/artifacts/com.example.A/1.0.0/ && cp recipe.json greengrass-build/recipes/\"\n        ]\n      },\n      \"publish\": {\n        \"bucket\": \"<PLACEHOLDER_BUCKET>\",\n        \"region\": \"eu-west-1\"\n      }\n    }\n  }\n}\n"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["FolderFile"][];
                         /** @description Absent on the last page */
@@ -12747,11 +15064,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12764,6 +15090,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "path": "dist/a",
+                     *           "size": 1,
+                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ComponentFile"][];
                         /** @description Absent on the last page */
@@ -12853,17 +15191,33 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "path": "dist/a",
+                 *       "size": 1,
+                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateFile"];
             };
         };
@@ -12876,6 +15230,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "path": "dist/a",
+                     *       "size": 1,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/a?X-Amz-Signature=example",
+                     *         "headers": {
+                     *           "content-length": "1",
+                     *           "x-amz-checksum-sha256": "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=",
+                     *           "if-none-match": "*"
+                     *         },
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedFile"];
                 };
             };
@@ -12994,13 +15366,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example dist/a
+                 */
                 path: string;
             };
             cookie?: never;
@@ -13013,6 +15397,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "path": "dist/a",
+                     *       "size": 1,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "uploaded": true,
+                     *       "download": {
+                     *         "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/a?X-Amz-Signature=example",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["FoundFile"];
                 };
             };
@@ -13095,13 +15492,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example src/large
+                 */
                 path: string;
             };
             cookie?: never;
@@ -13207,13 +15616,25 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example src/large
+                 */
                 path: string;
             };
             cookie?: never;
@@ -13226,6 +15647,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "part": 1,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 2,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 3,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 4,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 5,
+                     *           "size": 1,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "1"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["UploadPart"][];
                         /** @description Absent on the last page */
@@ -13312,13 +15804,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example src/large
+                 */
                 path: string;
             };
             cookie?: never;
@@ -13331,6 +15835,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "path": "src/large",
+                     *       "size": 67108865,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentFile"];
                 };
             };
@@ -13422,17 +15934,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         {
+                 *           "path": "dist/a",
+                 *           "size": 1,
+                 *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *         },
+                 *         {
+                 *           "path": "dist/b",
+                 *           "size": 1,
+                 *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Manifest"];
             };
         };
@@ -13443,6 +15980,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "path": "dist/a",
+                     *           "status": "skipped"
+                     *         },
+                     *         {
+                     *           "path": "dist/b",
+                     *           "status": "upload",
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/b?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "1",
+                     *               "x-amz-checksum-sha256": "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=",
+                     *               "if-none-match": "*"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "extra": [],
+                     *       "more": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["ManifestAnswer"];
                 };
             };
@@ -13555,11 +16118,20 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -13576,6 +16148,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000004",
+                     *       "kind": "component-version.publish",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "component-version",
+                     *         "id": "ver_01k0example000000003",
+                     *         "name": "com.example.A 1.0.0",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/components/cmp_01k0example000000002/versions/ver_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -13680,7 +16269,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -13693,6 +16285,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "rel_01k0example000000002",
+                     *           "app": "app",
+                     *           "environment": "prod",
+                     *           "version": "1.0.0",
+                     *           "attributes": [],
+                     *           "cpuArch": [],
+                     *           "hardware": [],
+                     *           "rollout": 50,
+                     *           "allowDowngrade": false,
+                     *           "status": "published",
+                     *           "availability": "offered",
+                     *           "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *           "size": 6,
+                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Release"][];
                         /** @description Absent on the last page */
@@ -13782,13 +16399,25 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "app": "app",
+                 *       "environment": "prod",
+                 *       "version": "1.0.0",
+                 *       "size": 6,
+                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateRelease"];
             };
         };
@@ -13803,6 +16432,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 100,
+                     *       "allowDowngrade": false,
+                     *       "status": "draft",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://api.example.com/slipway-local-ota-123456789012/uploads/ws_01k0example000000001/rel_01k0example000000002?X-Amz-Signature=example",
+                     *         "headers": {
+                     *           "content-length": "6",
+                     *           "x-amz-checksum-sha256": "mjpF0BUxog6JrGrhCwsL6wSSrNchajaKoGLRpf7K+c0="
+                     *         },
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedRelease"];
                 };
             };
@@ -13921,9 +16577,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -13938,6 +16600,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "offered",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "reports": {
+                     *         "installed": 1,
+                     *         "failed": 0,
+                     *         "rolledBack": 0
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -14020,9 +16708,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -14037,6 +16731,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "release.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000002",
+                     *         "name": "never-uploaded 1.0.0 (prod)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -14131,16 +16842,34 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "rollout": 50,
+                 *       "reason": "slowly"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditRelease"];
+                /**
+                 * @example {
+                 *       "rollout": 50,
+                 *       "reason": "slowly"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditRelease"];
             };
         };
@@ -14153,6 +16882,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "offered",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -14283,9 +17033,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -14302,6 +17058,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "release.publish",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000002",
+                     *         "name": "app 1.0.0 (prod)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -14405,15 +17178,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "seen"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -14428,6 +17212,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "paused",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -14558,15 +17363,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "seen"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -14581,6 +17397,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "offered",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -14711,15 +17548,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "seen"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -14734,6 +17582,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "withdrawn",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -14864,15 +17733,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "environment": "beta"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PromoteRelease"];
             };
         };
@@ -14887,6 +17767,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "release.publish",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000004",
+                     *         "name": "app 1.0.0 (beta)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000004"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -15009,9 +17906,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -15024,6 +17927,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-01-01T12:00:00.000Z",
+                     *           "action": "promoted",
+                     *           "by": "developer",
+                     *           "changes": {
+                     *             "environment": "beta",
+                     *             "release": "rel_01k0example000000003"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ReleaseChange"][];
                         /** @description Absent on the last page */
@@ -15110,13 +18029,23 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "app": "app",
+                 *       "version": "1.0.0",
+                 *       "outcome": "installed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Report"];
             };
         };
@@ -15206,7 +18135,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -15219,6 +18151,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "int_01k0example000000002",
+                     *           "kind": "release.delete",
+                     *           "status": "succeeded",
+                     *           "workspaceId": "ws_01k0example000000001",
+                     *           "subject": {
+                     *             "type": "release",
+                     *             "id": "rel_01k0example000000003",
+                     *             "name": "app 1.0.0 (beta)",
+                     *             "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000003"
+                     *           },
+                     *           "attempt": 1,
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *           "finishedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Intent"][];
                         /** @description Absent on the last page */
@@ -15317,7 +18272,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -15330,6 +18288,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "aud_01k0example000000002",
+                     *           "at": "2026-01-01T12:00:00.000Z",
+                     *           "actor": "system",
+                     *           "operation": "intent.succeeded",
+                     *           "object": {
+                     *             "type": "release",
+                     *             "id": "rel_01k0example000000003"
+                     *           },
+                     *           "intent": "int_01k0example000000004",
+                     *           "changes": [
+                     *             {
+                     *               "type": "intent",
+                     *               "id": "int_01k0example000000004",
+                     *               "name": "release.delete",
+                     *               "after": {
+                     *                 "status": "succeeded"
+                     *               }
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["AuditRecord"][];
                         /** @description Absent on the last page */
@@ -15524,7 +18510,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example int_01k0example000000001
+                 */
                 intent: string;
             };
             cookie?: never;
@@ -15537,6 +18526,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000001",
+                     *       "kind": "release.delete",
+                     *       "status": "succeeded",
+                     *       "workspaceId": "ws_01k0example000000002",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000003",
+                     *         "name": "app 1.0.0 (beta)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000002/releases/rel_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "finishedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };

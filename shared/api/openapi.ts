@@ -3,8 +3,26 @@ import { fillPath, parametersIn, type Route, routes } from "../declared/routes.t
 import { scopeOf } from "../declared/scopes.ts";
 import { ProblemDocument } from "../intent/intent.ts";
 import { PROBLEMS, type ProblemCode } from "../problems.ts";
+import recorded from "./examples.json" with { type: "json" };
 
 type Json = Record<string, unknown>;
+
+/** A request that was really sent, with its answer; a test compares them with what the API does (`npm run examples`). */
+interface Example {
+  /** With the query. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly answer?: unknown;
+}
+
+const examples: Readonly<Record<string, Example>> = recorded;
+
+/** What an example has as the value of a path's parameter. */
+const exampleIn = (template: string, name: string, example: Example): string | undefined => {
+  const pattern = fillPath(template, (one) => (one === name ? "(?<found>.+?)" : ".+?"));
+  const found = new RegExp(`^${pattern}$`).exec(example.path.split("?")[0] ?? "")?.groups?.found;
+  return found && decodeURIComponent(found);
+};
 
 /** zod puts shared schemas under `$defs`; OpenAPI keeps them under `components`. */
 const withComponentRefs = (value: unknown): unknown => {
@@ -109,16 +127,18 @@ const problemResponses = (route: Route): Json => {
   );
 };
 
-const parametersOf = (route: Route, components: Map<string, Json>): Json[] => {
-  const path = parametersIn(route.path).map(
-    ({ name, greedy }): Json => ({
+const parametersOf = (route: Route, components: Map<string, Json>, example: Example | undefined): Json[] => {
+  const path = parametersIn(route.path).map(({ name, greedy }): Json => {
+    const value = example && exampleIn(route.path, name, example);
+    return {
       name,
       in: "path",
       required: true,
       schema: { type: "string", minLength: 1, maxLength: greedy ? 512 : 256 },
       description: greedy ? "Path, with its slashes as they are" : "Id or name",
-    }),
-  );
+      ...(value !== undefined && { example: value }),
+    };
+  });
   const query = Object.entries(route.query?.shape ?? {}).map(([name, schema]): Json => {
     const { description, ...json } = referenced(schema as z.ZodType, "input", components);
     return { name, in: "query", required: false, schema: json, ...(description !== undefined && { description }) };
@@ -150,6 +170,12 @@ const mediaTypeOf = ({ oauth, method }: Route): string => {
   return method === "PATCH" ? "application/merge-patch+json" : "application/json";
 };
 
+/** A media type's schema, and an example of it. */
+const content = (schema: z.ZodType, io: "input" | "output", components: Map<string, Json>, example: unknown): Json => ({
+  schema: referenced(schema, io, components),
+  ...(example !== undefined && { example }),
+});
+
 const operation = (name: string, route: Route, components: Map<string, Json>): Json => ({
   operationId: name,
   summary: route.summary,
@@ -157,17 +183,15 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
   tags: [tagOf(route.path)],
   ...(route.access === "anyone" ? { security: route.oauth ? [{ client: [] }, {}] : [] } : {}),
   ...(route.path.includes("{") || route.query !== undefined || route.method === "POST" || route.ifMatch !== undefined
-    ? { parameters: parametersOf(route, components) }
+    ? { parameters: parametersOf(route, components, examples[name]) }
     : {}),
   ...(route.body !== undefined && {
     requestBody: {
       required: true,
       content: {
-        [mediaTypeOf(route)]: {
-          schema: referenced(route.body, "input", components),
-        },
+        [mediaTypeOf(route)]: content(route.body, "input", components, examples[name]?.body),
         ...(route.method === "PATCH" && {
-          "application/json": { schema: referenced(route.body, "input", components) },
+          "application/json": content(route.body, "input", components, examples[name]?.body),
         }),
       },
     },
@@ -185,7 +209,9 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
         ...(route.media === "text/html" && { "Content-Security-Policy": header("What the page may do") }),
       },
       ...(route.answer !== undefined && {
-        content: { [route.media ?? "application/json"]: { schema: referenced(route.answer, "output", components) } },
+        content: {
+          [route.media ?? "application/json"]: content(route.answer, "output", components, examples[name]?.answer),
+        },
       }),
     },
     ...problemResponses(route),

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { documentedPath } from "../../../shared/api/openapi.ts";
@@ -7,6 +8,7 @@ import { makeSecret } from "../../../shared/secrets.ts";
 import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
 import { type Contract, contractOf, mistakes, type OpenApi } from "../support/contract.ts";
+import { type Example, exampleOf } from "../support/example.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
 import { registrationOf } from "../support/registration.ts";
@@ -33,6 +35,9 @@ const calls: {
 /** What the walk has seen, by operation. */
 const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string> }>();
 
+/** The first request of each operation that was done, with its answer. */
+const recorded = new Map<RouteName, Example>();
+
 const places: Record<string, string> = {};
 
 const call = async <Body = Record<string, unknown>>(
@@ -57,6 +62,11 @@ const call = async <Body = Record<string, unknown>>(
   entry.statuses.add(answer.status);
   for (const violation of contract.violations(name, answer)) entry.violations.add(violation);
   seen.set(name, entry);
+  const isJson = (route.media ?? "application/json") === "application/json" && name !== "getOpenapi";
+  if (answer.status === route.status && isJson && !recorded.has(name)) {
+    const sent = route.oauth ? Object.fromEntries(new URLSearchParams(String(body))) : body;
+    recorded.set(name, exampleOf(`${pathOf(route.path, { ...places, ...at })}${query}`, sent, answer));
+  }
   return answer;
 };
 
@@ -105,6 +115,7 @@ const walk = async (): Promise<void> => {
   await done("importComponent", { name: "aws.greengrass.Cli" });
   const recipe = { run: "true", configuration: { a: [1, null, { b: "c" }] } };
   places.version = (await made("createComponentVersion", { version: "1.0.0", recipe })).body.id;
+  await call("getComponentVersion");
   const file = { path: "dist/a", size: 1, sha256: "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" };
   await sendFile((await made("createComponentFile", file)).body.upload, "a");
   await call("applyComponentManifest", { body: { files: [file, { ...file, path: "dist/b" }] } });
@@ -378,12 +389,40 @@ describe("the answers of a walk through all operations", () => {
     for (const { source } of records) if (source !== undefined) expect(source.ip).toMatch(/127\.0\.0\.1$/);
   });
 
+  test("are the examples of the document", () => {
+    const found = Object.fromEntries(
+      operations.flatMap(([name]) => (recorded.has(name) ? [[name, recorded.get(name)]] : [])),
+    );
+    const file = new URL("../../../shared/api/examples.json", import.meta.url);
+    if (process.env.WRITE_EXAMPLES) writeFileSync(file, `${JSON.stringify(found, null, 2)}\n`);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(found);
+  });
+
   test.each(operations.map(([name]) => name))("are as the document says: %s", (name) => {
     expect([...(seen.get(name)?.violations ?? [])].sort()).toEqual([]);
   });
 });
 
 describe("the document", () => {
+  test("has an example of each request and answer in JSON, which its schemas take", () => {
+    const faults = operations.flatMap(([name, { method, path, body, status, media, answer }]) => {
+      const { requestBody, responses } = contract.operationOf(name);
+      const place = ["paths", documentedPath(path), method.toLowerCase()];
+      const told = (where: readonly string[], content: Record<string, unknown> | undefined) =>
+        Object.entries((content ?? {}) as Record<string, { example?: unknown }>).flatMap(([type, { example }]) => {
+          if (example === undefined) return [`${name}: ${where[0]} ${type} has none`];
+          const validate = contract.schemaAt(...place, ...where, "content", type, "schema");
+          return mistakes(validate, example).map((mistake) => `${name}: ${where[0]} ${mistake}`);
+        });
+      const isJson = answer !== undefined && media === undefined && name !== "getOpenapi";
+      return [
+        ...(body === undefined ? [] : told(["requestBody"], requestBody?.content)),
+        ...(isJson ? told(["responses", String(status)], responses[status]?.content) : []),
+      ];
+    });
+    expect(faults).toEqual([]);
+  });
+
   test("is OpenAPI 3.1 with every declared operation and no other", () => {
     const { document } = contract;
     expect(document.openapi).toBe("3.1.0");
