@@ -2,5 +2,11 @@ import { defineConfig } from "vitest/config";
 
 /** `npm run test:long`: minutes, not seconds; one file at a time, with the machine to itself. */
 export default defineConfig({
-  test: { include: ["tests/long/**/*.test.ts"], maxWorkers: 1, testTimeout: 1_800_000, hookTimeout: 60_000 },
+  test: {
+    include: ["tests/long/**/*.test.ts", "tests/integration/api/fuzz.test.ts"],
+    env: { FUZZ_RUNS: "300" },
+    maxWorkers: 1,
+    testTimeout: 1_800_000,
+    hookTimeout: 60_000,
+  },
 });

@@ -54,33 +54,20 @@ const reasonFor = (change: Change, { before, after }: Transition): string => {
   return former === "" ? "nothing wants it any more" : `nothing wants it any more; before, ${former}`;
 };
 
-/** The names of targets, which cells give by their ids, as far as the plan tells them. */
-const namesOf = (plan: Pick<Plan, "transitions">): Map<string, string> => {
-  const parties = plan.transitions.flatMap(({ before, after }) =>
-    [...before, ...after].flatMap(({ winner, agreeing, losers }) => [
-      ...(winner ? [winner] : []),
-      ...agreeing,
-      ...losers,
-    ]),
-  );
-  return new Map(parties.map(({ target, name }) => [target, name]));
-};
-
-const cellText = (cell: Schemas["PlanCell"] | undefined, names: ReadonlyMap<string, string>): string => {
+const cellText = (cell: Schemas["PlanCell"] | undefined): string => {
   if (cell === undefined) return "";
-  const targets = cell.targets.map((id) => names.get(id) ?? id).join(" + ") || "no deployment";
-  return `${targets} (${cell.runtime})`;
+  return `${cell.names.join(" + ") || "no deployment"} (${cell.runtime})`;
 };
 
-const heading = ({ from, to, nodes }: Transition, names: ReadonlyMap<string, string>): string => {
+const heading = ({ from, to, nodes }: Transition): string => {
   const many = counted(nodes, "node");
-  if (from === undefined) return `${many} new in ${cellText(to, names)}`;
-  if (to === undefined) return `${many} leaving ${cellText(from, names)}`;
-  if (from.key === to.key) return `${many} of ${cellText(to, names)}`;
-  return `${many} from ${cellText(from, names)} to ${cellText(to, names)}`;
+  if (from === undefined) return `${many} new in ${cellText(to)}`;
+  if (to === undefined) return `${many} leaving ${cellText(from)}`;
+  if (from.key === to.key) return `${many} of ${cellText(to)}`;
+  return `${many} from ${cellText(from)} to ${cellText(to)}`;
 };
 
-const transitionText = (transition: Transition, names: ReadonlyMap<string, string>): string => {
+const transitionText = (transition: Transition): string => {
   const widths = [
     Math.max(0, ...transition.changes.map(({ component }) => component.length)),
     Math.max(0, ...transition.changes.map((change) => versions(change).length)),
@@ -91,7 +78,7 @@ const transitionText = (transition: Transition, names: ReadonlyMap<string, strin
     return `  ${styled(colour, harmless(what))}  ${styled("dim", harmless(reasonFor(change, transition)))}`.trimEnd();
   });
   const none = transition.changes.length === 0 ? [styled("dim", "  nothing changes on the devices")] : [];
-  return [styled("bold", harmless(heading(transition, names))), ...lines, ...none, ""].join("\n");
+  return [styled("bold", harmless(heading(transition))), ...lines, ...none, ""].join("\n");
 };
 
 const findingText = (finding: Finding, sign: string, colour: "red" | "yellow"): string =>
@@ -116,8 +103,7 @@ export const hasChanges = ({ summary }: Pick<Plan, "summary">): boolean =>
 
 /** A plan for people: every change with its reason, what forbids it, and what it takes. */
 export const planText = (plan: Plan): string => {
-  const names = namesOf(plan);
-  const told = plan.transitions.map((transition) => transitionText(transition, names));
+  const told = plan.transitions.map((transition) => transitionText(transition));
   const unseen = plan.summary.transitions - plan.transitions.length;
   const sections = [
     ...told,

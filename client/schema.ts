@@ -2667,6 +2667,8 @@ export interface components {
             key: string;
             /** @description Ids of what deploys to it */
             targets: string[];
+            /** @description The same by name, for people */
+            names: string[];
             /**
              * @description The Greengrass runtime on the device
              * @enum {string}

@@ -58,6 +58,7 @@ const Cell = z
   .object({
     key: z.string(),
     targets: z.array(z.string()).meta({ description: "Ids of what deploys to it" }),
+    names: z.array(z.string()).meta({ description: "The same by name, for people" }),
     runtime: RuntimeSchema,
   })
   .meta({ id: "PlanCell", description: "Nodes with the same deployments and runtime are in one cell" });
@@ -192,7 +193,10 @@ const TOLD_CELLS = 20;
 /** Puts the names of targets beside their ids, and leaves out the inner parts. */
 const presenter = ({ nameOf, cellOf }: Planned) => {
   const party = <P extends { readonly target: string }>(one: P) => ({ ...one, name: nameOf(one.target) });
-  const cell = (key: string | undefined) => (key === undefined ? undefined : cellOf(key));
+  const cell = (key: string | undefined) => {
+    const found = key === undefined ? undefined : cellOf(key);
+    return found && { ...found, names: found.targets.map(nameOf) };
+  };
   const places = ({ from, to }: { readonly from?: string; readonly to?: string }) => ({
     from: cell(from),
     to: cell(to),

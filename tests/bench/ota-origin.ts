@@ -1,4 +1,5 @@
-import { createServer } from "node:http";
+import { createServer, request, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream";
 import { listen } from "../../local/listen.ts";
 import type { TestCloud } from "../integration/support/cloud.ts";
 import { type OriginOptions, startOrigin } from "../integration/support/ota.ts";
@@ -30,6 +31,17 @@ const usage = (): Usage => {
   return told;
 };
 
+/** Another server's answer, as Node.js itself passes it on. */
+const passOn = (url: string, outgoing: ServerResponse): void => {
+  const failed = (error: Error | null | undefined) => error && outgoing.destroy(error);
+  request(url, (answer) => {
+    outgoing.writeHead(200, { "content-length": answer.headers["content-length"] });
+    pipeline(answer, outgoing, failed);
+  })
+    .on("error", failed)
+    .end();
+};
+
 /** The package function alone in a process, and a bare server beside it: what they use is theirs. */
 const main = async (): Promise<void> => {
   const { cloud, options, constant } = JSON.parse(process.env.OTA_ORIGIN ?? "") as OriginSetup;
@@ -38,6 +50,8 @@ const main = async (): Promise<void> => {
   const body = Buffer.from(constant);
   const bare = createServer((incoming, outgoing) => {
     incoming.resume();
+    const from = incoming.headers["x-from"];
+    if (typeof from === "string") return passOn(from, outgoing);
     outgoing.writeHead(200, { "content-type": "application/json", "content-length": body.length });
     outgoing.end(body);
   });

@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { runCloud } from "../../local/child.ts";
 import { type TestCloud, testCloud } from "../integration/support/cloud.ts";
 import { type OriginOptions, publishBinary } from "../integration/support/ota.ts";
@@ -116,12 +118,13 @@ const payloads = async (
   url: string,
   origin: Origin,
   concurrencies: readonly number[],
+  headers: Record<string, string> = {},
 ): Promise<Row[]> => {
   const rows: Row[] = [];
-  await many(2, 1, () => get(url, {}, 200));
+  await many(2, 1, () => get(url, headers, 200));
   for (const concurrency of concurrencies) {
     const before = await origin.usage();
-    const { samples, seconds } = await many(Math.max(2, concurrency), concurrency, () => get(url, {}, 200));
+    const { samples, seconds } = await many(Math.max(5, concurrency), concurrency, () => get(url, headers, 200));
     const after = await origin.usage();
     const at = `${name}, concurrency ${concurrency}`;
     const bytes = samples.reduce((sum, sample) => sum + sample.bytes, 0);
@@ -153,6 +156,13 @@ const stalled = async (name: string, url: string, origin: Origin, readers: numbe
   }
   for (const answer of answers) answer.destroy();
   return [{ name: `${name}, memory of a stalled reader`, value: (last.rssMb - before.rssMb) / readers, unit: "MB" }];
+};
+
+/** As many bytes as four binaries have, in one object that can be fetched without the function. @returns its URL */
+const oneObject = async ({ s3, otaBucket: Bucket }: TestCloud, bytes: number): Promise<string> => {
+  const Key = `bench/${bytes}`;
+  await s3.send(new PutObjectCommand({ Bucket, Key, Body: randomBytes(bytes) }));
+  return getSignedUrl(s3, new GetObjectCommand({ Bucket, Key }));
 };
 
 /** What the same bytes cost where nothing is served: a file that is copied. */
@@ -231,6 +241,10 @@ export const benchOta = async (quick: boolean): Promise<Row[]> => {
       const large = await publishFour(cloud, `of-${megabytes}`, megabytes * MIB);
       // A process of its own for each size: the peak of memory is that of the process.
       const own = await start("", { streamedBytes: 10 ** 12 });
+      const from = { "x-from": await oneObject(cloud, 4 * megabytes * MIB) };
+      rows.push(
+        ...(await payloads(`bare node:http, ${4 * megabytes} MiB passed on`, own.bare, own, concurrencies, from)),
+      );
       rows.push(...(await payloads(`${name} at the origin`, own.url + large, own, concurrencies)));
       rows.push(...(await stalled(`${name} at the origin`, own.url + large, own, quick ? 4 : 32)));
       const stored = await storedUrl(cdn + large);

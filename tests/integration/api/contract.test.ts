@@ -1,5 +1,3 @@
-import { Ajv2020, type AnySchema, type ValidateFunction } from "ajv/dist/2020.js";
-import formats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { documentedPath } from "../../../shared/api/openapi.ts";
@@ -8,102 +6,21 @@ import { type Route, type RouteName, routes } from "../../../shared/declared/rou
 import { makeSecret } from "../../../shared/secrets.ts";
 import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
+import { type Contract, contractOf, mistakes, type OpenApi } from "../support/contract.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
 import { registrationOf } from "../support/registration.ts";
 
-interface Documented {
-  readonly operationId: string;
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required: boolean }[];
-  readonly requestBody?: { readonly content: Record<string, unknown> };
-  readonly responses: Record<
-    string,
-    { readonly headers?: Record<string, { readonly required?: boolean }>; readonly content?: Record<string, unknown> }
-  >;
-  readonly security?: readonly unknown[];
-}
-
-interface OpenApi {
-  readonly openapi: string;
-  readonly paths: Record<string, Record<string, Documented>>;
-  readonly components: { readonly schemas: Record<string, AnySchema> };
-}
-
 let cloud: TestCloud;
 let api: ApiClient;
-let document: OpenApi;
-let validators: Ajv2020;
+let contract: Contract;
 
 beforeAll(async () => {
   cloud = await startTestCloud();
   api = await cloud.client();
-  document = (await api.call<OpenApi>("GET", "/v1/openapi.json")).body;
-  validators = new Ajv2020({ strict: false, allErrors: true });
-  formats.default(validators);
-  validators.addSchema({ $id: "document", ...document });
+  contract = contractOf((await api.call<OpenApi>("GET", "/v1/openapi.json")).body);
 });
 afterAll(() => cloud?.remove());
-
-const escaped = (part: string): string => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"));
-/** @throws Error when the schema there is none, or leads nowhere */
-const schemaAt = (...parts: string[]): ValidateFunction => {
-  const pointer = `/${parts.map(escaped).join("/")}`;
-  try {
-    return validators.compile({ $ref: `document#${pointer}` });
-  } catch (error) {
-    // A schema that is nothing but a reference to itself takes the compiler's whole stack.
-    throw new Error(`${pointer} does not compile: ${(error as Error).message}`, { cause: error });
-  }
-};
-
-const mistakes = (validate: ValidateFunction, value: unknown): string[] =>
-  validate(value) ? [] : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
-
-const operationOf = (name: RouteName): Documented => {
-  const { method, path }: Route = routes[name];
-  const operation = document.paths[documentedPath(path)]?.[method.toLowerCase()];
-  if (operation === undefined) throw new Error(`${method} ${path} is not documented`);
-  return operation;
-};
-
-/** Headers that belong to HTTP and its transport, not to an operation. */
-const OF_THE_TRANSPORT = new Set([
-  "apigw-requestid",
-  "cache-control",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-type",
-  "date",
-  "keep-alive",
-  "pragma",
-  "vary",
-]);
-
-/** What in an answer is not as the document says. */
-const violations = (name: RouteName, { status, headers, body }: ApiAnswer<unknown>): string[] => {
-  const { method, path }: Route = routes[name];
-  const documented = operationOf(name).responses[String(status)];
-  if (documented === undefined) return [`${status} is not documented`];
-  const found: string[] = [];
-  const known = new Set(Object.keys(documented.headers ?? {}).map((header) => header.toLowerCase()));
-  for (const header of headers.keys()) {
-    if (!known.has(header) && !OF_THE_TRANSPORT.has(header)) found.push(`${status}: the header ${header}`);
-  }
-  for (const [header, { required }] of Object.entries(documented.headers ?? {})) {
-    if (required !== false && !headers.has(header)) found.push(`${status}: no header ${header}`);
-  }
-  const mediaType = headers.get("content-type")?.split(";")[0];
-  if (documented.content === undefined) return body === "" ? found : [...found, `${status}: a body`];
-  if (mediaType === undefined || !(mediaType in documented.content)) return [...found, `${status}: type ${mediaType}`];
-  const place = ["responses", String(status), "content", mediaType, "schema"];
-  try {
-    const validate = schemaAt("paths", documentedPath(path), method.toLowerCase(), ...place);
-    return [...found, ...mistakes(validate, body).map((mistake) => `${status}: ${mistake}`)];
-  } catch (error) {
-    return [...found, `${status}: ${(error as Error).message}`];
-  }
-};
 
 /** Every call of the walk, under the user agent that it named itself. */
 const calls: {
@@ -138,7 +55,7 @@ const call = async <Body = Record<string, unknown>>(
   calls.push({ name, agent, status: answer.status, replayed: answer.headers.has("idempotent-replayed") });
   const entry = seen.get(name) ?? { statuses: new Set(), violations: new Set() };
   entry.statuses.add(answer.status);
-  for (const violation of violations(name, answer)) entry.violations.add(violation);
+  for (const violation of contract.violations(name, answer)) entry.violations.add(violation);
   seen.set(name, entry);
   return answer;
 };
@@ -468,6 +385,7 @@ describe("the answers of a walk through all operations", () => {
 
 describe("the document", () => {
   test("is OpenAPI 3.1 with every declared operation and no other", () => {
+    const { document } = contract;
     expect(document.openapi).toBe("3.1.0");
     const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
@@ -477,29 +395,21 @@ describe("the document", () => {
   });
 
   test("has only references that lead somewhere, and schemas that compile", () => {
+    const { document } = contract;
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
       ([, name]) => name,
     );
     expect(references.length).toBeGreaterThan(50);
     for (const name of new Set(references)) expect(document.components.schemas).toHaveProperty([name ?? ""]);
     for (const name of Object.keys(document.components.schemas)) {
-      expect(schemaAt("components", "schemas", name)).toBeTypeOf("function");
+      expect(contract.schemaAt("components", "schemas", name)).toBeTypeOf("function");
     }
   });
 
   test.each(operations.filter(([, { body }]) => body !== undefined))(
     "has a schema that takes what the operation takes: %s",
-    (name, { method, path }) => {
-      const [type = ""] = Object.keys(operationOf(name).requestBody?.content ?? {});
-      const validate = schemaAt(
-        "paths",
-        documentedPath(path),
-        method.toLowerCase(),
-        "requestBody",
-        "content",
-        type,
-        "schema",
-      );
+    (name) => {
+      const validate = contract.bodySchema(name);
       const body = bodyFor(name, "x");
       // A form is described by its parameters.
       const described = typeof body === "string" ? Object.fromEntries(new URLSearchParams(body)) : body;
@@ -509,7 +419,7 @@ describe("the document", () => {
   );
 
   test.each(operations)("names the parameters of the path, the query and the headers: %s", (name, route) => {
-    const { parameters = [] } = operationOf(name);
+    const { parameters = [] } = contract.operationOf(name);
     const of = (place: string) =>
       parameters.filter((parameter) => parameter.in === place).map((parameter) => parameter.name);
     expect(of("path")).toEqual([...route.path.matchAll(/\{(\w+)\+?\}/g)].map(([, parameter]) => parameter));
@@ -520,6 +430,7 @@ describe("the document", () => {
     ];
     expect(of("header")).toEqual(headers);
     const taken = route.oauth ? "application/x-www-form-urlencoded" : "application/json";
-    expect(Object.keys(operationOf(name).requestBody?.content ?? {}).includes(taken)).toBe(route.body !== undefined);
+    const { content = {} } = contract.operationOf(name).requestBody ?? {};
+    expect(taken in content).toBe(route.body !== undefined);
   });
 });
