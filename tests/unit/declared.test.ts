@@ -52,7 +52,7 @@ describe("every handler is declared, and every declared one is there:", () => {
   test("what ends an intent may record how, and so may what changes something for a caller", () => {
     for (const [name, { module, environment, permissions }] of declared) {
       const source = readFileSync(join(ROOT, `${module}.ts`), "utf8");
-      if (!/\b(succeed|activate|recordFailure|settle|auditOf)\(/.test(source)) continue;
+      if (!/\b(succeed|succeeding|activate|recordFailure|settle|auditOf)\(/.test(source)) continue;
       expect([name, environment, permissions]).toEqual([
         name,
         expect.arrayContaining(["AUDIT_DAYS"]),
@@ -66,6 +66,22 @@ describe("every handler is declared, and every declared one is there:", () => {
         expect.arrayContaining(["control:PutItem"]),
       ]);
     }
+  });
+
+  test("operations write by their wrapper, with its record, but for counters, tries and leases", () => {
+    const writing = ["functions/api", "functions/http"].flatMap((folder) =>
+      readdirSync(join(ROOT, folder))
+        .map((file) => `${folder}/${file}`)
+        .filter((file) => /\b(transact|updated)\(/.test(readFileSync(join(ROOT, file), "utf8"))),
+    );
+    expect(writing.sort()).toEqual([
+      "functions/api/create-report.ts", // what devices tell is counted
+      "functions/api/create-token.ts", // when a credential was last used
+      "functions/api/register.ts", // how often a token was shown
+      "functions/http/endpoint.ts", // the wrapper
+      "functions/http/files.ts", // leases on the former bytes of a file
+      "functions/http/idempotency.ts", // claims of keys
+    ]);
   });
 
   test("the handler of a task by its name", () => {
