@@ -1,7 +1,11 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GetComponentCommand, paginateListComponentVersions } from "@aws-sdk/client-greengrassv2";
+import {
+  GetComponentCommand,
+  ListComponentsCommand,
+  paginateListComponentVersions,
+} from "@aws-sdk/client-greengrassv2";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
@@ -129,6 +133,48 @@ describe("the process is killed", () => {
     const digest = Buffer.from(sha256(bytes), "hex").toString("base64");
     expect(Buffer.from(recipe ?? []).toString()).toContain(digest);
   });
+});
+
+/** As above, of a publication that fails after Greengrass has made the version. */
+const MOMENTS_OF_A_FAILURE: typeof MOMENTS = [
+  { when: "before what it made is taken away", operations: ["lambda:local-withdraw-component-version"] },
+  {
+    when: "while Greengrass is asked what there is",
+    operations: ["lambda:local-withdraw-component-version", "greengrass:DescribeComponent"],
+  },
+  { when: "while it is taken away", operations: ["greengrass:DeleteComponent"] },
+  {
+    when: "after it is gone, before that is written down",
+    operations: ["greengrass:DeleteComponent", "dynamodb:UpdateItem"],
+  },
+  { when: "before the failure is told", operations: ["lambda:local-fail-intent"] },
+  { when: "while it is told", operations: ["lambda:local-fail-intent", "dynamodb:TransactWriteItems"] },
+];
+
+describe("the process whose publication fails is killed", () => {
+  test.each(MOMENTS_OF_A_FAILURE.map((moment, index) => ({ ...moment, index })))(
+    "$when",
+    async ({ operations, index }) => {
+      const name = `com.example.Failed${index}`;
+      const version = await drafts.draft(name);
+      await drafts.send(version, "dist/a", `a of ${index}`);
+      await controlOf(cloud.endpoints).arm("greengrass:GetComponent", "AccessDeniedException", 403);
+      let intent = "";
+      await killAt(operations, async () => {
+        intent = (await expecting(202, api.call<IntentBody>("POST", `${version}/publish`))).body.id;
+      });
+
+      expect(await api.ended(intent)).toMatchObject({ status: "failed", problem: { code: "aws-refused" } });
+      const failed = (await api.call<{ status: string }>("GET", version)).body;
+      expect(failed).toMatchObject({ status: "failed" });
+      expect(failed).not.toHaveProperty("arn");
+      const { components = [] } = await cloud.greengrass.send(new ListComponentsCommand({ scope: "PRIVATE", maxResults: 100 }));
+      expect(components.map(({ componentName }) => componentName)).not.toContain(name);
+      expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+      catalogue += 1;
+      expect((await api.call("GET", version)).body).toMatchObject({ catalogueNumber: catalogue });
+    },
+  );
 });
 
 /** As above, of the copy of files for a version that is made from another. */
