@@ -168,7 +168,9 @@ describe("the process whose publication fails is killed", () => {
       const failed = (await api.call<{ status: string }>("GET", version)).body;
       expect(failed).toMatchObject({ status: "failed" });
       expect(failed).not.toHaveProperty("arn");
-      const { components = [] } = await cloud.greengrass.send(new ListComponentsCommand({ scope: "PRIVATE", maxResults: 100 }));
+      const { components = [] } = await cloud.greengrass.send(
+        new ListComponentsCommand({ scope: "PRIVATE", maxResults: 100 }),
+      );
       expect(components.map(({ componentName }) => componentName)).not.toContain(name);
       expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
       catalogue += 1;
