@@ -313,6 +313,37 @@ describe("the data of an archive", () => {
     for (const length of [1, 10_000_000]) expect(await look(bytes, length)).toMatch(why);
   });
 
+  test("may be anything at all, and is fine or refused with a reason", async () => {
+    const content = fc.constantFrom("", "a", "text\n".repeat(50));
+    const entry = fc.record({ name: fc.constantFrom("a", "b/c", "d/"), content, stored: fc.boolean() });
+    const change = fc.record({
+      at: fc.nat(400),
+      byte: fc.constantFrom(0, 1, 8, 0x50, 0x7f, 0xff),
+      fromEnd: fc.boolean(),
+    });
+    const verdicts = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(entry, { maxLength: 3, selector: ({ name }) => name }),
+        fc.array(change, { maxLength: 3 }),
+        fc.option(fc.nat(400)),
+        async (entries, changes, cut) => {
+          const whole = zip(entries);
+          const bytes = cut === null ? whole : Buffer.from(whole.subarray(0, cut));
+          for (const { at, byte, fromEnd } of changes) {
+            const place = fromEnd ? bytes.length - 1 - at : at;
+            if (place >= 0 && place < bytes.length) bytes[place] = byte;
+          }
+          const verdict = await look(bytes);
+          verdicts.add(verdict === "fine" ? verdict : "refused");
+          if (verdict !== "fine") expect(verdict).toMatch(/^dist\/app\.zip: ./);
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+    expect([...verdicts].sort()).toEqual(["fine", "refused"]);
+  });
+
   test("is read no further than to what is wrong, and let go of", async () => {
     const bytes = zip([{ ...a, size: 1 }, ...Array.from({ length: 100 }, (_, index) => ({ name: `${index}` }))]);
     let read = 0;
