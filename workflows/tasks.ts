@@ -239,6 +239,7 @@ export const tasks = {
     "control:PutItem",
     "control:UpdateItem",
     "greengrass:ListComponentVersions",
+    "greengrass:DescribeComponent",
     "greengrass:GetComponent",
     "public-component:Read",
     "foreign-artifact:Get", // of the workspace's own too

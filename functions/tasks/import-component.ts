@@ -1,6 +1,12 @@
 import { isAwsError } from "../../shared/aws/aws-errors.ts";
 import { copyOver, deleteObject, headObject } from "../../shared/aws/buckets.ts";
-import { componentArn, getComponent, listVersions, publicComponentArn } from "../../shared/aws/greengrass.ts";
+import {
+  componentArn,
+  describeComponent,
+  getComponent,
+  listVersions,
+  publicComponentArn,
+} from "../../shared/aws/greengrass.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { adoptVersion, claimPublicName, type PublicClaim, publicVersion } from "../../shared/component/adopt.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
@@ -88,6 +94,8 @@ const importVersion = async (
   { version, arn }: { readonly version: string; readonly arn: string },
 ): Promise<void> => {
   if (await isKnown(component, version)) return;
+  // One that Greengrass still makes, or could not make, is none that can be deployed: a later import looks again.
+  if ((await describeComponent(arn))?.state !== "DEPLOYABLE") return;
   const { recipe, versionId } = await getComponent(arn);
   if (versionId !== undefined) return; // Slipway's own, of this stage or of another one
   const parsed: unknown = JSON.parse(recipe);

@@ -3,7 +3,7 @@ import { deleteObject, headObject, readBytes, readObject } from "../../shared/aw
 import { transact } from "../../shared/aws/table.ts";
 import type { HeldObject, StoredFile } from "../../shared/component/file.ts";
 import { artifactClash, artifactsOf, unarchivedPaths } from "../../shared/component/package.ts";
-import { inspectArchive } from "../../shared/component/unzip.ts";
+import { type Archive, expectTogether, inspectArchive, inspectData } from "../../shared/component/unzip.ts";
 import { inParallel } from "../../shared/parallel.ts";
 import { AppError } from "../../shared/problems.ts";
 import { type Draft, desiredDraft, keyIn, uriPrefix } from "./draft.ts";
@@ -16,13 +16,15 @@ const AT_A_TIME = 16;
 
 /**
  * Every file is in S3 with the size and hash that were declared. S3 itself has checked the hash of what came in one piece;
- * what came in parts is read once and remembered by its ETag. What a device unpacks must be safe to unpack.
+ * what came in parts is read once and remembered by its ETag. What a device unpacks must be safe to unpack, which its data is
+ * read for once.
  */
 export const handler = task("verify-artifacts", async (input) => {
   const deadline = Date.now() + BUDGET_MS;
   const draft = await desiredDraft(input);
   const { document } = await recipeOf(input, draft);
-  const unarchived = unarchivedPaths(document, uriPrefix(draft));
+  const byManifest = unarchivedPaths(document, uriPrefix(draft));
+  const unarchived = [...new Set(byManifest.flat())];
   const clash = artifactClash(artifactsOf(draft.files), unarchived);
   if (clash !== undefined) throw new AppError("artifact-clash", clash);
   const held = await inParallel(draft.files, AT_A_TIME, (file) => expectHeld(draft, file));
@@ -32,12 +34,25 @@ export const handler = task("verify-artifacts", async (input) => {
     if (Date.now() > deadline) return { more: true };
     await hashWhole(draft, file, etag);
   }
+  const archives = new Map<string, { file: StoredFile; etag: string; archive: Archive }>();
   for (const path of unarchived) {
-    const key = keyIn(draft, path);
-    const size = draft.files.find((file) => file.path === path)?.size;
-    if (size === undefined)
+    const index = draft.files.findIndex((file) => file.path === path);
+    const file = draft.files[index];
+    if (file === undefined) {
       throw new AppError("artifact-missing", `the recipe unpacks ${path}, which was not declared`);
-    await inspectArchive(path, size, (offset, bytes) => readBytes(draft.bucket, key, { offset, bytes }));
+    }
+    const archive = await inspectArchive(path, file.size, (offset, bytes) =>
+      readBytes(draft.bucket, keyIn(draft, path), { offset, bytes }),
+    );
+    archives.set(path, { file, etag: (held[index] as HeldObject).etag, archive });
+  }
+  for (const paths of byManifest) expectTogether(paths, (path) => archives.get(path)?.archive.bytes ?? 0);
+  for (const [path, { file, etag, archive }] of archives) {
+    // Slipway's own package has the hash that it was made with.
+    if (file.packagedFrom !== undefined || file.inspected === etag) continue;
+    if (Date.now() > deadline) return { more: true };
+    await inspectData(path, archive, await readObject(draft.bucket, keyIn(draft, path)));
+    await transact([{ do: "update", key: file, set: { inspected: etag }, when: { sha256: file.sha256 } }]);
   }
   return { more: false };
 });

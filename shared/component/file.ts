@@ -118,6 +118,8 @@ export type StoredFile = z.infer<typeof ComponentFile> & {
   readonly verified?: string;
   /** The ETag of bytes that were hashed and are not. */
   readonly rejected?: string;
+  /** The ETag of an archive whose data was found to be as its directory says. */
+  readonly inspected?: string;
   /** Slipway's own package of the sources, and what it was made of. */
   readonly packagedFrom?: string;
 };

@@ -59,14 +59,18 @@ export const artifactsIn = (recipe: unknown): Artifact[] =>
       digest: memberInAnyCase(artifact, "Digest"),
     }));
 
-/** The paths of what a device unpacks. @param prefix the URI of the version's folder */
-export const unarchivedPaths = (recipe: unknown, prefix: string): string[] => [
-  ...new Set(
-    artifactsIn(recipe).flatMap(({ uri, unarchive }) =>
-      unarchive === "ZIP" && uri.startsWith(prefix) ? [uri.slice(prefix.length)] : [],
+/**
+ * The paths of what a device unpacks, for each manifest: a device goes by one of them.
+ * @param prefix the URI of the version's folder
+ */
+export const unarchivedPaths = (recipe: unknown, prefix: string): string[][] =>
+  listIn(recipe, "Manifests").map((manifest) => [
+    ...new Set(
+      artifactsIn({ Manifests: [manifest] }).flatMap(({ uri, unarchive }) =>
+        unarchive === "ZIP" && uri.startsWith(prefix) ? [uri.slice(prefix.length)] : [],
+      ),
     ),
-  ),
-];
+  ]);
 
 /**
  * Two artifacts that would be one on a device: a file name is there once, and an archive is unpacked into a folder of its

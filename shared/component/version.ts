@@ -346,6 +346,32 @@ export const publishVersion = (version: StoredVersion, caller: string, moment: M
   ],
 });
 
+/**
+ * How long a publication goes on looking, from when its version was frozen: its workflow has 45 minutes, of which some stay
+ * to take away what there is.
+ */
+const DEPLOYABLE_WITHIN_MINUTES = 40;
+
+/**
+ * Whether Greengrass has made a version deployable, or may still do so.
+ * @param found what Greengrass says of it; undefined when it has none
+ * @throws AppError `component-rejected` with the reason
+ */
+export const isDeployable = (
+  { updatedAt }: Pick<StoredVersion, "updatedAt">,
+  found: { readonly state: string; readonly message?: string | undefined } | undefined,
+  now: Date,
+): boolean => {
+  const rejected = (why: string) => new AppError("component-rejected", why);
+  if (found === undefined) throw rejected("Greengrass no longer has the component version");
+  if (found.state === "FAILED" || found.state === "DEPRECATED") {
+    throw rejected(`Greengrass: ${found.message ?? found.state}`);
+  }
+  if (found.state === "DEPLOYABLE") return true;
+  if (now.getTime() - Date.parse(updatedAt) < DEPLOYABLE_WITHIN_MINUTES * 60_000) return false;
+  throw rejected(`Greengrass has not made it deployable in ${DEPLOYABLE_WITHIN_MINUTES} minutes: it is ${found.state}`);
+};
+
 /** A published version that is to be used no more, or again: it stays what it is, and deployments keep it. */
 export const markVersion = (
   version: StoredVersion,

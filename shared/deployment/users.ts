@@ -1,4 +1,5 @@
 import { ownMember } from "../json.ts";
+import type { Refusal } from "../writes.ts";
 import type { StoredGeneration } from "./cell.ts";
 import type { StoredDeployment } from "./deployment.ts";
 import { type Published, type VersionIndex, versionIndex } from "./versions.ts";
@@ -83,4 +84,14 @@ const mayChoose = ({ components }: Wants, version: VersionOf, index: VersionInde
     }
   }
   return false;
+};
+
+/** Users are as many as nodes at most: a refusal names so many of them. */
+const NAMED_USERS = 20;
+
+/** What a deletion is refused for that these users do not allow; undefined without users. */
+export const inUse = (users: readonly string[]): Refusal | undefined => {
+  if (users.length === 0) return undefined;
+  const more = users.length > NAMED_USERS ? `, and ${users.length - NAMED_USERS} more, which its usage lists` : "";
+  return { code: "version-in-use", detail: `the version is used by ${users.slice(0, NAMED_USERS).join(", ")}${more}` };
 };

@@ -177,6 +177,9 @@ describe("a file that is sent in parts", () => {
     expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
     expect((await api.call("GET", version)).body).toMatchObject({ artifactBytes: size });
     expect((await complete()).body).toMatchObject({ code: "version-immutable" });
+    const [early] = all;
+    if (early?.upload === undefined) throw new Error("no part");
+    await expect(sendFile(early.upload, slice(1))).rejects.toThrow(/404/); // from before the publication
   });
 
   test("is listed by page, and a part of another length is refused", async () => {

@@ -7,6 +7,7 @@ import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from "@aws
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
+import type { PlanAnswer } from "../../shared/deployment/plan-answer.ts";
 import { partitions } from "../../shared/keys.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, sha256, startTestCloud, type TestCloud } from "./support/cloud.ts";
@@ -35,9 +36,14 @@ afterEach(() => control.disarm());
 afterAll(() => cloud?.remove());
 
 /** A component version that someone made in Greengrass, without Slipway. */
-const inGreengrass = async (name: string, version: string, artifacts: Record<string, string>): Promise<void> => {
+const inGreengrass = async (
+  name: string,
+  version: string,
+  artifacts: Record<string, string | undefined>,
+  state = "DEPLOYABLE",
+): Promise<void> => {
   for (const [Key, Body] of Object.entries(artifacts)) {
-    await cloud.s3.send(new PutObjectCommand({ Bucket: LEGACY, Key, Body }));
+    if (Body !== undefined) await cloud.s3.send(new PutObjectCommand({ Bucket: LEGACY, Key, Body }));
   }
   const recipe = {
     RecipeFormatVersion: "2020-01-25",
@@ -57,7 +63,7 @@ const inGreengrass = async (name: string, version: string, artifacts: Record<str
   );
   await until(async () => {
     const { status } = await cloud.greengrass.send(new DescribeComponentCommand({ arn }));
-    return status?.componentState === "DEPLOYABLE";
+    return status?.componentState === state;
   });
 };
 
@@ -187,6 +193,14 @@ describe("a component that Greengrass has already", () => {
     }
   });
 
+  test("has no version that Greengrass itself could not make", async () => {
+    const name = "org.legacy.Failed";
+    await inGreengrass(name, "1.0.0", { "failed/never": undefined }, "FAILED");
+    await inGreengrass(name, "1.1.0", { "failed/a": "a" });
+    expect(await imported(name)).toMatchObject({ status: "succeeded" });
+    expect(await versionsOf(name)).toEqual(["1.1.0"]);
+  });
+
   test("is nobody's twice, and not one that there is not", async () => {
     await inGreengrass("org.legacy.Mine", "1.0.0", {});
     expect(await imported("org.legacy.Mine")).toMatchObject({ status: "succeeded" });
@@ -230,6 +244,26 @@ describe("a component of AWS's", () => {
       });
     }
     expect((await api.call<{ items: object[] }>("GET", `${workspace}/components?prefix=aws`)).body.items).toEqual([]);
+  });
+
+  test("is delivered with what depends on it, in the version that all of them take", async () => {
+    expect(await imported("aws.greengrass.Cli")).toMatchObject({ status: "succeeded" });
+    const name = "com.example.OnCli";
+    const recipe = { run: "true", dependencies: { "aws.greengrass.Cli": "~2.15.0" } };
+    const version = await drafts.draft(name, "1.0.0", recipe);
+    expect((await api.call("GET", `${version}/findings`)).body).toMatchObject({ publishable: true, findings: [] });
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+    await api.done("POST", `${workspace}/node-groups`, { name: "on-cli" });
+    await api.done("POST", `${workspace}/nodes`, { name: "on-cli-1", groups: ["on-cli"] });
+    const plan = (requirement: string) => {
+      const components = { [name]: { version: "*" }, "aws.greengrass.Cli": { version: requirement } };
+      const body = { nodeGroups: { "on-cli": { deployment: { edit: "patch", components } } } };
+      return expecting(200, api.call<PlanAnswer>("POST", `${workspace}/plans`, { body }));
+    };
+    const [transition] = (await plan("*")).body.transitions;
+    const after = transition?.after.map(({ component, version: number }) => [component, number]);
+    expect(Object.fromEntries(after ?? [])).toMatchObject({ [name]: "1.0.0", "aws.greengrass.Cli": "2.15.0" });
+    expect((await plan("2.16.0")).body.refusals).toMatchObject([{ component: "aws.greengrass.Cli" }]);
   });
 
   test("is not one that AWS has not", async () => {

@@ -3,7 +3,7 @@ import {
   DescribeComponentCommand,
   GetComponentCommand,
 } from "@aws-sdk/client-greengrassv2";
-import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
 import {
@@ -128,6 +128,41 @@ describe("an upload", () => {
     const Key = "components/com.example.Late/1.0.0/dist/main.sh";
     const { Body } = await cloud.s3.send(new GetObjectCommand({ Bucket: bucket, Key }));
     expect(await Body?.transformToString()).toBe("other bytes");
+  });
+
+  test("without the header by which it replaces nothing is refused, before the publication and after", async () => {
+    const version = await draft("com.example.Headers");
+    const { headers, url } = await declare(version, "dist/main.sh", "bytes");
+    expect(headers["if-none-match"]).toBe("*");
+    const { "if-none-match": _once, ...others } = headers;
+    const without = { headers: others, url, method: "PUT" as const };
+    await expect(sendFile(without, "bytes")).rejects.toThrow(/403/);
+    await sendFile({ ...without, headers }, "bytes");
+    expect(await publish(version)).toMatchObject({ status: "succeeded" });
+    await expect(sendFile(without, "bytes")).rejects.toThrow(/403/);
+  });
+
+  test("by a URL for a file that was deleted before the publication is no part of what was published", async () => {
+    const version = await draft("com.example.Stray");
+    await sendFile(await declare(version, "dist/main.sh", "main"), "main");
+    const early = await declare(version, "dist/stray.sh", "stray");
+    await expecting(204, api.call("DELETE", `${version}/files/dist/stray.sh`));
+    expect(await publish(version)).toMatchObject({ status: "succeeded" });
+    const paths = async (list: string) =>
+      (await expecting(200, api.call<{ items: { path: string }[] }>("GET", `${version}/${list}`))).body.items.map(
+        (item) => item.path,
+      );
+    const told = async () => [await paths("files"), await paths("export"), (await api.call("GET", version)).body];
+    const before = await told();
+    // S3 knows of no version: it takes the bytes, which nothing leads to, and which go with the version.
+    await sendFile(early, "stray");
+    expect(await told()).toEqual(before);
+    expect(before[0]).toEqual(["dist/main.sh"]);
+    await api.done("DELETE", version);
+    const { KeyCount } = await cloud.s3.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: "components/com.example.Stray/" }),
+    );
+    expect(KeyCount).toBe(0);
   });
 
   test("of other bytes in place of those that were sent before is taken once they are declared", async () => {

@@ -215,6 +215,16 @@ describe("an archive that a device unpacks", () => {
       script: 'for i in range(10): z.writestr(f"{i}", bytes(10*1024**2))',
       why: "more than 100 times",
     },
+    {
+      note: "is a bomb and denies it",
+      script: 'z.writestr("a", bytes(80*1024**2)); z.getinfo("a").file_size = 5',
+      why: "a is not where, or not what, the directory says",
+    },
+    {
+      note: "has a link",
+      script: 'i=zipfile.ZipInfo("a"); i.create_system=3; i.external_attr=0o120777<<16; z.writestr(i, "/etc")',
+      why: "a is a link",
+    },
   ])("is refused before Greengrass hears of it when it $note", async ({ note, script, why }) => {
     const name = `com.example.Archive.${sha256(note).slice(0, 8)}`;
     const version = await unpacked(name, archiveOf(script));
@@ -222,6 +232,18 @@ describe("an archive that a device unpacks", () => {
     expect([status, problem?.code]).toEqual(["failed", "archive-refused"]);
     expect(problem?.detail).toMatch(new RegExp(`dist/evil.zip: .*${why}`));
     expect(await inGreengrass(name)).toEqual([]);
+  });
+
+  test("is refused where a device would have too much of it together with others", async () => {
+    const artifacts = ["a", "b"].map((name) => ({ path: `dist/${name}.zip`, unarchive: "ZIP" }));
+    const version = await drafts.draft("com.example.Archive.Together", "1.0.0", { run: "true", artifacts });
+    const bytes = archiveOf(
+      'import os; z.writestr("a", os.urandom(22*1024**2)); z.getinfo("a").file_size = 2200000000',
+    );
+    for (const { path } of artifacts) await drafts.send(version, path, bytes);
+    const { status, problem } = await drafts.publish(version);
+    expect([status, problem?.code]).toEqual(["failed", "archive-refused"]);
+    expect(problem?.detail).toContain("with 1 more it has 4400000000 bytes unpacked");
   });
 
   test("is looked into as well where a recipe of one's own unpacks it, in any letter case", async () => {

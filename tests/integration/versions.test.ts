@@ -1,6 +1,7 @@
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
+import type { PlanAnswer } from "../../shared/deployment/plan-answer.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { draftsOf } from "./support/drafts.ts";
@@ -169,7 +170,21 @@ describe("a version that is to be used no more", () => {
     expect((await api.call<Page<object>>("GET", list)).body.items).toMatchObject([{ deprecated }]);
     const deployment = await group("old");
     await api.done("PATCH", deployment, { components: { "com.example.Old": { version: "1.0.0" } } });
+    const warned = async () => {
+      const components = { "com.example.Old": { version: "^1.0.0" } };
+      const body = { nodeGroups: { old: { deployment: { edit: "patch", components } } } };
+      const { warnings } = (await expecting(200, api.call<PlanAnswer>("POST", `${workspace}/plans`, { body }))).body;
+      return warnings.map(({ kind, component, detail }) => [kind, component, detail]);
+    };
+    expect(await warned()).toEqual([
+      [
+        "deprecated",
+        "com.example.Old",
+        "com.example.Old 1.0.0, asked for by node group old (^1.0.0), is deprecated: has a hole",
+      ],
+    ]);
     const restored = await expecting(200, api.call("DELETE", `${version}/deprecation`));
+    expect(await warned()).toEqual([]);
     expect(restored.body).not.toHaveProperty("deprecated");
     expect((await api.call("GET", version)).body).toEqual(restored.body);
   });

@@ -4,8 +4,9 @@ import { buildRecipe, type RecipeSource } from "../../shared/component/build-rec
 import { ArtifactPath, CreateFile, MAX_FILE_BYTES } from "../../shared/component/file.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";
 import { ShortRecipe } from "../../shared/component/short-form.ts";
-import { Version } from "../../shared/component/version.ts";
+import { isDeployable, Version } from "../../shared/component/version.ts";
 import { keys } from "../../shared/keys.ts";
+import { componentVersionPublish } from "../../workflows/component-version.ts";
 
 type Json = Record<string, unknown>;
 
@@ -314,5 +315,32 @@ describe("a version", () => {
     "0.0.1000000",
   ])("may not be %j", (version) => {
     expect(Version.safeParse(version).success).toBe(false);
+  });
+});
+
+describe("what Greengrass says of a version", () => {
+  const version = { updatedAt: "2030-01-01T00:00:00.000Z" };
+  const later = (minutes: number) => new Date(Date.parse(version.updatedAt) + minutes * 60_000);
+  test.each([
+    { state: "DEPLOYABLE", minutes: 90, deployable: true },
+    { state: "REQUESTED", minutes: 0, deployable: false },
+    { state: "INITIATED", minutes: 39, deployable: false },
+  ])("$state after $minutes minutes is deployable: $deployable", ({ state, minutes, deployable }) => {
+    expect(isDeployable(version, { state }, later(minutes))).toBe(deployable);
+  });
+  test.each([
+    { found: undefined, minutes: 0, why: /no longer has/ },
+    { found: { state: "FAILED", message: "no access" }, minutes: 0, why: /Greengrass: no access/ },
+    { found: { state: "DEPRECATED" }, minutes: 0, why: /Greengrass: DEPRECATED/ },
+    { found: { state: "INITIATED" }, minutes: 40, why: /not made it deployable in 40 minutes: it is INITIATED/ },
+  ])("$found.state after $minutes minutes ends the publication", ({ found, minutes, why }) => {
+    const looked = () => isDeployable(version, found, later(minutes));
+    expect(looked).toThrow(
+      expect.objectContaining({ code: "component-rejected", message: expect.stringMatching(why) }),
+    );
+  });
+  test("is not waited for longer than the workflow can, with time left to take it away", () => {
+    const { TimeoutSeconds = 0 } = componentVersionPublish.definition((task) => task);
+    expect(() => isDeployable(version, { state: "REQUESTED" }, later(TimeoutSeconds / 60 - 4))).toThrow();
   });
 });

@@ -1,7 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GetComponentCommand, paginateListComponentVersions } from "@aws-sdk/client-greengrassv2";
+import {
+  GetComponentCommand,
+  ListComponentsCommand,
+  paginateListComponentVersions,
+} from "@aws-sdk/client-greengrassv2";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
@@ -44,9 +49,16 @@ const killAndRestart = async (): Promise<void> => {
 };
 
 const FOR_EVER_MS = 600_000;
+/** Bytes that do not become fewer in an archive, of more parts than one. */
+const LARGE = randomBytes(12 * 1024 ** 2);
 
 /** A call of these operations, one after the other, is where the process is when it dies: the last one never ends. */
-const MOMENTS: readonly { readonly when: string; readonly operations: readonly string[] }[] = [
+const MOMENTS: readonly {
+  readonly when: string;
+  readonly operations: readonly string[];
+  /** Whether the package is so large that it is sent in parts. */
+  readonly large?: true;
+}[] = [
   { when: "before it starts", operations: ["lambda:local-start-intent"] },
   { when: "before the check", operations: ["lambda:local-check-artifacts"] },
   { when: "before the package is made", operations: ["lambda:local-package-sources"] },
@@ -55,6 +67,24 @@ const MOMENTS: readonly { readonly when: string; readonly operations: readonly s
   {
     when: "after the package is stored, before it is written down",
     operations: ["s3:PutObject", "dynamodb:TransactWriteItems"],
+  },
+  { when: "before a large package is sent", operations: ["s3:CreateMultipartUpload"], large: true },
+  { when: "while a part of it is sent", operations: ["s3:UploadPart"], large: true },
+  { when: "while its parts are joined", operations: ["s3:CompleteMultipartUpload"], large: true },
+  {
+    when: "after they are joined, before that is written down",
+    operations: ["s3:CompleteMultipartUpload", "dynamodb:TransactWriteItems"],
+    large: true,
+  },
+  {
+    when: "while a large package is read again",
+    operations: ["lambda:local-verify-artifacts", "s3:GetObject"],
+    large: true,
+  },
+  {
+    when: "after it was read, before that is written down",
+    operations: ["lambda:local-verify-artifacts", "dynamodb:UpdateItem"],
+    large: true,
   },
   { when: "before the files are verified", operations: ["lambda:local-verify-artifacts"] },
   { when: "while files are verified", operations: ["s3:HeadObject"] },
@@ -98,10 +128,11 @@ const killAt = async (operations: readonly string[], work: () => Promise<void>):
 };
 
 describe("the process is killed", () => {
-  test.each(MOMENTS.map((moment, index) => ({ ...moment, index })))("$when", async ({ operations, index }) => {
+  test.each(MOMENTS.map((moment, index) => ({ ...moment, index })))("$when", async ({ operations, large, index }) => {
     const name = `com.example.Killed${index}`;
     const version = await drafts.draft(name);
     for (const path of ["src/main.py", "src/lib/a.py"]) await drafts.send(version, path, `${path} of ${index}`);
+    if (large) await drafts.send(version, "src/large", LARGE);
     let intent = "";
     await killAt(operations, async () => {
       intent = (await expecting(202, api.call<IntentBody>("POST", `${version}/publish`))).body.id;
@@ -129,6 +160,50 @@ describe("the process is killed", () => {
     const digest = Buffer.from(sha256(bytes), "hex").toString("base64");
     expect(Buffer.from(recipe ?? []).toString()).toContain(digest);
   });
+});
+
+/** As above, of a publication that fails after Greengrass has made the version. */
+const MOMENTS_OF_A_FAILURE: typeof MOMENTS = [
+  { when: "before what it made is taken away", operations: ["lambda:local-withdraw-component-version"] },
+  {
+    when: "while Greengrass is asked what there is",
+    operations: ["lambda:local-withdraw-component-version", "greengrass:DescribeComponent"],
+  },
+  { when: "while it is taken away", operations: ["greengrass:DeleteComponent"] },
+  {
+    when: "after it is gone, before that is written down",
+    operations: ["greengrass:DeleteComponent", "dynamodb:UpdateItem"],
+  },
+  { when: "before the failure is told", operations: ["lambda:local-fail-intent"] },
+  { when: "while it is told", operations: ["lambda:local-fail-intent", "dynamodb:TransactWriteItems"] },
+];
+
+describe("the process whose publication fails is killed", () => {
+  test.each(MOMENTS_OF_A_FAILURE.map((moment, index) => ({ ...moment, index })))(
+    "$when",
+    async ({ operations, index }) => {
+      const name = `com.example.Failed${index}`;
+      const version = await drafts.draft(name);
+      await drafts.send(version, "dist/a", `a of ${index}`);
+      await controlOf(cloud.endpoints).arm("greengrass:GetComponent", "AccessDeniedException", 403);
+      let intent = "";
+      await killAt(operations, async () => {
+        intent = (await expecting(202, api.call<IntentBody>("POST", `${version}/publish`))).body.id;
+      });
+
+      expect(await api.ended(intent)).toMatchObject({ status: "failed", problem: { code: "aws-refused" } });
+      const failed = (await api.call<{ status: string }>("GET", version)).body;
+      expect(failed).toMatchObject({ status: "failed" });
+      expect(failed).not.toHaveProperty("arn");
+      const { components = [] } = await cloud.greengrass.send(
+        new ListComponentsCommand({ scope: "PRIVATE", maxResults: 100 }),
+      );
+      expect(components.map(({ componentName }) => componentName)).not.toContain(name);
+      expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+      catalogue += 1;
+      expect((await api.call("GET", version)).body).toMatchObject({ catalogueNumber: catalogue });
+    },
+  );
 });
 
 /** As above, of the copy of files for a version that is made from another. */

@@ -100,7 +100,7 @@ describe("a recipe", () => {
   };
 
   test("says what a device unpacks", () => {
-    expect(unarchivedPaths(recipe, prefix)).toEqual(["dist/a.zip"]);
+    expect(unarchivedPaths(recipe, prefix)).toEqual([["dist/a.zip"], ["dist/a.zip"], []]);
     expect(unarchivedPaths({}, prefix)).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { emptyDeployment, type WantedComponent } from "../../../shared/deployment/deployment.ts";
-import { usersOfVersion } from "../../../shared/deployment/users.ts";
+import { inUse, usersOfVersion } from "../../../shared/deployment/users.ts";
 import type { Published } from "../../../shared/deployment/versions.ts";
 
 const deployment = (
@@ -108,5 +108,18 @@ describe("a version that nobody names is in use", () => {
     expect(usersOfVersion(lib("3.0.0", 5), deployments, published, cells)).toEqual([]);
     const gone = [cell(["id-of-nobody"], { lib: "2.0.0" })];
     expect(usersOfVersion(lib("2.0.0", 4), deployments, published, gone)).toEqual(["devices that it was delivered to"]);
+  });
+});
+
+describe("a refusal to delete", () => {
+  test("names the users, of very many the first", () => {
+    const users = Array.from({ length: 22 }, (_, index) => `node n${index}`);
+    expect(inUse([])).toBeUndefined();
+    expect(inUse(users.slice(0, 2))).toEqual({
+      code: "version-in-use",
+      detail: "the version is used by node n0, node n1",
+    });
+    expect(inUse(users.slice(0, 20))?.detail).toMatch(/node n19$/);
+    expect(inUse(users)?.detail).toMatch(/node n19, and 2 more, which its usage lists$/);
   });
 });
