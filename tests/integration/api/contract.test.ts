@@ -161,6 +161,7 @@ const walk = async (): Promise<void> => {
   await call("getOpenapi");
   await call("getInstaller");
   await call("getDocs");
+  await call("getSigningKeys");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   places.nodeGroup = await done("createNodeGroup", { name: "g" });
