@@ -297,8 +297,18 @@ func main() {
     ["GNU or BSD tar", isInstalled("tar"), "tar", (into) => ["-xzf", path, "-C", into]],
     ["busybox tar", isInstalled("busybox"), "busybox", (into) => ["tar", "-xzf", path, "-C", into]],
     ["bsdtar", isInstalled("bsdtar"), "bsdtar", (into) => ["-xzf", path, "-C", into]],
-    ["Python, seeking", isInstalled("python3"), "python3", (into) => ["-W", "ignore", "-c", python("r:gz"), path, into]],
-    ["Python, streaming", isInstalled("python3"), "python3", (into) => ["-W", "ignore", "-c", python("r|gz"), path, into]],
+    [
+      "Python, seeking",
+      isInstalled("python3"),
+      "python3",
+      (into) => ["-W", "ignore", "-c", python("r:gz"), path, into],
+    ],
+    [
+      "Python, streaming",
+      isInstalled("python3"),
+      "python3",
+      (into) => ["-W", "ignore", "-c", python("r|gz"), path, into],
+    ],
     ["Node, npm's tar", existsSync(npmTar), process.execPath, (into) => ["-e", node, path, into]],
     ["Go", isInstalled("go"), "go", (into) => ["run", goFile(), path, into]],
   ];
