@@ -97,6 +97,7 @@ export const OPERATIONS = {
   withdrawRelease: { method: "POST", path: "/v1/workspaces/{workspace}/releases/{release}/withdraw", takesKey: true },
   promoteRelease: { method: "POST", path: "/v1/workspaces/{workspace}/releases/{release}/promote", takesKey: true },
   listReleaseChanges: { method: "GET", path: "/v1/workspaces/{workspace}/releases/{release}/history" },
+  getSigningKeys: { method: "GET", path: "/v1/ota/signing-keys" },
   createReport: { method: "POST", path: "/v1/{workspace}/reports" },
   listIntents: { method: "GET", path: "/v1/workspaces/{workspace}/intents" },
   listAudit: { method: "GET", path: "/v1/workspaces/{workspace}/audit" },

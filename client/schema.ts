@@ -1377,6 +1377,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/ota/signing-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the public keys that devices check OTA releases with, and what each has signed of the next
+         * @description Needs a valid token.
+         */
+        get: operations["getSigningKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/{workspace}/reports": {
         parameters: {
             query?: never;
@@ -3565,6 +3585,34 @@ export interface components {
                     type?: "HARD" | "SOFT";
                 };
             };
+        };
+        SigningKey: {
+            /** @description SHA-256 of the public key's SPKI in DER, hex */
+            id: string;
+            /** @description SPKI in PEM, as a device pins it */
+            publicKey: string;
+            /** @description It signs. New devices are to be made with it */
+            isCurrent: boolean;
+            /** @description Absent for the key that signs */
+            successor?: {
+                /** @description Of the next key in `keys` */
+                id: string;
+                /** @description From when a device may go over to it, in seconds since 1970, as it was signed */
+                notBefore: number;
+                /** @description Until when, in seconds since 1970, as it was signed */
+                notAfter: number;
+                /** @description By this key, of the statement `slipway-key-v1`; DER in base64 */
+                signature: string;
+            };
+        };
+        SigningKeys: {
+            /**
+             * @description Of every key and signature
+             * @constant
+             */
+            algorithm: "ecdsa-p256-sha256";
+            /** @description The eldest first, the one that signs last; none in the first quarter of an hour of a stage */
+            keys: components["schemas"]["SigningKey"][];
         };
         /** @description Where to send the file's bytes */
         Upload: {
@@ -17989,6 +18037,80 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSigningKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeys"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `throttled`: Too many requests */

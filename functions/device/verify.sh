@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-[ -n "$workspace" ] && [ -n "$pinned" ] && [ -n "$state" ] && [ -n "$snapshot" ] || usage
+{ [ -n "$workspace" ] && [ -n "$pinned" ] && [ -n "$state" ] && [ -n "$snapshot" ]; } || usage
 [ -z "$metadata$file" ] || { [ -n "$metadata" ] && [ -n "$app" ] && [ -n "$environment" ] && [ -n "$cpu_arch" ]; } || usage
 
 mkdir -p "$state"
@@ -63,10 +63,10 @@ until id=$(key_id) && [ "$id" = "$signer" ]; do
   links=$((links + 1))
   # shellcheck disable=SC2046 # a link is six words
   set -- $(grep "^key $id " "$snapshot" | head -n 1)
-  [ $# -eq 6 ] && [ "$links" -le 32 ] || refuse "unknown-key: no link leads from key $id to $signer"
+  { [ $# -eq 6 ] && [ "$links" -le 32 ]; } || refuse "unknown-key: no link leads from key $id to $signer"
   printf 'slipway-key-v1\npublicKey %s\nnotBefore %s\nnotAfter %s\n' "$3" "$4" "$5" >"$run/statement"
   signed "$6" || refuse "wrong-signature: key $id has not signed its successor"
-  [ "$now" -ge "$4" ] && [ "$now" -lt "$5" ] || refuse "unknown-key: the successor of key $id is not valid now"
+  { [ "$now" -ge "$4" ] && [ "$now" -lt "$5" ]; } || refuse "unknown-key: the successor of key $id is not valid now"
   printf '%s' "$3" | openssl base64 -d -A | openssl pkey -pubin -inform DER -out "$run/key.pem"
 done
 

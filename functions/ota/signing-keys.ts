@@ -2,7 +2,14 @@ import { publicKeyOf, signWith } from "../../shared/aws/kms.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { otaKeys } from "../../shared/keys.ts";
-import { recordKeys, type SigningKey, type SigningKeys, successorOf, withKey } from "../../shared/ota/signing-keys.ts";
+import {
+  NO_KEYS,
+  recordKeys,
+  type SigningKey,
+  type SigningKeys,
+  successorOf,
+  withKey,
+} from "../../shared/ota/signing-keys.ts";
 import { seconds } from "../../shared/ota/snapshot.ts";
 import { type Signature, successorStatement } from "../../shared/ota/statements.ts";
 import { AppError } from "../../shared/problems.ts";
@@ -11,8 +18,6 @@ import { AppError } from "../../shared/problems.ts";
 export interface Signing extends Pick<SigningKeys, "links"> {
   readonly key: SigningKey;
 }
-
-const NONE: SigningKeys = { keys: [], links: [] };
 
 /** The stage has one key more than the table knows: the last one known signs it. */
 const add = async (known: SigningKeys, alias: string, now: Date): Promise<SigningKeys> => {
@@ -31,7 +36,7 @@ const add = async (known: SigningKeys, alias: string, now: Date): Promise<Signin
 export const currentSigning = async (now: Date): Promise<Signing> => {
   const aliases = env("OTA_SIGNING_KEYS").split(",");
   for (;;) {
-    const known = (await getItem<SigningKeys>(otaKeys.signingKeys(), "ota")) ?? NONE;
+    const known = (await getItem<SigningKeys>(otaKeys.signingKeys(), "ota")) ?? NO_KEYS;
     const next = aliases[known.keys.length];
     const key = known.keys.at(-1);
     if (next === undefined && key !== undefined) return { key, links: known.links };

@@ -47,6 +47,7 @@ import {
   Release,
 } from "../ota/release.ts";
 import { Report } from "../ota/reports.ts";
+import { PublicSigningKeys } from "../ota/signing-keys.ts";
 import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
@@ -1265,6 +1266,17 @@ export const routes = {
     permissions: ["ota:GetItem", "ota:UpdateItem"],
   }),
 
+  getSigningKeys: route({
+    method: "GET",
+    path: "/v1/ota/signing-keys",
+    summary: "Get the public keys that devices check OTA releases with, and what each has signed of the next",
+    access: "caller",
+    status: 200,
+    answer: PublicSigningKeys,
+    problems: [],
+    environment: ["OTA_TABLE"],
+    permissions: ["ota:GetItem"],
+  }),
   createReport: route({
     method: "POST",
     path: "/v1/{workspace}/reports",

@@ -2,7 +2,18 @@ import type { IntentKind } from "../../shared/intent/intent.ts";
 import { happyPath } from "./path.ts";
 import { costOf, LOOKED_UP, type Price, type PriceName, prices, type RegionPrice, type Source } from "./prices.ts";
 import { quotas } from "./quotas.ts";
-import { ASSUMED, anonymous, FLEETS, idle, intentsOf, managed, type Quantities } from "./usage.ts";
+import {
+  ASSUMED,
+  anonymous,
+  FLEETS,
+  idle,
+  intentsOf,
+  managed,
+  missesOf,
+  polled,
+  pollsOf,
+  type Quantities,
+} from "./usage.ts";
 
 const grouped = (number: number, digits = 0): string => {
   const [whole = "", fraction] = number.toFixed(digits).split(".");
@@ -74,6 +85,37 @@ const billTable = (used: (devices: number) => Quantities, fleets: readonly numbe
   return table.join("\n");
 };
 
+const MILLION = 1_000_000;
+const fleetsPolls = (devices: number): [number, number] => [pollsOf(devices), missesOf(pollsOf(devices))];
+
+/** Polls that the cache answers, polls that it does not, and those of fleets as assumed: what a million of each costs. */
+const POLLS: readonly (readonly [head: string, polls: number, calls: number])[] = [
+  ["all from the cache", MILLION, 0],
+  ["all from the function", MILLION, MILLION],
+  ...FLEETS.map((devices) => [`of ${grouped(devices)} devices`, ...fleetsPolls(devices)] as const),
+];
+
+/** USD for a million polls of each column, by what is paid for. */
+export const pollCosts = (): readonly (readonly [what: string, costs: readonly number[]])[] =>
+  entries.flatMap(([name, { what, per, usEast1 }]) => {
+    const costs = POLLS.map(([, polls, calls]) => {
+      const quantity = polled(polls, calls)[name] ?? 0;
+      return costOf(usEast1, per, quantity).usd / (polls / MILLION);
+    });
+    return costs.some((cost) => cost > 0) ? [[what, costs] as const] : [];
+  });
+
+const pollTable = (): string => {
+  const costs = pollCosts();
+  const sums = POLLS.map((_, column) => costs.reduce((sum, [, row]) => sum + (row[column] ?? 0), 0));
+  return [
+    `| a million polls, | ${POLLS.map(([head]) => head).join(" | ")} |`,
+    `|---|${POLLS.map(() => "---:|").join("")}`,
+    ...costs.map(([what, row]) => `| ${what} | ${row.map(usd).join(" | ")} |`),
+    `| **sum** | ${sums.map((sum) => `**${usd(sum)}**`).join(" | ")} |`,
+  ].join("\n");
+};
+
 const quotaTable = (): string => {
   const rows = quotas.map(({ what, limit, url, need, when }) => {
     const needs = FLEETS.map((devices) => {
@@ -124,6 +166,14 @@ ${billTable(managed, FLEETS)}
 ## Anonymous devices, beside the first table
 
 ${billTable(anonymous, FLEETS)}
+
+### A million polls
+
+What a million polls cost, without the binaries that devices fetch after some of them: where the cache answers all of them, where
+the function does (so many in a month that has no others), and on average of the fleets above, of which the cache answers the
+more the larger they are.
+
+${pollTable()}
 
 Not in the sums, since no price was found: streams' bytes past the first 6 MB of an answer of Lambda, which are few for what
 CloudFront keeps; the delivery of CloudFront's access logs (what they take in S3 is in); credentials and component requests

@@ -165,25 +165,32 @@ export const managed = (devices: number): Quantities => {
   };
 };
 
+/** What so many polls in a month use, of which so many are not in the cache, and reach the function. */
+export const polled = (polls: number, calls: number): Quantities => ({
+  cdnRequests: polls,
+  cdnFunctions: polls * 2, // before the cache and after it
+  wafRequests: polls,
+  cdnTransfer: (polls * A.pollBytes) / 1e9,
+  objectStorage: (polls * A.accessLogBytes * ACCESS_LOG_MONTHS) / 1e9,
+  lambdaRequests: calls,
+  lambdaTime: calls * memoryGb("ota-package") * A.quickSeconds,
+  tableReads: calls * A.readsPerCall,
+  traces: sampled(calls),
+  ...logsOf(calls),
+});
+
+/** Polls a month of so many anonymous devices. */
+export const pollsOf = (devices: number): number => devices * A.pollsPerDay * DAYS;
+
 /** What a month of so many anonymous devices uses. */
 export const anonymous = (devices: number): Quantities => {
-  const polls = devices * A.pollsPerDay * DAYS;
+  const polls = pollsOf(devices);
   const fetches = devices * A.otaReleases;
-  const calls = missesOf(polls) + missesOf(fetches);
-  const asked = polls + fetches;
   return {
-    cdnRequests: asked,
-    cdnFunctions: asked * 2, // before the cache and after it
-    wafRequests: asked,
+    ...polled(polls + fetches, missesOf(polls) + missesOf(fetches)),
     cdnTransfer: (polls * A.pollBytes) / 1e9 + (fetches * A.otaMegabytes) / 1e3,
     objectReads: missesOf(fetches) * 2, // HEAD and GET of a segment
     signatures: (devices / A.devicesPerWorkspace) * A.signaturesPerMonth,
-    objectStorage: (asked * A.accessLogBytes * ACCESS_LOG_MONTHS) / 1e9,
-    lambdaRequests: calls,
-    lambdaTime: calls * memoryGb("ota-package") * A.quickSeconds,
-    tableReads: calls * A.readsPerCall,
-    traces: sampled(calls),
-    ...logsOf(calls),
   };
 };
 

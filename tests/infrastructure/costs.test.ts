@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { costsDocument } from "../../stacks/costs/document.ts";
+import { costsDocument, pollCosts } from "../../stacks/costs/document.ts";
 import { happyPath } from "../../stacks/costs/path.ts";
 import { costOf, type Price, prices, type RegionPrice } from "../../stacks/costs/prices.ts";
 import { quotas } from "../../stacks/costs/quotas.ts";
@@ -57,6 +57,24 @@ describe("a price", () => {
 
   test.each(all.map(([name]) => name))("%s is of something that a stage or a device uses", (name) => {
     expect({ ...idle(), ...managed(1_000), ...anonymous(1_000) }).toHaveProperty(name);
+  });
+});
+
+describe("a million polls", () => {
+  const sums = (): number[] =>
+    pollCosts().reduce<number[]>((all, [, row]) => row.map((cost, column) => (all[column] ?? 0) + cost), []);
+
+  test("from the cache cost what CloudFront, its functions, WAF and the access log take, and nothing of Lambda", () => {
+    // Requests, two functions each, WAF, 1 GB to the devices, 3.6 GB of log kept.
+    expect(sums()[0]).toBeCloseTo(1 + 0.2 + 0.6 + 0.085 + 3.6 * 0.023, 6);
+    for (const [what, [cached = 0]] of pollCosts()) if (/Lambda|DynamoDB|X-Ray/.test(what)) expect(cached).toBe(0);
+  });
+
+  test("cost the less the larger the fleet, between the cache's price and the function's", () => {
+    const [cached = 0, computed = 0, ...fleets] = sums();
+    expect(fleets).toHaveLength(FLEETS.length);
+    const falling = [computed, ...fleets, cached];
+    expect(falling).toEqual([...falling].sort((a, b) => b - a));
   });
 });
 

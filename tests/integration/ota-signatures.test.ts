@@ -9,9 +9,11 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import { runCloud } from "../../local/child.ts";
 import { otaKeys } from "../../shared/keys.ts";
-import type { SigningKeys } from "../../shared/ota/signing-keys.ts";
+import type { PublicSigningKeys } from "../../shared/ota/signing-keys.ts";
 import type { NamedWorkspace } from "../../shared/ota/snapshot.ts";
+import { keyIdOf, successorStatement } from "../../shared/ota/statements.ts";
 import {
+  isSigned,
   type MetadataEntry,
   type Trust,
   type VerifiedSnapshot,
@@ -21,7 +23,15 @@ import {
 } from "../../shared/ota/verify.ts";
 import type { Key } from "../../shared/writes.ts";
 import { until } from "../local/until.ts";
-import { aWorkspace, inParallel, range, startTestCloud, type TestCloud, testCloud } from "./support/cloud.ts";
+import {
+  aWorkspace,
+  expecting,
+  inParallel,
+  range,
+  startTestCloud,
+  type TestCloud,
+  testCloud,
+} from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { ask } from "./support/http.ts";
 import { ageSnapshot, publishBinary } from "./support/ota.ts";
@@ -50,11 +60,16 @@ const itemOf = async ({ pk, sk }: Key, of: TestCloud = cloud) => (await of.items
 const lastOf = async (workspace: string, of: TestCloud = cloud) =>
   ((await itemOf(otaKeys.workspaceName(workspace), of)) as NamedWorkspace | undefined)?.snapshot;
 
-/** The stage's keys, as whoever makes devices reads them. */
-const publicKeys = async (of: TestCloud = cloud): Promise<string[]> => {
-  const item = (await itemOf(otaKeys.signingKeys(), of)) as unknown as SigningKeys;
-  return item.keys.map(({ publicKey }) => publicKey);
+/** The stage's keys, as whoever makes devices gets them. */
+const signingKeys = async (of: TestCloud = cloud): Promise<PublicSigningKeys["keys"]> => {
+  const client = await of.client("maker");
+  const { body } = await expecting(200, client.call<PublicSigningKeys>("GET", "/v1/ota/signing-keys"));
+  expect(body.algorithm).toBe("ecdsa-p256-sha256");
+  return body.keys;
 };
+const derOf = (pem: string): string => pem.replaceAll(/-----.*-----|\s/g, "");
+const publicKeys = async (of: TestCloud = cloud): Promise<string[]> =>
+  (await signingKeys(of)).map(({ publicKey }) => derOf(publicKey));
 
 const get = async (where: string, of: TestCloud = cloud) => {
   const told = await ask(of.endpoints.ota, { path: where });
@@ -85,8 +100,10 @@ describe("a release", () => {
   test("is signed when it is published, and both verifiers believe it with the stage's key alone", async () => {
     const bytes = Buffer.from("a system, 1.0.0");
     await publishBinary(api, path, { app: "os_sig", version: "1.0.0", bytes });
-    const [publicKey = ""] = await publicKeys();
-    const snapshot = await snapshotOf(1, { publicKey });
+    const [pinned] = await signingKeys();
+    if (pinned === undefined) throw new Error("the stage has no key");
+    expect([pinned.isCurrent, pinned.successor]).toEqual([true, undefined]);
+    const snapshot = await snapshotOf(1, { publicKey: derOf(pinned.publicKey) });
     const { text, headers } = await poll("cpuArch=sig");
     const entry = (JSON.parse(text) as Record<string, MetadataEntry & { url: string }>).os_sig;
     if (entry === undefined) throw new Error(text);
@@ -101,9 +118,8 @@ describe("a release", () => {
       writeFileSync(join(folder, name), content);
       return join(folder, name);
     };
-    const pem = `-----BEGIN PUBLIC KEY-----\n${publicKey}\n-----END PUBLIC KEY-----\n`;
     const options = {
-      ...{ workspace: "signed", key: file("key.pem", pem), state: join(folder, "state") },
+      ...{ workspace: "signed", key: file("key.pem", pinned.publicKey), state: join(folder, "state") },
       ...{ snapshot: file("snapshot", document.text), metadata: file("metadata.json", text) },
       ...{
         app: "os_sig",
@@ -241,6 +257,8 @@ test("a key is rotated by one more in the settings: devices that know the first 
   let of = await start();
   try {
     const client = await of.client();
+    await controlOf(of.endpoints).invoke("renew-snapshots");
+    expect(await publicKeys(of)).toHaveLength(1); // before there is anything to sign
     const { path: workspace } = await aWorkspace(client, "signed");
     await publishBinary(client, workspace, { app: "os_rot", version: "1.0.0", bytes: Buffer.from("rotated") });
     const [first = ""] = await publicKeys(of);
@@ -253,7 +271,16 @@ test("a key is rotated by one more in the settings: devices that know the first 
     vi.stubEnv("SLIPWAY_OTA_SIGNING_KEYS", "2");
     of = await start();
     await controlOf(of.endpoints).invoke("renew-snapshots");
-    const [, second = ""] = await publicKeys(of);
+    const [elder, younger] = await signingKeys(of);
+    const second = derOf(younger?.publicKey ?? "");
+    expect([elder, younger]).toMatchObject([
+      { id: keyIdOf(first), isCurrent: false, successor: { id: keyIdOf(second) } },
+      { id: keyIdOf(second), isCurrent: true },
+    ]);
+    const { signature = "", ...link } = elder?.successor ?? {};
+    expect(
+      isSigned(successorStatement({ notBefore: 0, notAfter: 0, ...link, publicKey: second }), first, signature),
+    ).toBe(true);
     const after = await until(async () => {
       const snapshot = await snapshotOf(1, before.trust, of);
       return snapshot.trust.publicKey === second && snapshot;

@@ -100,6 +100,7 @@ const walk = async (): Promise<void> => {
   await call("getOpenapi");
   await call("getInstaller");
   await call("getDocs");
+  await call("getSigningKeys");
   places.workspace = await done("createWorkspace", { name: "acme", description: "d" });
   await call("updateWorkspace", { body: { description } });
   await people();

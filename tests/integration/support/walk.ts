@@ -400,6 +400,7 @@ const snapshots = async (cloud: TestCloud, api: ApiClient, workspace: string): P
   await controlOf(cloud.endpoints).invoke("renew-snapshots");
   const { status, headers } = await fetch(`${cloud.endpoints.ota}/walk/snapshot`);
   if (status !== 200) throw new Error(`the snapshot: ${status}, ${headers.get("content-type")}`);
+  await expecting(200, api.call("GET", "/v1/ota/signing-keys"));
 };
 
 /** A rollout that is paused for what devices say of it. */
