@@ -1386,7 +1386,7 @@ export interface paths {
         };
         /**
          * Get the public keys that devices check OTA releases with, and what each has signed of the next
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials with scopes need `ota:read`.
          */
         get: operations["getSigningKeys"];
         put?: never;
@@ -18103,7 +18103,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18111,6 +18111,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `throttled`: Too many requests */

@@ -106,6 +106,7 @@ export const ACCESS: Readonly<Record<RouteName, string>> = {
   listAudit: "maintainer audit:read",
   exportAudit: "maintainer audit:read",
   getIntent: "caller intents:read",
+  getSigningKeys: "caller ota:read",
   getOpenapi: "anyone",
   getDocs: "anyone",
 };
