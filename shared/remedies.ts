@@ -7,17 +7,15 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
   "malformed-json": "Send JSON in UTF-8. From a shell, single quotes keep the double quotes of JSON.",
   "invalid-recipe":
     "`errors` has every finding with a pointer into the recipe, a rule and a hint. `slipway version findings` shows the same of a draft.",
+  "invalid-scope": "Ask for scopes that the credential was made with, or for none, which gives it all of them.",
+  "unsupported-grant-type": "`/v1/token` takes `grant_type=client_credentials` alone. People log in at the issuer.",
+  "last-owner": "Make somebody else an owner first.",
   "invalid-cursor":
     "A `cursor` is good for the very list, with the same filters, that gave it as `nextCursor`. Begin without one.",
   "invalid-idempotency-key": "1 to 255 printable ASCII characters, without spaces; a UUID will do.",
   unauthorized:
-    "The token is missing, has ended, was revoked with its credential, or is for another server: `slipway login`, or `npm run -s token` for the embedded cloud.",
+    "The token is missing, has ended or is for another server: `slipway login`, or `npm run -s token` for the embedded cloud.",
   forbidden: "An owner of the workspace can give you another role, or a machine's credentials another scope.",
-  "last-owner": "Make another member an owner first: a workspace always has one.",
-  "unsupported-grant-type":
-    "The API's own tokens are for machines: `grant_type=client_credentials`. People log in at the issuer.",
-  "invalid-scope":
-    "Ask for scopes that `GET …/credentials` lists for this one, with blanks between, or for none: then the token has them all.",
   "not-found":
     "There is no such thing, or it is in a workspace that you are no member of: the two are not told apart. Names are case-sensitive.",
   "no-such-route": "Compare method and path with `GET /v1/openapi.json`. A missing `/v1` is the usual cause.",

@@ -104,7 +104,20 @@ const requestOf = (name: RouteName): fc.Arbitrary<Request> => {
   const route: Route = routes[name];
   return fc
     .tuple(pathArbitrary(route.path), queryArbitrary(name), headersArbitrary(route), bodyArbitrary(name))
-    .map(([path, query, headers, body]) => ({ path: query === "" ? path : `${path}?${query}`, headers, body }));
+    .map(([path, query, headers, body]) => ({ path: query === "" ? path : `${path}?${query}`, headers, body }))
+    .map((request) => (route.oauth ? asForm(request) : request));
+};
+
+/** The token endpoint takes forms. */
+const asForm = ({ body, headers, ...rest }: Request): Request => {
+  const members = typeof body === "object" && body !== null ? Object.entries(body) : [];
+  const form = new URLSearchParams(members.map(([name, value]): [string, string] => [name, String(value)]));
+  const type = headers["content-type"] ?? "application/x-www-form-urlencoded";
+  return {
+    ...rest,
+    headers: { ...headers, "content-type": type },
+    body: typeof body === "string" ? body : String(form),
+  };
 };
 
 /** What in the answer to a request is wrong by the document, or at all. */
