@@ -1579,7 +1579,7 @@ export interface components {
             /**
              * @description The API operation, or what happened to a device or an intent
              * @example createNode
-             * @example device.connected
+             * @example device.registered
              * @example intent.failed
              */
             operation: string;

@@ -11,13 +11,8 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
     "A `cursor` is good for the very list, with the same filters, that gave it as `nextCursor`. Begin without one.",
   "invalid-idempotency-key": "1 to 255 printable ASCII characters, without spaces; a UUID will do.",
   unauthorized:
-    "The token is missing, has ended, was revoked with its credential, or is for another server: `slipway login`, or `npm run -s token` for the embedded cloud.",
+    "The token is missing, has ended or is for another server: `slipway login`, or `npm run -s token` for the embedded cloud.",
   forbidden: "An owner of the workspace can give you another role, or a machine's credentials another scope.",
-  "last-owner": "Make another member an owner first: a workspace always has one.",
-  "unsupported-grant-type":
-    "The API's own tokens are for machines: `grant_type=client_credentials`. People log in at the issuer.",
-  "invalid-scope":
-    "Ask for scopes that `GET …/credentials` lists for this one, with blanks between, or for none: then the token has them all.",
   "not-found":
     "There is no such thing, or it is in a workspace that you are no member of: the two are not told apart. Names are case-sensitive.",
   "no-such-route": "Compare method and path with `GET /v1/openapi.json`. A missing `/v1` is the usual cause.",

@@ -25,7 +25,7 @@ export const AuditRecord = z
     }),
     operation: z.string().meta({
       description: "The API operation, or what happened to a device or an intent",
-      examples: ["createNode", "device.connected", "intent.failed"],
+      examples: ["createNode", "device.registered", "intent.failed"],
     }),
     object: AuditObject.meta({ description: "What it was done to" }),
     intent: z.string().optional().meta({ description: "Id of the intent that it asked for, or that ended" }),
