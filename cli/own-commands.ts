@@ -100,6 +100,16 @@ export const addOwnCommands = (program: Command): void => {
       .option("--publish", "publish the version then"),
   ).action(async (folder, options) => (await import("./push.ts")).pushComponent(folder, options));
 
+  leaf(
+    nounCommand(program, "component"),
+    "pull",
+    "write a version as a folder that the Greengrass Development Kit builds: only what is missing is fetched",
+  )
+    .argument("<folder>")
+    .requiredOption("--component <name>", "whose version")
+    .requiredOption("--version <version>", "published, or a draft whose files have all come")
+    .action(async (folder, options) => (await import("./pull.ts")).pullComponent(folder, options));
+
   const deploy = program.command("deploy").description("plan and apply edits of deployments").helpGroup(WORK);
   deploy.helpCommand(false);
   withEditOptions(leaf(deploy, "plan", "show what an edit would do to every node, and why; nothing is written"))

@@ -27,7 +27,7 @@ const RECIPES = ["recipe.yaml", "recipe.yml", "recipe.json"];
 const AT_A_TIME = 4;
 
 /** Does a few at a time. */
-const each = async <T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> => {
+export const each = async <T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> => {
   const queue = all.values();
   const worker = async (): Promise<void> => {
     for (const one of queue) await work(one);

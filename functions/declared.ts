@@ -91,6 +91,9 @@ const ACCEPT_PUSH: readonly Permission[] = [
   "events:PutEvents",
 ];
 
+/** Who fails a publication that its workflow did not fail itself takes what it made out of Greengrass. */
+const UNDO: readonly Permission[] = ["greengrass:DescribeComponent", "greengrass:DeleteComponent"];
+
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
@@ -151,10 +154,10 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "workflow-ended": {
     module: "functions/events/workflow-ended",
-    environment: ["CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE"],
+    environment: ["CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE", "ACCOUNT_ID"],
     timeoutSeconds: 30,
     memoryMb: 256,
-    permissions: ["control:GetItem", "control:PutItem", "control:UpdateItem", "ota:UpdateItem"],
+    permissions: ["control:GetItem", "control:PutItem", "control:UpdateItem", "ota:UpdateItem", ...UNDO],
   },
   "accept-drop": {
     module: "functions/events/accept-drop",
@@ -187,7 +190,7 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",
-    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE", "STATE_MACHINE_PREFIX"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE", "STATE_MACHINE_PREFIX", "ACCOUNT_ID"],
     timeoutSeconds: 60,
     memoryMb: 256,
     permissions: [
@@ -196,6 +199,8 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
       "control:UpdateItem",
       "ota:UpdateItem",
       "states:DescribeExecution",
+      "control:GetItem",
+      ...UNDO,
     ],
   },
   "renew-snapshots": {

@@ -1,8 +1,12 @@
 import { recordFailure } from "../../shared/aws/failures.ts";
+import { getItem } from "../../shared/aws/table.ts";
 import type { Execution } from "../../shared/aws/workflows.ts";
+import type { StoredVersion } from "../../shared/component/version.ts";
 import { type StoredIntent, workflowInput } from "../../shared/intent/intent.ts";
+import { keys } from "../../shared/keys.ts";
 import { type Problem, problem } from "../../shared/problems.ts";
 import type { Log } from "../logger.ts";
+import { withdrawPublication } from "../tasks/withdraw.ts";
 
 const problemOfExecution = ({ status, error, cause }: Execution): Problem | undefined => {
   const told = [error, cause].filter(Boolean).join(": ");
@@ -28,6 +32,20 @@ export const settle = async (intent: StoredIntent, execution: Execution, log: Lo
   const found = problemOfExecution(execution);
   if (found === undefined) return false;
   log.warn("settled", { status: execution.status, code: found.code });
+  await undo(intent, log);
   await recordFailure(workflowInput(intent), found, new Date());
   return true;
+};
+
+/** What the workflow itself would have undone. Where that fails, the next publication of the version or its deletion does it. */
+const undo = async (intent: StoredIntent, log: Log): Promise<void> => {
+  if (intent.kind !== "component-version.publish") return;
+  const { parentId, subjectId } = workflowInput(intent);
+  const version = await getItem<StoredVersion>(keys.version(parentId, subjectId));
+  if (version === undefined) return;
+  try {
+    await withdrawPublication(version);
+  } catch (error) {
+    log.error("the publication could not be undone", error instanceof Error ? error : new Error(String(error)));
+  }
 };

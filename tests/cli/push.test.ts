@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { aWorkspace, startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
 import { type CommandLine, commandLine } from "./support.ts";
@@ -48,6 +49,41 @@ test("a folder becomes a version, and only what changed is sent", async () => {
   const immutable = await cli.run([...PUSH, "--version", "1.0.0"]);
   expect(immutable.code).toBe(6);
   expect(immutable.stderr).toContain("with --version");
+});
+
+test("a version becomes a folder again, and only what is missing is fetched", async () => {
+  const PULL = ["component", "pull", "pulled/hello", "--component", "com.example.Hello", "--version", "1.0.0"];
+  const at = (path: string) => join(cli.folder, "pulled/hello", path);
+  expect(await cli.json(PULL)).toMatchObject({ files: 4, fetched: 2, bytes: 26 });
+  expect(readFileSync(at("artifacts/main.py"), "utf8")).toBe("print('hello, world')\n");
+  expect(readFileSync(at("artifacts/table.csv"), "utf8")).toBe("a,b\n");
+  expect(JSON.parse(readFileSync(at("recipe.json"), "utf8"))).toMatchObject({ ComponentName: "{COMPONENT_NAME}" });
+  expect(JSON.parse(readFileSync(at("gdk-config.json"), "utf8")).component).toHaveProperty(["com.example.Hello"]);
+
+  expect(await cli.json(PULL)).toMatchObject({ files: 4, fetched: 0 });
+  put("pulled/hello/artifacts/main.py", "changed here\n");
+  put("pulled/hello/mine.txt", "mine\n");
+  expect(await cli.json(PULL)).toMatchObject({ fetched: 1, bytes: 22 });
+  expect(readFileSync(at("artifacts/main.py"), "utf8")).toBe("print('hello, world')\n");
+  expect(readdirSync(at("")).sort()).toEqual(["artifacts", "gdk-config.json", "mine.txt", "recipe.json"]);
+});
+
+test("a version whose file is gone, or is other bytes by now, is not pulled as if it were whole", async () => {
+  const api = await cloud.client();
+  const { bucket } = (await api.call<{ bucket: string }>("GET", "/v1/workspaces/acme")).body;
+  put("lost/recipe.json", JSON.stringify({ run: "true" }));
+  put("lost/dist/a", "as declared\n");
+  await cli.json(["component", "push", "lost", "--component", "com.example.Lost", "--version", "1.0.0"]);
+  const PULL = ["component", "pull", "found", "--component", "com.example.Lost", "--version", "1.0.0"];
+  const place = { Bucket: bucket, Key: "components/com.example.Lost/1.0.0/dist/a" };
+  await cloud.s3.send(new PutObjectCommand({ ...place, Body: "other bytes\n" }));
+  const other = await cli.run(PULL);
+  expect([other.code, other.stderr]).toEqual([8, expect.stringContaining("other bytes than were declared")]);
+  await cloud.s3.send(new DeleteObjectCommand(place));
+  const gone = await cli.run(PULL);
+  expect([gone.code, gone.stderr]).toEqual([7, expect.stringContaining("it was never sent, or is gone")]);
+  expect(readdirSync(join(cli.folder, "found/artifacts"))).toEqual([]);
+  expect((await cli.run(PULL.with(-1, "9.9.9"))).code).toBe(5);
 });
 
 test("a large file goes in parts, and publication finds it as declared", async () => {

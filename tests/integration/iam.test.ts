@@ -23,7 +23,7 @@ beforeAll(async () => {
   cloud = await startTestCloud();
   await walk(cloud);
   decisions = await controlOf(cloud.endpoints).decisions();
-});
+}, 300_000);
 afterAll(() => cloud?.remove());
 
 test("every request of the walk is signed by a role of the stage, and none but what its policy allows is done", () => {

@@ -1,11 +1,13 @@
+import { DescribeComponentCommand } from "@aws-sdk/client-greengrassv2";
 import { ListExecutionsCommand, SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
 import { keys } from "../../../shared/keys.ts";
 import { until } from "../../local/until.ts";
-import { aWorkspace, startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { aWorkspace, expecting, startTestCloud, type TestCloud } from "../support/cloud.ts";
 import { controlOf } from "../support/control.ts";
+import { draftsOf } from "../support/drafts.ts";
 
 let cloud: TestCloud;
 let control: ReturnType<typeof controlOf>;
@@ -51,12 +53,12 @@ const age = (intentId: string, minutes: number) =>
     }),
   );
 
-const executionOf = (intentId: string) =>
+const executionOf = (intentId: string, machine = "node-create") =>
   until(
     async () => {
       const { executions = [] } = await stepFunctions.send(
         new ListExecutionsCommand({
-          stateMachineArn: `arn:aws:states:eu-west-1:${cloud.endpoints.accountId}:stateMachine:local-node-create`,
+          stateMachineArn: `arn:aws:states:eu-west-1:${cloud.endpoints.accountId}:stateMachine:local-${machine}`,
         }),
       );
       return executions.find(({ name }) => name?.startsWith(intentId))?.executionArn;
@@ -126,6 +128,25 @@ describe("a workflow that ends without recording it", () => {
     await stepFunctions.send(new StopExecutionCommand({ executionArn: await executionOf(intent.id), error: "Test" }));
     expect(await api.ended(intent.id)).toMatchObject({ status: "failed", problem: { code: "aborted" } });
     expect(await nodeStatus("aborted")).toBe("failed");
+  });
+
+  test("aborted after Greengrass has made a version, it leaves none there", async () => {
+    const version = await draftsOf(api, path).draft("com.example.Aborted");
+    await control.arm("lambda:local-record-component-version", "Busy", 500); // keeps it in its retries
+    const { body } = await expecting(202, api.call<IntentBody>("POST", `${version}/publish`));
+    const arn = async () => (await api.call<{ arn?: string }>("GET", version)).body.arn;
+    const made = (await until(arn, { what: "the version in Greengrass" })) ?? "";
+    await cloud.greengrass.send(new DescribeComponentCommand({ arn: made }));
+    await stepFunctions.send(
+      new StopExecutionCommand({ executionArn: await executionOf(body.id, "component-version-publish") }),
+    );
+    expect(await api.ended(body.id)).toMatchObject({ status: "failed", problem: { code: "aborted" } });
+    expect(await draftsOf(api, path).statusOf(version)).toBe("failed");
+    expect(await arn()).toBeUndefined();
+    const gone = cloud.greengrass.send(new DescribeComponentCommand({ arn: made }));
+    await expect(gone).rejects.toThrow(expect.objectContaining({ name: "ResourceNotFoundException" }));
+    await control.disarm();
+    expect(await draftsOf(api, path).publish(version)).toMatchObject({ status: "succeeded" });
   });
 
   test("is found by the sweep when its event is lost", async () => {

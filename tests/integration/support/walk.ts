@@ -492,8 +492,18 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
     await expecting(409, api.call("POST", `${versions}/${version}/uploads/${path}`));
   }
 
-  for (const task of ["create-thing", "hash-release"]) await control.arm(`lambda:local-${task}`, "Busy", 500);
+  // A publication that is stopped has made a version in Greengrass. It is first, since others end while it is waited for.
+  const aPublication = async (version: string) => {
+    await expecting(201, api.call("POST", versions, { body: { version, recipe: { run: "true" } } }));
+    const intent = await accepted("POST", `${versions}/${version}/publish`);
+    await until(async () => (await api.call<{ arn?: string }>("GET", `${versions}/${version}`)).body.arn !== undefined);
+    return intent;
+  };
+  for (const task of ["create-thing", "hash-release", "record-component-version"]) {
+    await control.arm(`lambda:local-${task}`, "Busy", 500);
+  }
   const heard = [
+    ["component-version-publish", await aPublication("4.0.0")],
     ["node-create", await accepted("POST", `${workspace}/nodes`, { name: "stopped" })],
     ["release-publish", await accepted("POST", `${workspace}/releases/${await aRelease("os_stopped")}/publish`)],
   ] as const;
@@ -503,6 +513,7 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   }
   await control.arm("lambda:local-workflow-ended", "Lost", 500);
   const unheard = [
+    ["component-version-publish", await aPublication("5.0.0")],
     ["node-create", await accepted("POST", `${workspace}/nodes`, { name: "unheard" })],
     ["release-publish", await accepted("POST", `${workspace}/releases/${await aRelease("os_unheard")}/publish`)],
   ] as const;
@@ -569,7 +580,7 @@ const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
 
 const takeDown = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   await api.done("DELETE", `${workspace}/node-groups/one/deployment`);
-  for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0"]) {
+  for (const version of ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "2.0.0", "3.0.0", "4.0.0", "5.0.0"]) {
     await api.done("DELETE", `${workspace}/components/com.example.Walk/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/com.example.Walk`));
