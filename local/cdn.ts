@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { BUDGET } from "../shared/declared/distribution.ts";
+import { BUDGET, OVER_BUDGET } from "../shared/declared/distribution.ts";
 import type { EdgeRequest, EdgeRequestEvent, EdgeResponse, EdgeResponseEvent } from "../shared/ota/edge.ts";
 import { countRequests } from "./cdn-budget.ts";
 import { type CachedObject, canRevalidate, makeStore, policyOf, type Ttls, ttlOf } from "./cdn-cache.ts";
@@ -303,8 +303,12 @@ export const startCdn = async (options: CdnOptions): Promise<Cdn> => {
     const [method, url] = [incoming.method ?? "GET", incoming.url ?? "/"];
     const count = incoming.headers.range ? areRangesWithin : isWithin;
     if (!count(incoming.socket.remoteAddress ?? "")) {
-      const headers = { "retry-after": String(BUDGET.windowSeconds), "content-length": "0" };
-      return marked({ status: 429, headers, body: NOTHING }, "Error");
+      const { status, retryAfter, body } = OVER_BUDGET;
+      const headers = {
+        ...{ "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) },
+        "retry-after": retryAfter,
+      };
+      return marked({ status, headers, body: Buffer.from(body) }, "Error");
     }
     if (url.length > MAX_URL_BYTES)
       return problemAnswer(414, "URI Too Long", `a URL has at most ${MAX_URL_BYTES} bytes`);

@@ -7,6 +7,7 @@ import {
   behaviours,
   edgeFunctions,
   METHODS,
+  OVER_BUDGET,
   publicKeys,
 } from "../shared/declared/distribution.ts";
 import { type EdgeFunction, edgeCode } from "./edge.ts";
@@ -99,7 +100,11 @@ const webAcl = (stage: Stage): aws.wafv2.WebAcl => {
     priority,
     action: {
       block: {
-        customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] },
+        customResponse: {
+          responseCode: OVER_BUDGET.status,
+          responseHeaders: [{ name: "retry-after", value: OVER_BUDGET.retryAfter }],
+          customResponseBodyKey: "over-budget",
+        },
       },
     },
     statement: {
@@ -119,6 +124,7 @@ const webAcl = (stage: Stage): aws.wafv2.WebAcl => {
     scope: "CLOUDFRONT",
     region: EDGE_REGION,
     defaultAction: { allow: {} },
+    customResponseBodies: [{ key: "over-budget", contentType: "APPLICATION_JSON", content: OVER_BUDGET.body }],
     rules: [
       {
         name: "reputation",

@@ -1,5 +1,6 @@
 import { SNAPSHOTS } from "../ota/snapshot.ts";
 import { ARCHIVES } from "../ota/stored-archive.ts";
+import { PROBLEMS, problem } from "../problems.ts";
 
 /**
  * A cache behaviour of the OTA distribution; a request gets the first whose pattern matches, and a 404 if none does.
@@ -26,6 +27,16 @@ export interface BehaviourDeclaration {
  * let through: a modem that fetches 2 kB at a time must not be refused its next poll for that.
  */
 export const BUDGET = { windowSeconds: 300, rangesForOne: 20 } as const;
+
+/**
+ * What who asks too often is answered, by the web ACL. It gives no other type of JSON than `application/json`, and lets no
+ * rule set `Content-Type`: https://docs.aws.amazon.com/waf/latest/developerguide/customizing-the-response-for-blocked-requests.html
+ */
+export const OVER_BUDGET = {
+  status: PROBLEMS.throttled.status,
+  retryAfter: String(BUDGET.windowSeconds),
+  body: JSON.stringify(problem("throttled", "too many requests of one address in five minutes")),
+} as const;
 
 /** The functions at the edge before and after the cache, by what they are for. */
 export const edgeFunctions = {

@@ -160,7 +160,11 @@ describe.each(STAGES)("the OTA distribution of stage %s", (stage) => {
       limit: stage === "production" ? 10_000 : 2_000,
       evaluationWindowSec: 300,
     });
-    expect(at(rate, "action.block.customResponse.responseCode")).toBe(429);
+    const told = { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] };
+    const [body] = acl.inputs.customResponseBodies as Inputs[];
+    expect(at(rate, "action.block.customResponse")).toEqual({ ...told, customResponseBodyKey: body?.key });
+    expect(body?.contentType).toBe("APPLICATION_JSON");
+    expect(JSON.parse(text(body as Inputs, "content"))).toMatchObject({ status: 429, code: "throttled" });
     const ranges = (acl.inputs.rules as Inputs[]).find(({ name }) => name === "rate-of-ranges");
     const isRange = at(ranges, "statement.rateBasedStatement.scopeDownStatement") as object;
     expect(isRange).toMatchObject({ sizeConstraintStatement: { fieldToMatch: { singleHeader: { name: "range" } } } });

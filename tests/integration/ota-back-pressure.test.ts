@@ -96,6 +96,7 @@ describe("one address", () => {
       last = await poll();
     }
     expect([last.status, last.headers.get("retry-after")]).toEqual([429, "300"]);
+    expect(await last.json()).toMatchObject({ type: "/v1/problems/throttled", status: 429, code: "throttled" });
     expect((await poll(undefined, range)).status).toBe(206);
   });
 });

@@ -156,6 +156,24 @@ const selection: Row[] = [
     },
   },
   {
+    rule: "RFC 9110 §14.2, §13.1.5: a binary is had in parts, which resume while it is the same",
+    query: `cpuArch=armv8${META}`,
+    status: 200,
+    at: ["cdn"],
+    check: async (told, again) => {
+      const { url = "" } = entries(told).os_armv8 ?? {};
+      const of = (headers: readonly string[]) => again(headers, `GET ${new URL(url).pathname}`);
+      const bytes = text("os_armv8", "prod", "1.1.0");
+      const whole = await of([]);
+      const rest = await of(["Range", "bytes=100-", "If-Range", whole.headers.etag ?? ""]);
+      expect([rest.status, rest.body.toString()]).toEqual([206, bytes.slice(100)]);
+      expect(rest.headers["content-range"]).toBe(`bytes 100-${bytes.length - 1}/${bytes.length}`);
+      expect((await of(["Range", "bytes=0-9", "If-Range", '"x"'])).status).toBe(200);
+      expect((await of(["Range", `bytes=${bytes.length}-`])).status).toBe(416);
+      expect((await of(["If-None-Match", whole.headers.etag ?? ""])).status).toBe(304);
+    },
+  },
+  {
     rule: "seed: fullPayload is the default: a .tar.gz with <app>_<version> of each, package_details.json last",
     query: FOUR,
     status: 200,

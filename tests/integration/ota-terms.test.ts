@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DeviceFacts, unknownDevice } from "../../shared/ota/choose.ts";
 import { bucketOf } from "../../shared/ota/edge.ts";
 import { type CurrentRelease, parseQuery, select } from "../../shared/ota/select.ts";
+import { memberName } from "../../shared/ota/tar.ts";
+import { readTar } from "../unit/ota/read-tar.ts";
 import { aWorkspace, expecting, range, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { ask, type Told } from "./support/http.ts";
 import { type Binary, type OtaOrigin, publishBinary, startOrigin } from "./support/ota.ts";
@@ -128,6 +131,16 @@ describe("for any device, whatever it is and has", () => {
           const told = await asking(cloud.endpoints.ota, one.query, headers);
           expect(told.status).toBe(wanted.length === 0 ? 404 : wanted.every(isHad) ? 304 : 200);
           if (told.status !== 200) return;
+          const archive = await ask(cloud.endpoints.ota, { path: `/fleet/package?${one.query}`, headers });
+          expect(
+            readTar(gunzipSync(archive.body))
+              .slice(0, -1)
+              .map(({ name, content }) => [name, createHash("sha256").update(content).digest("hex")]),
+          ).toEqual(
+            wanted
+              .filter((release) => !isHad(release))
+              .map((release) => [memberName(release.app, release.version), release.sha256]),
+          );
           expect(entries(told).map(([app, { sha256, status_code }]) => [app, sha256, status_code])).toEqual(
             wanted.map((release) => [release.app, release.sha256, isHad(release) ? 304 : 200]),
           );

@@ -1,6 +1,8 @@
+import { gunzipSync } from "node:zlib";
 import { DeleteObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
+import { readTar } from "../unit/ota/read-tar.ts";
 import {
   aWorkspace,
   expecting,
@@ -85,6 +87,33 @@ describe("a release", () => {
     expect((await metadata("cpuArch=arm7")).os_arm7?.latestVersion).toBe("1.0.0");
     await api.done("DELETE", `${path}/releases/${second}`);
     expect((await metadata("cpuArch=arm7")).os_arm7?.latestVersion).toBe("1.0.0");
+  });
+
+  test("is there whole or not at all, for whoever polls while it is published", async () => {
+    await release("os_arm8", "1.0.0", "older");
+    const { id, upload } = await create({ ...releaseOf("os_arm8", "much newer"), version: "2.0.0" });
+    await sendFile(upload, "much newer");
+    const seen: string[] = [];
+    const look = async () => {
+      const answer = await poll("cpuArch=arm8");
+      expect(answer.status).toBe(200);
+      const [binary, details] = readTar(gunzipSync(await answer.arrayBuffer()));
+      const { latestVersion, sha256: hash } = JSON.parse(String(details?.content)).os_arm8;
+      expect([binary?.name, sha256(binary?.content ?? "")]).toEqual([`os_arm8_${latestVersion}`, hash]);
+      seen.push(latestVersion);
+    };
+    await look();
+    let isPublished = false;
+    const publication = publish(id).finally(() => {
+      isPublished = true;
+    });
+    const polling = async () => {
+      while (!isPublished) await look();
+      await look();
+    };
+    await Promise.all([publication, polling(), polling()]);
+    expect(await publication).toMatchObject({ status: "succeeded" });
+    expect([seen[0], seen.at(-1)]).toEqual(["1.0.0", "2.0.0"]);
   });
 
   test("is withdrawn when it is deleted, and its objects are gone", async () => {
