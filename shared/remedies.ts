@@ -7,6 +7,11 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
   "malformed-json": "Send JSON in UTF-8. From a shell, single quotes keep the double quotes of JSON.",
   "invalid-recipe":
     "`errors` has every finding with a pointer into the recipe, a rule and a hint. `slipway version findings` shows the same of a draft.",
+  "invalid-scope":
+    "Ask for scopes that `GET …/credentials` lists for this one, with blanks between, or for none: then the token has them all.",
+  "unsupported-grant-type":
+    "The API's own tokens are for machines: `grant_type=client_credentials`. People log in at the issuer.",
+  "last-owner": "Make another member an owner first: a workspace always has one.",
   "invalid-cursor":
     "A `cursor` is good for the very list, with the same filters, that gave it as `nextCursor`. Begin without one.",
   "invalid-idempotency-key": "1 to 255 printable ASCII characters, without spaces; a UUID will do.",
