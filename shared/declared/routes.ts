@@ -470,8 +470,8 @@ export const routes = {
     body: CreateNode,
     status: 202,
     answer: CreatedNode,
-    problems: ["name-taken", "not-ready"],
-    permissions: ["control:ConditionCheckItem"],
+    problems: ["name-taken", "not-ready", "precondition-failed", ...REFUSALS],
+    permissions: ["control:ConditionCheckItem", "control:Query"],
   }),
   listNodes: route({
     method: "GET",
@@ -517,8 +517,8 @@ export const routes = {
     ifMatch: "optional",
     status: 202,
     answer: Intent,
-    problems: ["not-ready", "conflict", "too-many-groups"],
-    permissions: ["control:BatchGetItem", "control:ConditionCheckItem", "control:DeleteItem"],
+    problems: ["not-ready", "conflict", "too-many-groups", ...REFUSALS],
+    permissions: ["control:BatchGetItem", "control:ConditionCheckItem", "control:DeleteItem", "control:Query"],
   }),
   deleteNode: route({
     method: "DELETE",
