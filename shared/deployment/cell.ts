@@ -66,6 +66,10 @@ export interface StoredGeneration {
   /** Who delivers at the moment, and until when (ms since 1970); 0 when nobody does. */
   readonly lease?: string;
   readonly leaseUntil: number;
+  /** It is to be delivered to once more, though what it wants is what it was given: someone put something else there. */
+  readonly again?: true;
+  /** When the things in its thing group were last looked at, in milliseconds. */
+  readonly membersLookedAt?: number;
   /** Set once it is being taken away: nothing is delivered to it any more. */
   readonly removing?: true;
   readonly createdAt: string;

@@ -257,5 +257,7 @@ export const forgetNode = (node: StoredNode): Write[] => [
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
   ...withoutToken(node),
   { do: "delete", key: keys.nodeProgress(node.workspaceId, node.id) },
+  { do: "delete", key: keys.nodeReport(node.workspaceId, node.id) },
+  { do: "delete", key: keys.nodeComponents(node.id) },
   { do: "delete", key: keys.deployment(node.workspaceId, node.id) },
 ];
