@@ -6,20 +6,23 @@ import { toldOf } from "../../shared/deployment/truth.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
+import { AppError } from "../../shared/problems.ts";
 import type { Key } from "../../shared/writes.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { type Facts, factsOf } from "../truth/facts.ts";
 import { lookAtGeneration, lookAtGroup, lookAtNode } from "../truth/look.ts";
 
-/** A run goes on for so long, and the next one from there on: the function has five minutes. */
+/** A run goes on for so long, and the next one, five minutes after its start, from there on. */
 const BUDGET_MS = 240_000;
-const A_PAGE = 50;
+const A_PAGE = 25;
 const AT_A_TIME = 4;
 
 /** A node that is as it should be is looked at so often. */
 const NODE_EVERY_MS = 24 * 3_600_000;
 /** One whose device should have told something by now is: its event may be lost. */
 const OVERDUE_MS = 10 * 60_000;
+/** A cell's thing group, or a node group's, is. */
+const PLACE_EVERY_MS = 3_600_000;
 /** The things in a cell's thing group are, of which there may be many. */
 const MEMBERS_EVERY_MS = 6 * 3_600_000;
 
@@ -44,8 +47,8 @@ interface Sweep {
 }
 
 /**
- * Looks at what AWS has of all fleets: cells and node groups each time, nodes when something is expected of them, something is
- * amiss, or nobody has looked for a day. It asks at the pace that sweeps have, so that a large fleet takes several runs. What
+ * Looks at what AWS has of all fleets: cells and node groups each hour, nodes each day, and nodes of which something is
+ * expected, and whatever is known to be amiss, each time. It asks at the pace that sweeps have, so that a large fleet takes several runs. What
  * goes wrong with one thing is logged, and keeps no other from being looked at.
  */
 export const handler = middy<Event, { looked: number }>().handler(async ({ all = false }, context) => {
@@ -136,38 +139,44 @@ const PAGES: Readonly<Record<Phase, PageSweep>> = {
   cells: async (workspaceId, after, sweep) => {
     const partition = partitions.cellGenerations(workspaceId);
     const { items, next } = await listItems<StoredGeneration>({ partition, limit: A_PAGE, after });
-    await each(items, sweep, generationId, async (generation) => {
-      const now = Date.now();
+    const now = Date.now();
+    const amiss = await subjectsAmiss(workspaceId, items.map(generationId));
+    const due = items.filter((one) => sweep.all || amiss.has(generationId(one)) || isOld(one, now));
+    await each(due, sweep, generationId, async (generation) => {
       const withMembers = sweep.all || (generation.membersLookedAt ?? 0) + MEMBERS_EVERY_MS < now;
       const nodes = await lookAtGeneration(generation, withMembers);
       await each(nodes, sweep, String, (id) => lookAtNode(workspaceId, id));
-      if (!withMembers) return;
-      await transact([
-        {
-          do: "update",
-          key: keys.cellGeneration(workspaceId, generation.key, generation.generation),
-          set: { membersLookedAt: now },
-          when: { type: "cell-generation" },
-          otherwise: { code: "not-found", detail: "the cell was removed meanwhile" },
-        },
-      ]);
+      const key = keys.cellGeneration(workspaceId, generation.key, generation.generation);
+      await noteLook(key, { lookedAt: now, ...(withMembers && { membersLookedAt: now }) });
     });
-    return { looked: items.length, next };
+    return { looked: due.length, next };
   },
 
   groups: async (workspaceId, after, sweep) => {
     const partition = partitions.nodeGroups(workspaceId);
     const { items, next } = await listItems<StoredNodeGroup>({ partition, limit: A_PAGE, after });
-    const active = items.filter(({ status }) => status === "active");
-    await each(active, sweep, ({ id }) => id, lookAtGroup);
-    return { looked: active.length, next };
+    const now = Date.now();
+    const ids = items.map(({ id }) => id);
+    const amiss = await subjectsAmiss(workspaceId, ids);
+    const due = items.filter((one) => one.status === "active" && (sweep.all || amiss.has(one.id) || isOld(one, now)));
+    await each(
+      due,
+      sweep,
+      ({ id }) => id,
+      async (group) => {
+        await lookAtGroup(group);
+        await noteLook(keys.nodeGroup(workspaceId, group.id), { lookedAt: now });
+      },
+    );
+    return { looked: due.length, next };
   },
 
   nodes: async (workspaceId, after, sweep) => {
     const partition = partitions.nodes(workspaceId);
     const { items, next } = await listItems<StoredNode>({ partition, limit: A_PAGE, after });
     const active = items.filter(({ status }) => status === "active");
-    const [facts, amiss] = await Promise.all([factsOf(workspaceId, active), nodesAmiss(workspaceId, active)]);
+    const ids = active.map(({ id }) => id);
+    const [facts, amiss] = await Promise.all([factsOf(workspaceId, active), subjectsAmiss(workspaceId, ids)]);
     const due = facts.filter((one) => sweep.all || isDue(one, amiss, Date.now()));
     await each(
       due,
@@ -179,6 +188,18 @@ const PAGES: Readonly<Record<Phase, PageSweep>> = {
   },
 };
 
+const isOld = ({ lookedAt = 0 }: { readonly lookedAt?: number }, now: number): boolean =>
+  now - lookedAt > PLACE_EVERY_MS;
+
+/** When a thing group was looked at; its revision stays as it is, and so does its ETag. What went meanwhile is let go. */
+const noteLook = async (key: Key, set: Readonly<Record<string, number>>): Promise<void> => {
+  try {
+    await transact([{ do: "update", key, set, when: { type: { exists: true } } }]);
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === "conflict")) throw error;
+  }
+};
+
 /** Whether there is a reason to look at a node. */
 const isDue = (facts: Facts, amiss: ReadonlySet<string>, now: number): boolean => {
   const { node, report } = facts;
@@ -188,12 +209,12 @@ const isDue = (facts: Facts, amiss: ReadonlySet<string>, now: number): boolean =
   return state === "in-progress" && now - Math.max(since, lookedAt) > OVERDUE_MS;
 };
 
-/** Those of a page of nodes of which drift is known. */
-const nodesAmiss = async (workspaceId: string, nodes: readonly StoredNode[]): Promise<Set<string>> => {
-  const [first, last] = [nodes[0]?.id, nodes.at(-1)?.id];
+/** Those of a page of things of which drift is known: what is known lies in the order of their ids. */
+const subjectsAmiss = async (workspaceId: string, ids: readonly string[]): Promise<Set<string>> => {
+  const sorted = [...ids].sort();
+  const last = `${sorted.at(-1)}.~`;
   const found = new Set<string>();
-  if (first === undefined || last === undefined) return found;
-  let after: string | undefined = first;
+  let after = sorted[0];
   while (after !== undefined) {
     const page: { items: Pick<StoredDrift, "id" | "subject">[]; next?: string } = await listItems<StoredDrift>({
       partition: partitions.drift(workspaceId),
@@ -201,8 +222,7 @@ const nodesAmiss = async (workspaceId: string, nodes: readonly StoredNode[]): Pr
       after,
     });
     for (const { subject } of page.items) found.add(subject.id);
-    const end = page.items.at(-1)?.id;
-    after = end !== undefined && end <= `${last}.~` ? page.next : undefined;
+    after = page.next !== undefined && page.next <= last ? page.next : undefined;
   }
   return found;
 };

@@ -161,7 +161,7 @@ export const rules = (
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
   "renew-snapshots": { every: "rate(15 minutes)", function: "renew-snapshots" },
-  "sweep-fleets": { every: "rate(15 minutes)", function: "sweep-fleets" },
+  "sweep-fleets": { every: "rate(5 minutes)", function: "sweep-fleets" },
 };
 
 export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {

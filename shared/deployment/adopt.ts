@@ -30,7 +30,7 @@ const jsonOf = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return null; // which no configuration is
     throw error;
   }
 };

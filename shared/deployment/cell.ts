@@ -68,7 +68,8 @@ export interface StoredGeneration {
   readonly leaseUntil: number;
   /** It is to be delivered to once more, though what it wants is what it was given: someone put something else there. */
   readonly again?: true;
-  /** When the things in its thing group were last looked at, in milliseconds. */
+  /** When its thing group was last looked at, and when the things in it were, in milliseconds. */
+  readonly lookedAt?: number;
   readonly membersLookedAt?: number;
   /** Set once it is being taken away: nothing is delivered to it any more. */
   readonly removing?: true;

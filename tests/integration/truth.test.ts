@@ -1,25 +1,20 @@
-import {
-  CancelDeploymentCommand,
-  CreateDeploymentCommand,
-  DeleteDeploymentCommand,
-} from "@aws-sdk/client-greengrassv2";
+import { CancelDeploymentCommand, DeleteDeploymentCommand } from "@aws-sdk/client-greengrassv2";
 import {
   AddThingToThingGroupCommand,
   CreateThingCommand,
   CreateThingGroupCommand,
   DeleteThingGroupCommand,
-  ListThingGroupsForThingCommand,
   RemoveThingFromThingGroupCommand,
 } from "@aws-sdk/client-iot";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
-import type { StoredGeneration } from "../../shared/deployment/cell.ts";
 import type { Drift } from "../../shared/deployment/drift.ts";
 import type { DeploymentStatus, NodeDeploymentStatus, StatusOfNode } from "../../shared/deployment/truth-answer.ts";
 import { until } from "../local/until.ts";
 import { aPublishedComponent, aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { aNode, devices, greengrassOf, type NewNode } from "./support/devices.ts";
+import { driftsOf } from "./support/drifts.ts";
 
 /** What became of deployments, and what was changed behind Slipway's back, with the software core device at the other end. */
 
@@ -98,58 +93,15 @@ const nodesOf = async (group: string, query = ""): Promise<StatusOfNode[]> =>
     )
   ).body.items;
 
-const sweep = () => control.invoke("sweep-fleets", { all: true });
-const drift = async (): Promise<Drift[]> =>
-  (await expecting(200, api.call<{ items: Drift[] }>("GET", `${ws}/drift?limit=100`))).body.items;
-/** Sweeps until drift of a kind is found of a subject: a node that has just moved is left in peace. */
-const found = (kind: string, subject: string) =>
-  until(
-    async () => {
-      await sweep();
-      return (await drift()).find((one) => one.kind === kind && one.subject.id === subject);
-    },
-    { what: `${kind} of ${subject} to be found`, deadlineMs: 60_000 },
-  );
-const gone = ({ id }: Drift) =>
-  until(
-    async () => {
-      await sweep();
-      return (await drift()).every((one) => one.id !== id);
-    },
-    { what: `${id} to be gone`, deadlineMs: 60_000 },
-  );
-const path = ({ id }: Drift, remedy: "repair" | "adopt") => `${ws}/drift/${encodeURIComponent(id)}/${remedy}`;
+const drifts = driftsOf(() => ({ cloud, api, workspace: ws }));
+const { sweep, found, gone, path, deployPast, groupsOf, generationOf } = drifts;
+const drift = drifts.list;
 const refused = async (one: Drift, remedy: "repair" | "adopt") => {
   const { status, body } = await api.call<{ code: string; detail: string }>("POST", path(one, remedy));
   expect([status, body.code]).toEqual([409, `cannot-${remedy}`]);
   expect(one[remedy]).toEqual({ possible: false, reason: body.detail });
   expect((await drift()).map(({ id }) => id)).toContain(one.id);
 };
-
-/** The thing group by which Greengrass delivers to a node. */
-const generationOf = async (node: string) => {
-  const { delivered } = await statusOf(node);
-  const items = Object.values(await cloud.items());
-  const { arn = "" } = items.find(
-    (item) => item.type === "cell-generation" && `${item.key}-${item.generation}` === delivered?.cell,
-  ) as unknown as StoredGeneration;
-  return { arn, delivered, id: delivered?.cell ?? "", name: arn.split("/").at(-1) ?? "" };
-};
-const groupsOf = async (thing: string): Promise<string[]> =>
-  ((await cloud.iot.send(new ListThingGroupsForThingCommand({ thingName: thing }))).thingGroups ?? []).map(
-    ({ groupName = "" }) => groupName,
-  );
-const deployPast = async (targetArn: string, components: Record<string, string>): Promise<string> =>
-  (
-    await cloud.greengrass.send(
-      new CreateDeploymentCommand({
-        targetArn,
-        components: Object.fromEntries(
-          Object.entries(components).map(([name, componentVersion]) => [name, { componentVersion }]),
-        ),
-      }),
-    )
-  ).deploymentId ?? "";
 
 describe("how a deployment went", () => {
   test("is told for each node: what is wanted, delivered and reported, the device's error, and since when one is away", async () => {
