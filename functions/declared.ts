@@ -1,7 +1,7 @@
 import type { Permission } from "../shared/declared/permissions.ts";
 import { handlerName, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import type { EnvironmentName } from "../shared/env.ts";
-import { type TaskDeclaration, tasks } from "../workflows/tasks.ts";
+import { LOOKS, type TaskDeclaration, tasks } from "../workflows/tasks.ts";
 
 export interface FunctionDeclaration {
   /** The module, below the project's folder and without `.ts`; it exports `handler`. */
@@ -187,6 +187,20 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
       "drop:Delete",
       "events:PutEvents",
     ],
+  },
+  "note-reports": {
+    module: "functions/events/note-reports",
+    environment: ["STAGE", "CONTROL_TABLE"],
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: ["control:GetItem", "control:BatchGetItem", "control:PutItem", "control:ConditionCheckItem"],
+  },
+  "sweep-fleets": {
+    module: "functions/events/sweep-fleets",
+    environment: ["STAGE", "CONTROL_TABLE", "AWS_RATES", "MEMBERSHIP_LAG_SECONDS"],
+    timeoutSeconds: 300,
+    memoryMb: 512,
+    permissions: [...LOOKS, "iot:ListThingsInThingGroup"],
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",

@@ -72,7 +72,7 @@ const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
 /** Of the quotas that are there with `--throttling`: all that deployments may take. */
 const THROTTLED_RATES =
-  "CreateDeployment=10,CreateThingGroup=25,DeleteThingGroup=15,AddThingToThingGroup=50,RemoveThingFromThingGroup=50";
+  "SweepReads=20,CreateDeployment=10,CreateThingGroup=25,DeleteThingGroup=15,AddThingToThingGroup=50,RemoveThingFromThingGroup=50";
 const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
 
 export interface Cloud {
@@ -294,7 +294,7 @@ const start = async (
       port: port("events"),
       buses: [variables.EVENT_BUS],
       rules: [
-        ...Object.entries(rules(`${stateMachines}${STAGE}-`, ACCOUNT_ID)).map(([name, rule]) => ({
+        ...Object.entries(rules(`${stateMachines}${STAGE}-`, ACCOUNT_ID, STAGE)).map(([name, rule]) => ({
           name: nameOf(name),
           bus: rule.bus === "default" ? "default" : nameOf(rule.bus),
           pattern: rule.pattern,

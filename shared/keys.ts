@@ -47,6 +47,15 @@ export const keys = {
     pk: partitions.nodeProgress(workspaceId),
     sk: nodeId,
   }),
+  /** What a node's device has reported. */
+  nodeReport: (workspaceId: string, nodeId: string): Key => ({ pk: partitions.nodeReports(workspaceId), sk: nodeId }),
+  nodeComponents: (nodeId: string): Key => ({ pk: nodeId, sk: "components" }),
+  /** What was changed behind Slipway's back. */
+  drift: (workspaceId: string, driftId: string): Key => ({ pk: partitions.drift(workspaceId), sk: driftId }),
+  /** A workspace in the list of those that are swept. */
+  sweptWorkspace: (workspaceId: string): Key => ({ pk: partitions.sweptWorkspaces(), sk: workspaceId }),
+  /** How far the sweep of fleets has come. */
+  fleetSweep: (): Key => ({ pk: "fleet-sweep", sk: "fleet-sweep" }),
   /** When the next call of an operation of AWS may be made. */
   turn: (operation: string): Key => ({ pk: `turn#${operation}`, sk: "turn" }),
   component: (workspaceId: string, componentId: string): Key => ({
@@ -147,6 +156,9 @@ export const partitions = {
   cells: (workspaceId: string) => `${workspaceId}#cell`,
   cellGenerations: (workspaceId: string) => `${workspaceId}#cell-generation`,
   nodeProgress: (workspaceId: string) => `${workspaceId}#node-progress`,
+  nodeReports: (workspaceId: string) => `${workspaceId}#node-report`,
+  drift: (workspaceId: string) => `${workspaceId}#drift`,
+  sweptWorkspaces: () => "swept-workspaces",
   components: (workspaceId: string) => `${workspaceId}#component`,
   versions: (componentId: string) => `${componentId}#version`,
   versionOrders: (componentId: string) => `${componentId}#version-order`,

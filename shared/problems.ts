@@ -27,6 +27,8 @@ export const PROBLEMS = {
   "last-owner": { status: 409, title: "A workspace keeps at least one owner" },
   "idempotency-in-progress": { status: 409, title: "The first request with this Idempotency-Key is still running" },
   ambiguous: { status: 409, title: "Deployments of equal priority disagree about a component" },
+  "cannot-repair": { status: 409, title: "Slipway cannot put this right" },
+  "cannot-adopt": { status: 409, title: "This cannot become what is wanted" },
   conflict: { status: 409, title: "Something else changed this at the same time" },
   "precondition-failed": { status: 412, title: "The resource has changed since it was read" },
   "body-too-large": { status: 413, title: "The body is too large" },

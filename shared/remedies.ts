@@ -36,6 +36,10 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
   "idempotency-in-progress": "Ask again in a moment with the same key.",
   ambiguous:
     "`detail` and the plan name both deployments. Give one a higher priority, let them agree, or name the component for the node itself.",
+  "cannot-repair":
+    "`detail` says why Slipway may not touch it: put it right in AWS, and the next sweep takes the drift off the list.",
+  "cannot-adopt":
+    "`detail` says why it cannot be said by one deployment or membership. Repair it, or edit the deployment yourself.",
   conflict: "Read it again and decide anew. Clients may just try again.",
   "precondition-failed":
     "The ETag in `If-Match`, or the hash of the plan, is of an older state: read or plan again, look, and then send it.",

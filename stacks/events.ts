@@ -52,16 +52,18 @@ export const events = (
   const bus = new aws.cloudwatch.EventBus("slipway", { name: stage.names.eventBus });
   const stateMachines = stage.arn("states", `stateMachine:${stage.place.stage}-`);
   const triggers: [string, Trigger][] = [
-    ...Object.entries(rules(stateMachines, stage.place.accountId)).map(([name, rule]): [string, Trigger] => [
-      name,
-      {
-        function: rule.function,
-        rule: {
-          ...(rule.bus === "slipway" && { eventBusName: bus.name }),
-          eventPattern: JSON.stringify(rule.pattern),
+    ...Object.entries(rules(stateMachines, stage.place.accountId, stage.place.stage)).map(
+      ([name, rule]): [string, Trigger] => [
+        name,
+        {
+          function: rule.function,
+          rule: {
+            ...(rule.bus === "slipway" && { eventBusName: bus.name }),
+            eventPattern: JSON.stringify(rule.pattern),
+          },
         },
-      },
-    ]),
+      ],
+    ),
     ...Object.entries(schedules).map(([name, schedule]): [string, Trigger] => [
       name,
       { function: schedule.function, rule: { scheduleExpression: schedule.every } },

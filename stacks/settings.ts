@@ -113,6 +113,7 @@ export const schemaOf = (kind: StageKind, region: string) => {
       .strictObject({
         callsPerSecond: z
           .strictObject({
+            SweepReads: whole(1, 1_000).default(10),
             CreateDeployment: whole(1, 100).default(1),
             CreateThingGroup: whole(1, 1_000).default(25),
             DeleteThingGroup: whole(1, 1_000).default(15),
@@ -121,7 +122,7 @@ export const schemaOf = (kind: StageKind, region: string) => {
           })
           .prefault({})
           .describe(
-            "How often a second all functions together call these: the account's quotas, less what else it does",
+            "How often a second all functions together call these: the account's quotas, less what else it does; `SweepReads` is what the sweep of fleets asks of AWS, of Greengrass's 30 a second",
           ),
         membershipLagSeconds: whole(1, 600)
           .default(30)

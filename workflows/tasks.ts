@@ -39,6 +39,24 @@ const SIGNING: readonly Permission[] = [
   "signing:GetPublicKey",
 ];
 
+/** What a look at nodes, cells and node groups asks of AWS, and what it writes down. */
+export const LOOKS: readonly Permission[] = [
+  "control:GetItem",
+  "control:BatchGetItem",
+  "control:Query",
+  "control:PutItem",
+  "control:UpdateItem",
+  "control:DeleteItem",
+  "control:ConditionCheckItem",
+  "iot:ListThingGroupsForThing",
+  "iot:DescribeThingGroup",
+  "greengrass:GetCoreDevice",
+  "greengrass:ListInstalledComponents",
+  "greengrass:ListEffectiveDeployments",
+  "greengrass:ListDeployments",
+  "greengrass:GetDeployment",
+];
+
 /** Every step of a workflow: its handler is the file of the same name below `functions/tasks`. */
 export const tasks = {
   "start-intent": quick(["CONTROL_TABLE"], "control:UpdateItem"),
@@ -122,10 +140,28 @@ export const tasks = {
   "delete-cell": quick(
     ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
     "control:GetItem",
+    "control:Query",
     "control:UpdateItem",
     "control:DeleteItem",
     "iot:DeleteThingGroup",
   ),
+
+  "repair-drift": quick(
+    ["CONTROL_TABLE", "STAGE", "AWS_RATES"],
+    "control:GetItem",
+    "control:UpdateItem",
+    "iot:CreateThingGroup",
+    "greengrass:CreateDeployment",
+    "greengrass:CreateThingDeployment",
+  ),
+  "recall-nodes": patient(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:BatchGetItem",
+    "control:PutItem",
+  ),
+  "finish-drift-repair": quick(["CONTROL_TABLE", "STAGE", "AWS_RATES", "MEMBERSHIP_LAG_SECONDS"], ...LOOKS),
 
   "create-thing": quick(["CONTROL_TABLE"], "control:GetItem", "iot:CreateThing"),
   "place-node": quick(
@@ -143,7 +179,13 @@ export const tasks = {
     "greengrass:ListInstalledComponents",
     "greengrass:ListEffectiveDeployments",
   ),
-  "finish-node-move": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
+  "finish-node-move": quick(
+    ["CONTROL_TABLE"],
+    "control:GetItem",
+    "control:Query",
+    "control:UpdateItem",
+    "control:DeleteItem",
+  ),
   "finish-node": quick(["CONTROL_TABLE"], "control:GetItem", "control:UpdateItem"),
   "leave-groups": quick(
     ["CONTROL_TABLE", "AWS_RATES"],

@@ -10,6 +10,7 @@ import {
   componentVersionPush,
 } from "./component-version.ts";
 import { deploymentApply } from "./deployment.ts";
+import { driftRepair } from "./drift.ts";
 import { nodeCreate, nodeDelete, nodeMove } from "./node.ts";
 import { nodeGroupCreate, nodeGroupDelete } from "./node-group.ts";
 import { nodeImportDelete, nodeImportRun } from "./node-import.ts";
@@ -34,6 +35,7 @@ const byKind: Readonly<Record<IntentKind, Workflow>> = {
   "component-version.publish": componentVersionPublish,
   "component-version.delete": componentVersionDelete,
   "deployment.apply": deploymentApply,
+  "drift.repair": driftRepair,
   "release.publish": releasePublish,
   "release.delete": releaseDelete,
   "release.pause": releasePause,

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { changeMemberships } from "../../shared/node/membership.ts";
+import { changeMemberships, groupsAfter } from "../../shared/node/membership.ts";
 import { AppError } from "../../shared/problems.ts";
 import { endpoint } from "../http/endpoint.ts";
+import { approve, planOf } from "../http/plans.ts";
 import { checkIfMatch, findNode, findNodeGroups } from "../http/resources.ts";
 
 /** How long an edit is applied anew to what concurrent edits have left: well within the function's own time. */
@@ -24,6 +25,12 @@ export const handler = endpoint(
     for (let tries = 1; ; tries += 1) {
       if (tries > 1) node = await findNode(workspace, params.node);
       checkIfMatch(node, ifMatch);
+      const groups = groupsAfter(node, add, remove);
+      const isChanged = JSON.stringify(groups) !== JSON.stringify([...node.groups].sort());
+      if (isChanged || body.plan !== undefined) {
+        const { planned } = await planOf(workspace.id, { nodes: { [node.id]: { groups } } });
+        approve(planned, body.plan);
+      }
       try {
         return await accept(changeMemberships(node, add, remove, caller, moment));
       } catch (error) {

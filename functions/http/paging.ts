@@ -26,7 +26,8 @@ interface PageQuery {
   readonly cursor?: string | undefined;
 }
 
-const placeIn = (list: string, { cursor }: PageQuery): string | undefined => {
+/** The sort key after which a page begins. @throws AppError `invalid-cursor` */
+export const placeIn = (list: string, { cursor }: PageQuery): string | undefined => {
   const after = cursor === undefined ? undefined : decodeCursor(list, cursor);
   if (after === undefined || (typeof after === "string" && after !== "" && after.length <= 1_024)) return after;
   throw badCursor();

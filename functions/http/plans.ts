@@ -87,7 +87,7 @@ const TOLD = 100;
  * @throws AppError `precondition-failed` for a stale plan; `unresolvable`, `unmet-dependency`, `deployment-too-large`,
  * `ambiguous` with every party and what would put it right
  */
-export const approve = (planned: Planned, shown: string | undefined, named: ReadonlySet<string>): void => {
+export const approve = (planned: Planned, shown: string | undefined, named: ReadonlySet<string> = new Set()): void => {
   if (shown !== undefined) requirePlan(planned, shown);
   const { refusals } = planned.plan;
   const [first] = refusals;

@@ -1,4 +1,4 @@
-import { deleteCoreDevice } from "../../shared/aws/greengrass.ts";
+import { deleteCoreDevice } from "../../shared/aws/core-devices.ts";
 import { desiredNode } from "./desired.ts";
 import { task } from "./task.ts";
 

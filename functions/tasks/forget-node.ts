@@ -3,6 +3,7 @@ import type { StoredCell } from "../../shared/deployment/cell.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { forgetNode } from "../../shared/node/node.ts";
 import type { Item } from "../../shared/writes.ts";
+import { driftOf } from "../truth/known.ts";
 import { succeed } from "./activate.ts";
 import { desiredNode } from "./desired.ts";
 import { task } from "./task.ts";
@@ -17,6 +18,9 @@ export const handler = task("forget-node", async (input) => {
   }
   // Cells whose keys hold the node's id, which never comes back.
   if (hadItsOwn) await forgetCellsOf(node.workspaceId, node.id);
+  for (const { id } of await driftOf(node.workspaceId, node.id)) {
+    await transact([{ do: "delete", key: keys.drift(node.workspaceId, id) }]);
+  }
   await succeed(input, forgetNode(node));
 });
 

@@ -45,6 +45,7 @@ export const handler = task("forget-workspace", async (input) => {
     ...owners.flatMap(membershipOf),
     { do: "delete", key: keys.workspace(workspace.id), when: { status: "deleting" } },
     { do: "delete", key: keys.workspaceName(workspace.name) },
+    { do: "delete", key: keys.sweptWorkspace(workspace.id) },
     { do: "delete", table: "ota", key: otaKeys.workspaceName(workspace.name) },
     forgetSnapshot(workspace.id),
   ]);

@@ -1,5 +1,5 @@
 import { generationsOf } from "../../shared/aws/cells.ts";
-import { type DeviceReport, reportOfDevice } from "../../shared/aws/greengrass.ts";
+import { type DeviceReport, reportOfDevice } from "../../shared/aws/core-devices.ts";
 import { executionsOfThing, groupsOfThing } from "../../shared/aws/iot.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { addGeneration, type StoredCell, type StoredGeneration } from "../../shared/deployment/cell.ts";

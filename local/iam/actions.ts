@@ -35,6 +35,8 @@ const IOT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   AddThingToThingGroup: { thing: "thingName", thinggroup: "thingGroupName" },
   RemoveThingFromThingGroup: { thing: "thingName", thinggroup: "thingGroupName" },
   ListThingGroupsForThing: { thing: "thingName" },
+  DescribeThingGroup: { thinggroup: "thingGroupName" },
+  ListThingsInThingGroup: { thinggroup: "thingGroupName" },
   ListJobExecutionsForThing: { thing: "thingName" },
   CreateThingType: { thingtype: "thingTypeName" },
   DescribeThingType: { thingtype: "thingTypeName" },
@@ -117,6 +119,7 @@ export const greengrassAccess = (place: Place, targetOf: (deploymentId: string) 
       case "CreateDeployment":
       case "ListDeployments":
         return [{ action, resource: "*" }, ...dependent(operation, text(input, "targetArn"))];
+      case "GetDeployment":
       case "CancelDeployment":
       case "DeleteDeployment": {
         const id = text(input, "deploymentId");

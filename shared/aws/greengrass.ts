@@ -3,17 +3,16 @@ import {
   CreateComponentVersionCommand,
   CreateDeploymentCommand,
   DeleteComponentCommand,
-  DeleteCoreDeviceCommand,
   DeleteDeploymentCommand,
   DescribeComponentCommand,
   GetComponentCommand,
-  GetCoreDeviceCommand,
+  GetDeploymentCommand,
   GreengrassV2Client,
   ListDeploymentsCommand,
   paginateListComponentVersions,
-  paginateListEffectiveDeployments,
-  paginateListInstalledComponents,
 } from "@aws-sdk/client-greengrassv2";
+import type { DeployedComponent } from "../deployment/adopt.ts";
+import type { SeenDeployment } from "../deployment/drift.ts";
 import type { DeploymentContent } from "../deployment/resolve.ts";
 import { createDeploymentSettings, type DeliverySettings } from "../deployment/settings.ts";
 import { AppError } from "../problems.ts";
@@ -56,6 +55,48 @@ export const createDeployment = async (
     throw new AppError("unavailable", "Greengrass gave no ids for the deployment");
   }
   return { deploymentId, jobId: iotJobId };
+};
+
+/** A next revision of a target's deployment that deploys nothing, which for a thing alone has no job. The same token again is the same. */
+export const deployNothing = async (targetArn: string, clientToken: string): Promise<void> => {
+  await client().send(
+    new CreateDeploymentCommand({ targetArn, deploymentName: "slipway-nothing", clientToken: tokenOf(clientToken) }),
+  );
+};
+
+/** What a deployment deploys, by component; undefined when there is no such deployment. */
+export const componentsOfDeployment = async (
+  deploymentId: string,
+): Promise<Readonly<Record<string, DeployedComponent>> | undefined> => {
+  try {
+    const { components = {} } = await client().send(new GetDeploymentCommand({ deploymentId }));
+    return Object.fromEntries(
+      Object.entries(components).map(([name, { componentVersion = "", configurationUpdate, runWith }]) => [
+        name,
+        {
+          version: componentVersion,
+          ...(configurationUpdate?.merge !== undefined && { merge: configurationUpdate.merge }),
+          ...(configurationUpdate?.reset !== undefined && { reset: configurationUpdate.reset }),
+          ...(runWith !== undefined && { runWith }),
+        },
+      ]),
+    );
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
+  }
+};
+
+/** The newest deployment of a thing or a thing group. @param counting whether it is asked how many components it has */
+export const latestDeployment = async (targetArn: string, counting: boolean): Promise<SeenDeployment | undefined> => {
+  const { deployments = [] } = await client().send(
+    new ListDeploymentsCommand({ targetArn, historyFilter: "LATEST_ONLY", maxResults: 1 }),
+  );
+  const [latest] = deployments;
+  if (latest?.deploymentId === undefined) return undefined;
+  const { deploymentId, deploymentStatus = "" } = latest;
+  const components = counting ? Object.keys((await componentsOfDeployment(deploymentId)) ?? {}).length : 0;
+  return { targetArn, deploymentId, status: deploymentStatus, components };
 };
 
 /** How long one call goes through a target's deployments. */
@@ -166,50 +207,5 @@ export const deleteComponent = async (arn: string): Promise<void> => {
     await client().send(new DeleteComponentCommand({ arn }));
   } catch (error) {
     if (!isAwsError(error, "ResourceNotFoundException")) throw error;
-  }
-};
-
-/** Idempotent: a node that never connected has no core device. */
-export const deleteCoreDevice = async (thing: string): Promise<void> => {
-  try {
-    await client().send(new DeleteCoreDeviceCommand({ coreDeviceThingName: thing }));
-  } catch (error) {
-    if (!isAwsError(error, "ResourceNotFoundException")) throw error;
-  }
-};
-
-/** What a core device has reported of itself. */
-export interface DeviceReport {
-  /** When it last did, in milliseconds. */
-  readonly at: number;
-  /** Component to version, with what came as a dependency. */
-  readonly installed: ReadonlyMap<string, string>;
-  /** The error codes of deployments that failed, from the most general on, by the id of the job. */
-  readonly errors: ReadonlyMap<string, readonly string[]>;
-}
-
-/** What a node's device has reported; undefined before it first did. */
-export const reportOfDevice = async (thing: string): Promise<DeviceReport | undefined> => {
-  const device = { coreDeviceThingName: thing };
-  try {
-    const { lastStatusUpdateTimestamp } = await client().send(new GetCoreDeviceCommand(device));
-    const installed = new Map<string, string>();
-    const components = paginateListInstalledComponents({ client: client() }, { ...device, topologyFilter: "ALL" });
-    for await (const { installedComponents = [] } of components) {
-      for (const { componentName = "", componentVersion = "" } of installedComponents) {
-        installed.set(componentName, componentVersion);
-      }
-    }
-    const errors = new Map<string, readonly string[]>();
-    for await (const page of paginateListEffectiveDeployments({ client: client() }, device)) {
-      for (const { iotJobId, coreDeviceExecutionStatus, statusDetails } of page.effectiveDeployments ?? []) {
-        if (iotJobId === undefined || coreDeviceExecutionStatus !== "FAILED") continue;
-        errors.set(iotJobId, statusDetails?.errorStack ?? []);
-      }
-    }
-    return { at: lastStatusUpdateTimestamp?.getTime() ?? 0, installed, errors };
-  } catch (error) {
-    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
-    throw error;
   }
 };

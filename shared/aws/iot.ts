@@ -8,11 +8,13 @@ import {
   DeleteThingGroupCommand,
   DeleteThingTypeCommand,
   DeprecateThingTypeCommand,
+  DescribeThingGroupCommand,
   DescribeThingTypeCommand,
   GetPolicyCommand,
   IoTClient,
   paginateListJobExecutionsForThing,
   paginateListThingGroupsForThing,
+  paginateListThingsInThingGroup,
   RemoveThingFromThingGroupCommand,
 } from "@aws-sdk/client-iot";
 import type { ListedExecution } from "../deployment/placement.ts";
@@ -76,6 +78,32 @@ export const groupsOfThing = async (thing: string): Promise<string[]> => {
   }
   return names;
 };
+
+/** The ARN of a thing group; undefined when there is none. */
+export const thingGroupArn = async (group: string): Promise<string | undefined> => {
+  try {
+    return (await client().send(new DescribeThingGroupCommand({ thingGroupName: group }))).thingGroupArn;
+  } catch (error) {
+    if (isAwsError(error, "ResourceNotFoundException")) return undefined;
+    throw error;
+  }
+};
+
+/** The most things that a page of {@link thingsInGroup} has. */
+export const THINGS_A_PAGE = 250;
+
+/** The things of a group, page by page; none when there is no such group. */
+export async function* thingsInGroup(group: string): AsyncGenerator<readonly string[]> {
+  const pages = paginateListThingsInThingGroup(
+    { client: client() },
+    { thingGroupName: group, maxResults: THINGS_A_PAGE },
+  );
+  try {
+    for await (const { things = [] } of pages) yield things;
+  } catch (error) {
+    if (!isAwsError(error, "ResourceNotFoundException")) throw error;
+  }
+}
 
 /** The namespace of Greengrass's jobs. https://docs.aws.amazon.com/greengrass/v2/developerguide/device-auth.html */
 const GREENGRASS_JOBS = "aws-gg-deployment";

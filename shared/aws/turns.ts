@@ -5,8 +5,13 @@ import { AppError } from "../problems.ts";
 import type { Write } from "../writes.ts";
 import { transact, updated } from "./table.ts";
 
-/** Operations of AWS that grant an account so few calls a second that all functions have to share them. */
+/**
+ * Operations of AWS that grant an account so few calls a second that all functions have to share them; and `SweepReads`, all
+ * that sweeps ask, of Greengrass above all, which answers 30 questions a second and is asked by others too.
+ * https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html
+ */
 export const SHARED_RATES = [
+  "SweepReads",
   "CreateDeployment",
   "CreateThingGroup",
   "DeleteThingGroup",

@@ -343,6 +343,8 @@ export const permissions = {
       ["iot:RemoveThingFromThingGroup", "thingGroups"],
     ],
     ListThingGroupsForThing: [["iot:ListThingGroupsForThing", "things"]],
+    DescribeThingGroup: [["iot:DescribeThingGroup", "thingGroups"]],
+    ListThingsInThingGroup: [["iot:ListThingsInThingGroup", "thingGroups"]],
     ListJobExecutionsForThing: [["iot:ListJobExecutionsForThing", "things"]],
     CreateThingType: [["iot:CreateThingType", "thingTypes"]],
     DescribeThingType: [["iot:DescribeThingType", "thingTypes"]],
@@ -368,7 +370,13 @@ export const permissions = {
       ...jobsOfDeployment.cancel, // a new revision cancels the job of the one before
       ...jobsOfDeployment.read,
     ],
+    // A deployment for a thing alone.
+    CreateThingDeployment: [
+      ["greengrass:CreateDeployment", "anyDeployment"],
+      ["iot:CreateJob", "things"],
+    ],
     ListDeployments: [["greengrass:ListDeployments", "anyDeployment"], ...jobsOfDeployment.read],
+    GetDeployment: [["greengrass:GetDeployment", "deployments"], ...jobsOfDeployment.read],
     CancelDeployment: [
       ["greengrass:CancelDeployment", "deployments"],
       ...jobsOfDeployment.cancel,

@@ -22,6 +22,7 @@ import {
   RecipeFindings,
 } from "../component/version.ts";
 import { Deployment, DeploymentRevision, ListedRevision } from "../deployment/deployment.ts";
+import { Drift } from "../deployment/drift.ts";
 import {
   DeploymentPatch,
   DeploymentRefresh,
@@ -30,6 +31,7 @@ import {
   RevisionDifferences,
 } from "../deployment/edit.ts";
 import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts";
+import { DeploymentStatus, NodeDeploymentStatus, NodeStateName, StatusOfNode } from "../deployment/truth-answer.ts";
 import type { EnvironmentName } from "../env.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
@@ -525,6 +527,27 @@ export const routes = {
     answer: RevisionDifferences,
     problems: [],
   }),
+  getNodeGroupDeploymentStatus: route({
+    method: "GET",
+    path: `${G}/deployment/status`,
+    summary: "Get how far a node group's deployment has come: its nodes by state, and the cells that it reaches",
+    access: "viewer",
+    status: 200,
+    answer: DeploymentStatus,
+    problems: [],
+    permissions: ["control:Query"],
+  }),
+  listNodeGroupDeploymentNodes: route({
+    method: "GET",
+    path: `${G}/deployment/nodes`,
+    summary: "List the nodes of a node group with how each is with what it is to run, and its device's error",
+    access: "viewer",
+    query: Page.extend({ state: NodeStateName.optional() }),
+    status: 200,
+    answer: page(StatusOfNode),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
   getNodeDeployment: route({
     method: "GET",
     path: `${N}/deployment`,
@@ -607,6 +630,47 @@ export const routes = {
     problems: [],
   }),
 
+  getNodeDeploymentStatus: route({
+    method: "GET",
+    path: `${N}/deployment-status`,
+    summary: "Get what is wanted of a node, what was delivered to it, what its device reports, and whether these agree",
+    access: "viewer",
+    status: 200,
+    answer: NodeDeploymentStatus,
+    problems: [],
+    permissions: ["control:Query"],
+  }),
+  listDrift: route({
+    method: "GET",
+    path: `${W}/drift`,
+    summary: "List what was changed behind Slipway's back, in AWS or on devices",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(Drift),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  repairDrift: route({
+    method: "POST",
+    path: `${W}/drift/{drift}/repair`,
+    summary: "Have what was changed behind Slipway's back put right",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["cannot-repair", "not-ready"],
+  }),
+  adoptDrift: route({
+    method: "POST",
+    path: `${W}/drift/{drift}/adopt`,
+    summary: "Make what was changed behind Slipway's back what is wanted, where that can be said",
+    access: "operator",
+    status: 202,
+    answer: Intent,
+    problems: ["cannot-adopt", "too-many-groups", ...EDITS.problems],
+    permissions: [...EDITS.permissions, "control:DeleteItem", "greengrass:GetDeployment"],
+  }),
+
   planChanges: route({
     method: "POST",
     path: `${W}/plans`,
@@ -638,8 +702,8 @@ export const routes = {
     body: CreateNode,
     status: 202,
     answer: CreatedNode,
-    problems: ["name-taken", "not-ready"],
-    permissions: ["control:ConditionCheckItem"],
+    problems: ["name-taken", "not-ready", "precondition-failed", ...REFUSALS],
+    permissions: ["control:ConditionCheckItem", "control:Query"],
   }),
   listNodes: route({
     method: "GET",
@@ -685,8 +749,8 @@ export const routes = {
     ifMatch: "optional",
     status: 202,
     answer: Intent,
-    problems: ["not-ready", "conflict", "too-many-groups"],
-    permissions: ["control:BatchGetItem", "control:ConditionCheckItem", "control:DeleteItem"],
+    problems: ["not-ready", "conflict", "too-many-groups", ...REFUSALS],
+    permissions: ["control:BatchGetItem", "control:ConditionCheckItem", "control:DeleteItem", "control:Query"],
   }),
   deleteNode: route({
     method: "DELETE",

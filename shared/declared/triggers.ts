@@ -1,3 +1,4 @@
+import { EFFECTIVE_DEPLOYMENT_CHANGED, INSTALLED_COMPONENT_CHANGED } from "../deployment/truth.ts";
 import { DROP, MANIFEST } from "../push/manifest.ts";
 import { PUSH_REQUESTED, PUSH_SOURCE } from "../push/push.ts";
 import type { TableName } from "../writes.ts";
@@ -95,8 +96,13 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
 /**
  * @param stateMachines what the ARN of every state machine of the stage starts with
  * @param accountId whose events are heard, where a bus may be open to others
+ * @param stage whose core devices are heard of
  */
-export const rules = (stateMachines: string, accountId: string): Readonly<Record<string, RuleDeclaration>> => ({
+export const rules = (
+  stateMachines: string,
+  accountId: string,
+  stage = "",
+): Readonly<Record<string, RuleDeclaration>> => ({
   "workflow-ended": {
     bus: "default",
     // What ended without a chance to say so itself; a success has recorded its own end.
@@ -121,6 +127,18 @@ export const rules = (stateMachines: string, accountId: string): Readonly<Record
     },
     function: "accept-drop",
   },
+  // A device has ended a deployment, or a component of it has failed.
+  // https://docs.aws.amazon.com/greengrass/v2/developerguide/deployment-health-notifications.html
+  "note-reports": {
+    bus: "default",
+    pattern: {
+      source: ["aws.greengrass"],
+      account: [accountId],
+      "detail-type": [EFFECTIVE_DEPLOYMENT_CHANGED, INSTALLED_COMPONENT_CHANGED],
+      resources: [{ wildcard: `*:coreDevices:${stage}-ws_*` }],
+    },
+    function: "note-reports",
+  },
   // Someone asks for a push by an event of their own.
   "accept-push": {
     bus: "slipway",
@@ -143,6 +161,7 @@ export const rules = (stateMachines: string, accountId: string): Readonly<Record
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
   "renew-snapshots": { every: "rate(15 minutes)", function: "renew-snapshots" },
+  "sweep-fleets": { every: "rate(5 minutes)", function: "sweep-fleets" },
 };
 
 export const iotRules: Readonly<Record<string, IotRuleDeclaration>> = {

@@ -66,6 +66,11 @@ export interface StoredGeneration {
   /** Who delivers at the moment, and until when (ms since 1970); 0 when nobody does. */
   readonly lease?: string;
   readonly leaseUntil: number;
+  /** It is to be delivered to once more, though what it wants is what it was given: someone put something else there. */
+  readonly again?: true;
+  /** When its thing group was last looked at, and when the things in it were, in milliseconds. */
+  readonly lookedAt?: number;
+  readonly membersLookedAt?: number;
   /** Set once it is being taken away: nothing is delivered to it any more. */
   readonly removing?: true;
   readonly createdAt: string;

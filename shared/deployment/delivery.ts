@@ -56,8 +56,8 @@ export const revisionsOf = (deployments: readonly StoredDeployment[]): Record<st
  * part of its deployment's revision, so there is nothing to resolve anew.
  */
 export const isSettled = (cell: StoredGeneration, deployments: readonly StoredDeployment[]): boolean => {
-  const { delivered, pending } = cell;
-  if (delivered === undefined || pending !== undefined) return false;
+  const { delivered, pending, again } = cell;
+  if (delivered === undefined || pending !== undefined || again === true) return false;
   const covered = Object.keys(delivered.revisions);
   return (
     covered.length === deployments.length &&
@@ -74,7 +74,7 @@ export const recordDelivery = (
   do: "update",
   key: keyOf(cell),
   set: { delivered, leaseUntil: 0 },
-  remove: ["pending", "lease", "blocked"],
+  remove: ["pending", "lease", "blocked", "again"],
   when: { lease: holder },
   otherwise: { code: "busy", detail: "the lease of the cell was lost" },
 });

@@ -133,6 +133,9 @@ interface Move {
 
 const EPOCH = new Date(0);
 
+/** No cell: where nodes that are new come from. */
+const NOWHERE = "";
+
 /** The state with the changes made, and the nodes that they move. @throws AppError `not-found` for what is not there */
 const changed = (snapshot: Snapshot, changes: Changes): { state: State; moves: Move[] } => {
   const deployments = new Map(snapshot.deployments.map((one) => [one.id, one]));
@@ -247,6 +250,17 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
   const contents: unknown[] = [];
   const hashes = new Map<string, readonly [string | undefined, string]>();
   const leaving = countBy(moves, ({ from }) => from);
+  /** What was wrong before where a cell's nodes are: those that come to it bring what was wrong where they were. */
+  const foundBefore = (key: string): CellFinding[] => {
+    const sources = new Set(moves.filter(({ to }) => to === key).map(({ from }) => from ?? NOWHERE));
+    const places = sources.size === 0 ? [key] : [...sources];
+    const [first = [], ...rest] = places.map((place) => {
+      const set = setBefore(place);
+      return set === undefined ? [] : refusalsOf(set, resolving.index, nameOf);
+    });
+    const others = rest.map((found) => new Set(found.map((one) => JSON.stringify(one))));
+    return first.filter((one) => others.every((found) => found.has(JSON.stringify(one))));
+  };
   for (const cell of affected) {
     const [old, fresh] = [setBefore(cell.key), setAfter(cell.key)];
     if (fresh === undefined) continue;
@@ -256,7 +270,7 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
     const isVacated = cell.nodes === 0 && !isGroupsOwn(cell);
     if (!isVacated) hashes.set(cell.key, [hashBefore, hashAfter]);
     if (!isVacated) {
-      const known = new Set((old ? refusalsOf(old, resolving.index, nameOf) : []).map((one) => JSON.stringify(one)));
+      const known = new Set(foundBefore(cell.key).map((one) => JSON.stringify(one)));
       for (const finding of refusalsOf(fresh, resolving.index, nameOf)) {
         (known.has(JSON.stringify(finding)) ? warnings : refusals).add(finding, cell);
       }
@@ -453,10 +467,12 @@ const involved = (cells: readonly CellCount[], before: State, after: State): Sto
   return [...ids].sort().flatMap((id) => before.deployments.get(id) ?? []);
 };
 
-/** Why a change is made is no part of what it does; to propose no change of a kind is to leave that out. */
+/** Why a change is made is no part of what it does, nor the order of groups; to propose no change of a kind is to leave that out. */
 const withoutReasons = ({ deployments = {}, nodes = {}, newNodes = [] }: Changes): unknown => ({
-  nodes,
-  newNodes,
+  nodes: Object.fromEntries(
+    Object.entries(nodes).map(([id, to]) => [id, to === null ? null : { groups: [...to.groups].sort() }]),
+  ),
+  newNodes: newNodes.map(({ groups, ...node }) => ({ ...node, groups: [...groups].sort() })),
   deployments: Object.fromEntries(
     Object.entries(deployments).map(([target, edit]) => {
       const { reason: _, ...what } = edit ?? {};

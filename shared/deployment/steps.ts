@@ -21,6 +21,8 @@ export interface CellFacts {
   readonly delivered?: { readonly hash: string; readonly sequence: number } | undefined;
   /** A delivery that was begun, and of which it is not known whether Greengrass has it. */
   readonly pending?: { readonly hash: string; readonly sequence: number } | undefined;
+  /** It is to be delivered to once more, though its wish is what it was given. */
+  readonly again?: boolean | undefined;
   /** Nodes that are in it, are to be in it, or may still be. */
   readonly nodes: number;
   /** Its removal was begun: written down before anything is removed, and only while it has no nodes. It never comes back. */
@@ -49,7 +51,7 @@ export const nextForCell = (cell: CellFacts, wish: CellWish | undefined): CellAc
   if (!cell.created) return { do: "create" };
   if ("undeliverable" in wish) return { do: "blocked", reason: wish.undeliverable };
   const { delivered, pending } = cell;
-  if (pending === undefined && delivered?.hash === wish.hash) return { do: "settled" };
+  if (pending === undefined && delivered?.hash === wish.hash && cell.again !== true) return { do: "settled" };
   if (pending?.hash === wish.hash) return { do: "deliver", ...pending };
   return {
     do: "deliver",

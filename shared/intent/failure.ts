@@ -82,6 +82,7 @@ const onlyWay = (input: WorkflowInput, problem: Problem, now: Date): Write | und
       return undefined;
     case "component.import": // what was imported stays, and the rest is asked for again
     case "deployment.apply":
+    case "drift.repair":
     case "node.move":
       return undefined; // what is wanted stays wanted: the next edit applies it
   }

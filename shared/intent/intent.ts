@@ -23,6 +23,7 @@ export const INTENT_KINDS = [
   "component-version.publish",
   "component-version.delete",
   "deployment.apply",
+  "drift.repair",
   "release.publish",
   "release.delete",
   "release.pause",
@@ -42,6 +43,7 @@ export const SubjectType = z.enum([
   "component",
   "component-version",
   "deployment",
+  "drift",
   "release",
   "archive",
 ]);

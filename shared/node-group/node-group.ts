@@ -29,6 +29,8 @@ export type StoredNodeGroup = z.infer<typeof NodeGroup> &
   Stored & {
     readonly type: "node-group";
     readonly workspaceId: string;
+    /** When its thing group was last looked at, in milliseconds. */
+    readonly lookedAt?: number;
   };
 
 const subject = (group: StoredNodeGroup): NewIntent["subject"] => ({

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { cellKey, enterCell, leaveCell, targetsOfNode } from "../deployment/cell.ts";
+import { PlanHash } from "../deployment/edit.ts";
 import type { Moment } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { StoredNodeGroup } from "../node-group/node-group.ts";
@@ -19,10 +20,23 @@ export const EditMemberships = z
   .strictObject({
     add: References.optional().meta({ description: "Names or ids of node groups to join" }),
     remove: References.optional().meta({ description: "Names or ids of node groups to leave" }),
+    plan: PlanHash.optional().meta({
+      description: "Hash of the plan of just this change: refused where that would differ now",
+    }),
   })
   .refine(({ add = [], remove = [] }) => add.length + remove.length > 0, "must change something")
   .meta({ id: "EditMemberships" });
 export type EditMemberships = z.infer<typeof EditMemberships>;
+
+/** Ids of the groups that a node is in once it has joined and left these, sorted. */
+export const groupsAfter = (
+  node: Pick<StoredNode, "groups">,
+  add: readonly Pick<StoredNodeGroup, "id">[],
+  remove: readonly Pick<StoredNodeGroup, "id">[],
+): string[] => {
+  const left = new Set(remove.map(({ id }) => id));
+  return [...new Set([...node.groups.filter((id) => !left.has(id)), ...add.map(({ id }) => id)])].sort();
+};
 
 /**
  * A node in other groups: it is counted in the cell that follows at once, and the intent takes it there. Where it is in
@@ -40,10 +54,7 @@ export const changeMemberships = (
   if (node.status !== "active") throw new AppError("not-ready", `the node ${node.name} is ${node.status}`);
   const joins = add.filter(({ id }) => !node.groups.includes(id));
   const leaves = remove.filter(({ id }) => node.groups.includes(id));
-  const groups = [
-    ...node.groups.filter((id) => !leaves.some((group) => group.id === id)),
-    ...joins.map(({ id }) => id),
-  ];
+  const groups = groupsAfter(node, add, remove);
   if (groups.length > MAX_GROUPS_OF_NODE) {
     throw new AppError("too-many-groups", `the node ${node.name} would be in ${groups.length} node groups`);
   }
@@ -56,7 +67,7 @@ export const changeMemberships = (
       {
         do: "update",
         key: keys.node(node.workspaceId, node.id),
-        set: { groups: groups.sort(), cell: cellKey(targets, node.runtime), updatedAt: moment.now.toISOString() },
+        set: { groups, cell: cellKey(targets, node.runtime), updatedAt: moment.now.toISOString() },
         add: { revision: 1 },
         when: { status: "active", cell: node.cell },
         otherwise: { code: "conflict", detail: `the node ${node.name} was changed at the same time` },

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { cellKey, enterCell, type Runtime, targetsOfNode } from "../deployment/cell.ts";
+import { PlanHash } from "../deployment/edit.ts";
 import type { Moment } from "../ids.ts";
 import { Intent, requestIntent } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
@@ -52,7 +53,12 @@ export const NodeWish = z.strictObject({
 });
 export type NodeWish = z.infer<typeof NodeWish>;
 
-export const CreateNode = NodeWish.extend({ tokenExpiresInSeconds: TokenLife }).meta({ id: "CreateNode" });
+export const CreateNode = NodeWish.extend({
+  tokenExpiresInSeconds: TokenLife,
+  plan: PlanHash.optional().meta({
+    description: "Hash of the plan of just this node, as `newNodes` names it: refused where that would differ now",
+  }),
+}).meta({ id: "CreateNode" });
 export type CreateNode = z.infer<typeof CreateNode>;
 
 export const Node = z
@@ -167,7 +173,7 @@ export const newNode = (
 /** {@link newNode}, with the intent that makes it a thing. */
 export const createNode = (
   workspace: StoredWorkspace,
-  { tokenExpiresInSeconds, ...wish }: CreateNode,
+  { tokenExpiresInSeconds, plan: _, ...wish }: CreateNode,
   groups: readonly StoredNodeGroup[],
   options: { readonly thing: (nodeId: string) => string; readonly token: string },
   caller: string,
@@ -251,5 +257,7 @@ export const forgetNode = (node: StoredNode): Write[] => [
   ...node.groups.map((group): Write => ({ do: "delete", key: keys.nodeOfGroup(group, node.id) })),
   ...withoutToken(node),
   { do: "delete", key: keys.nodeProgress(node.workspaceId, node.id) },
+  { do: "delete", key: keys.nodeReport(node.workspaceId, node.id) },
+  { do: "delete", key: keys.nodeComponents(node.id) },
   { do: "delete", key: keys.deployment(node.workspaceId, node.id) },
 ];

@@ -99,6 +99,7 @@ export const createWorkspace = (input: CreateWorkspace, caller: string, moment: 
       { do: "create", item: { ...workspace } },
       { do: "create", item: { ...keys.membership(caller, id), ...membership } },
       { do: "create", item: { ...keys.member(id, caller), ...membership } },
+      { do: "create", item: { ...keys.sweptWorkspace(id), type: "swept-workspace" } },
       { do: "create", table: "ota", item: { ...otaKeys.workspaceName(input.name), type: "workspace", id } },
     ],
   };

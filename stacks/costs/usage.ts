@@ -65,8 +65,18 @@ export const ASSUMED = {
     "signatures a month for a workspace's releases and snapshots",
     "a snapshot a day, and ten releases with one each and a snapshot or two",
   ),
-  itemKilobytes: assumed(4, "KB in the tables for each managed device", "node, name, memberships, cell"),
+  itemKilobytes: assumed(6, "KB in the tables for each managed device", "node, name, memberships, cell, reports"),
   intentKilobytes: assumed(3, "KB for each intent, for the 90 days that it is kept", "the item, and its two indexes"),
+  reportsPerDeployment: assumed(
+    2,
+    "events of a device for a deployment",
+    "that it ended, and how its components are; the table is written for each",
+  ),
+  secondsPerLook: assumed(
+    0.6,
+    "seconds that the sweep takes for a device, which it looks at once a day",
+    "six questions to AWS, of ten a second; runs take four of each five minutes at most",
+  ),
   logBytesPerCall: assumed(
     1_500,
     "bytes of logs for a function's call",
@@ -137,7 +147,9 @@ export const managed = (devices: number): Quantities => {
   );
   const requests = accepted * (1 + A.pollsOfIntent) + devices * A.readsPerNode;
   const streamCalls = accepted * Object.keys(streams).length;
-  const calls = requests + taskCalls + streamCalls;
+  const reports = devices * A.deploymentsPerMonth * A.reportsPerDeployment;
+  const looks = Math.min(devices * DAYS, (SECONDS * 0.8) / A.secondsPerLook);
+  const calls = requests + taskCalls + streamCalls + reports;
   const files = devices * A.deploymentsPerMonth * A.filesPerDeployment;
   const tableGb = (devices * A.itemKilobytes + accepted * LOG_MONTHS * A.intentKilobytes) / 1e6;
   return {
@@ -153,11 +165,15 @@ export const managed = (devices: number): Quantities => {
     apiRequests: requests,
     lambdaRequests: calls,
     lambdaTime:
-      taskSeconds + requests * 0.5 * A.quickSeconds + streamCalls * memoryGb("start-workflows") * A.quickSeconds,
+      taskSeconds +
+      requests * 0.5 * A.quickSeconds +
+      streamCalls * memoryGb("start-workflows") * A.quickSeconds +
+      reports * memoryGb("note-reports") * A.quickSeconds +
+      looks * memoryGb("sweep-fleets") * A.secondsPerLook,
     transitions: sum(paths.map(({ count, transitions }) => count * transitions)),
     events: accepted,
-    tableWrites: accepted * A.writesPerRequest + taskCalls * A.writesPerTask,
-    tableReads: calls * A.readsPerCall,
+    tableWrites: accepted * A.writesPerRequest + taskCalls * A.writesPerTask + (reports + looks) * A.writesPerTask,
+    tableReads: (calls + 2 * looks) * A.readsPerCall,
     tableStorage: tableGb,
     tableRecovery: tableGb,
     traces: sampled(calls),
@@ -217,6 +233,7 @@ const ALARMS =
 export const idle = (): Quantities => {
   const sweeps = MINUTES;
   const renewals = MINUTES / 15;
+  const fleetSweeps = MINUTES / 5;
   return {
     keys: 2, // for logs and alarms, and for signatures
     alarms: ALARMS,
@@ -226,10 +243,15 @@ export const idle = (): Quantities => {
     ),
     wafAcls: 1,
     wafRules: 3,
-    lambdaRequests: sweeps + renewals,
-    lambdaTime: (sweeps * memoryGb("sweep-intents") + renewals * memoryGb("renew-snapshots")) * A.quickSeconds,
-    tableReads: sweeps + 2 * renewals,
-    traces: sampled(sweeps + renewals),
-    ...logsOf(sweeps + renewals),
+    lambdaRequests: sweeps + renewals + fleetSweeps,
+    lambdaTime:
+      (sweeps * memoryGb("sweep-intents") +
+        renewals * memoryGb("renew-snapshots") +
+        fleetSweeps * memoryGb("sweep-fleets")) *
+      A.quickSeconds,
+    tableReads: sweeps + 2 * renewals + 2 * fleetSweeps,
+    tableWrites: fleetSweeps,
+    traces: sampled(sweeps + renewals + fleetSweeps),
+    ...logsOf(sweeps + renewals + fleetSweeps),
   };
 };

@@ -219,7 +219,7 @@ describe.each(STAGES)("in stage %s", (stage) => {
 
   describe("rules and schedules", () => {
     const declared = [
-      ...Object.entries(rules(arn("states", `stateMachine:${stage}-`), ACCOUNT)).map(([name, rule]) => ({
+      ...Object.entries(rules(arn("states", `stateMachine:${stage}-`), ACCOUNT, stage)).map(([name, rule]) => ({
         name,
         called: rule.function,
         bus: rule.bus === "default" ? undefined : names.eventBus,

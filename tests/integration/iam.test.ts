@@ -44,7 +44,7 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
   [/./, /^Traces |^LogDelivery /, "not emulated"],
   [/./, /^Logs logs:CreateLogStream$/, "Lambda's log streams are not emulated"],
   [
-    /^local-api-(create|update|delete|publish|start|import|refresh|roll-back|replace|pause|resume|withdraw|promote)-/,
+    /^local-api-(create|update|delete|publish|start|import|refresh|roll-back|replace|pause|resume|withdraw|promote|repair|adopt)-/,
     /^ControlTable dynamodb:(Get|Put|Update|Delete)Item$/,
     "an Idempotency-Key is claimed, taken over, answered and given up: api/idempotency.test.ts",
   ],
@@ -74,6 +74,11 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     /^local-verify-artifacts$/,
     /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,
     "a package that was changed behind the API: publishing.test.ts",
+  ],
+  [
+    /^local-repair-drift$/,
+    /^ThingGroups iot:CreateJob$/,
+    "a deployment of a node group's own thing group is taken back: truth.test.ts",
   ],
 ];
 

@@ -236,6 +236,7 @@ describe("what a failed intent leaves of its subject", () => {
     "component-version.publish": { key: keys.version("par_1", "sub_1") },
     "component-version.delete": { key: keys.version("par_1", "sub_1") },
     "deployment.apply": undefined,
+    "drift.repair": undefined,
     "node.move": undefined,
     "release.publish": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },
     "release.delete": { key: otaKeys.release("ws_1", "sub_1"), table: "ota" },

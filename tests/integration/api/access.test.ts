@@ -70,8 +70,25 @@ const furnished = async (name: string): Promise<Places> => {
       },
     }),
   );
+  // Of a kind that nobody puts right.
+  const drift = `${node.subject.id}.foreign.elsewhere`;
+  const found = { id: drift, kind: "foreign-deployment", subject: { type: "node", id: node.subject.id } };
+  await cloud.documents.send(
+    new PutCommand({
+      TableName: cloud.tables.control,
+      Item: {
+        ...keys.drift(id, drift),
+        type: "drift",
+        workspaceId: id,
+        ...found,
+        detail: "seen",
+        since: new Date().toISOString(),
+      },
+    }),
+  );
   return {
     workspace: id,
+    drift,
     nodeGroup: group.subject.id,
     node: node.subject.id,
     certificate,
@@ -248,7 +265,7 @@ describe("a workspace that the caller is no member of", () => {
 
 const NEEDS_MORE = new Set<string>([
   ...["reRegisterNode", "completeComponentUpload", "deprecateComponentVersion"],
-  ...["pauseRelease", "resumeRelease", "withdrawRelease", "promoteRelease"],
+  ...["pauseRelease", "resumeRelease", "withdrawRelease", "promoteRelease", "repairDrift", "adoptDrift"],
 ]);
 
 describe.each(ROLES)("a member with the role %s", (role) => {

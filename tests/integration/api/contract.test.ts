@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
 import { documentedPath } from "../../../shared/api/openapi.ts";
 import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { keys } from "../../../shared/keys.ts";
 import { makeSecret } from "../../../shared/secrets.ts";
 import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
@@ -151,6 +153,7 @@ const walk = async (): Promise<void> => {
   await done("updateNodeMemberships", { remove: ["g"] });
   await done("updateNodeMemberships", { add: ["g"] });
   await deployments();
+  await drifting();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;
   await sendFile(release.body.upload, "binary");
@@ -271,6 +274,35 @@ const deployments = async (): Promise<void> => {
   await call("planChanges", { body: { nodeGroups: { g: { deployment: { edit: "patch", components: refused } } } } });
 };
 
+/** What was changed behind Slipway's back, as a sweep would have found it. */
+const drifting = async (): Promise<void> => {
+  const { workspace = "", node = "", nodeGroup = "" } = places;
+  const write = async (rest: string, drift: object): Promise<void> => {
+    places.drift = `${node}.${rest}`;
+    const item = {
+      ...keys.drift(workspace, places.drift),
+      type: "drift",
+      workspaceId: workspace,
+      id: places.drift,
+      subject: { type: "node", id: node, name: "n" },
+      detail: "seen",
+      since: new Date().toISOString(),
+      ...drift,
+    };
+    await cloud.documents.send(new PutCommand({ TableName: cloud.tables.control, Item: item }));
+  };
+  await write("foreign.x", { kind: "foreign-deployment" });
+  await call("repairDrift");
+  await call("adoptDrift");
+  await write(`group.${nodeGroup}`, { kind: "group-membership", groupId: nodeGroup, change: "added" });
+  await call("listDrift", { query: "?limit=1" });
+  await call("getNodeDeploymentStatus");
+  await done("adoptDrift");
+  await write(`group.${nodeGroup}`, { kind: "group-membership", groupId: nodeGroup, change: "added" });
+  await done("repairDrift");
+  await write("foreign.x", { kind: "foreign-deployment" });
+};
+
 /** A device that becomes the node, and the token for another one. */
 const registration = async (): Promise<void> => {
   const tokenBy = async (name: "createRegistrationToken" | "reRegisterNode") =>
@@ -360,7 +392,7 @@ const refusals = async (): Promise<void> => {
 };
 
 describe("the answers of a walk through all operations", () => {
-  beforeAll(walk);
+  beforeAll(walk, 300_000);
 
   test("reach every operation's success, and at least 150 kinds of answers", () => {
     const missed = operations.filter(([name, { status }]) => !seen.get(name)?.statuses.has(status));

@@ -11,6 +11,7 @@ import { anUploadedRelease, expecting, releaseOf, sendFile, sha256, type TestClo
 import { controlOf } from "./control.ts";
 import { aNode, devices } from "./devices.ts";
 import { draftsOf } from "./drafts.ts";
+import { driftAway } from "./drifts.ts";
 import { ask } from "./http.ts";
 import { machineOf } from "./machines.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
@@ -602,6 +603,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await pushes(cloud, api, workspace);
   await registrations(cloud, api, workspace);
   await moves(cloud, api, workspace);
+  await driftAway(cloud, api, workspace);
   await manyDevices(cloud, api, workspace);
   await anonymousDevices(cloud, api, workspace);
   await failures(cloud, api, workspace);

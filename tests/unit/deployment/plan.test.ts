@@ -200,6 +200,16 @@ describe("a plan", () => {
     );
   });
 
+  test("has the hash that it has, in whichever order groups are named", () => {
+    const hashOf = (groups: readonly string[]) =>
+      planned(snapshotOf(BASE), {
+        nodes: { nod_1: { groups } },
+        newNodes: [{ name: "new", groups, runtime: "nucleus" }],
+      }).plan.hash;
+    expect(hashOf([SITE, PRESS])).toBe(hashOf([PRESS, SITE]));
+    expect(hashOf([SITE])).not.toBe(hashOf([PRESS]));
+  });
+
   test("of what is not there is refused", () => {
     expect(() => planned(snapshotOf(BASE), { nodes: { nod_9: { groups: [] } } })).toThrow("nod_9");
     expect(() => planned(snapshotOf(BASE), { deployments: { grp_9: { edit: "refresh" } } })).toThrow("grp_9");
@@ -276,6 +286,30 @@ describe("a plan refuses", () => {
       deployments: { [PRESS]: { edit: "patch", components: { app: { version: "1.0.0", merge } } } },
     }).plan;
     expect(refusals.map(({ kind }) => kind)).toEqual(["too-large", "too-large"]);
+  });
+
+  describe("what a node comes to", () => {
+    const torn = [
+      deployment(PRESS, "press", { app: { version: "1.0.0" } }),
+      deployment(SITE, "site", { app: { version: "3.0.0" } }),
+    ];
+    const kinds = (changes: Changes) => {
+      const { refusals, warnings } = planned(snapshotOf(torn), changes).plan;
+      return [refusals, warnings].map((list) => list.map(({ kind }) => kind));
+    };
+
+    test("whether others are there already or not", () => {
+      expect(kinds({ nodes: { nod_1: { groups: [PRESS, SITE] } } })).toEqual([["ambiguous"], []]);
+      const newNodes = [{ name: "new", groups: [PRESS, SITE], runtime: "nucleus" as const }];
+      expect(kinds({ newNodes })).toEqual([["ambiguous"], []]);
+      expect(kinds({ newNodes: [{ name: "new", groups: [PRESS], runtime: "nucleus" }] })).toEqual([[], []]);
+    });
+
+    test("but for what was wrong where it was", () => {
+      const own = { nod_2: { edit: "patch" as const, components: { tool: { version: "*" } } } };
+      expect(kinds({ deployments: own })[0]).toEqual([]);
+      expect(kinds({ deployments: own })[1]).toContain("ambiguous");
+    });
   });
 
   test("nothing that was wrong before and stays as it was: that is a warning", () => {

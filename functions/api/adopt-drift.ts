@@ -1,0 +1,4 @@
+import { adoptDrift } from "../http/drift.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("adoptDrift", adoptDrift);

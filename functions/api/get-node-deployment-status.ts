@@ -1,0 +1,7 @@
+import { endpoint } from "../http/endpoint.ts";
+import { findNode } from "../http/resources.ts";
+import { statusOfNode } from "../http/truth.ts";
+
+export const handler = endpoint("getNodeDeploymentStatus", async ({ workspace, params }) => ({
+  body: await statusOfNode(await findNode(workspace, params.node)),
+}));

@@ -1,0 +1,7 @@
+import { endpoint } from "../http/endpoint.ts";
+import { findNodeGroup } from "../http/resources.ts";
+import { statusOfGroup } from "../http/truth.ts";
+
+export const handler = endpoint("getNodeGroupDeploymentStatus", async ({ workspace, params }) => ({
+  body: await statusOfGroup(await findNodeGroup(workspace, params.nodeGroup)),
+}));

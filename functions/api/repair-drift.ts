@@ -1,0 +1,4 @@
+import { repairDrift } from "../http/drift.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("repairDrift", repairDrift);
