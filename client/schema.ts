@@ -257,6 +257,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how far a node group's deployment has come: its nodes by state, and the cells that it reaches
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["getNodeGroupDeploymentStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/node-groups/{nodeGroup}/deployment/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the nodes of a node group with how each is with what it is to run, and its device's error
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["listNodeGroupDeploymentNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspace}/nodes/{node}/deployment": {
         parameters: {
             query?: never;
@@ -383,6 +423,86 @@ export interface paths {
         get: operations["diffNodeDeploymentRevision"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/nodes/{node}/deployment-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what is wanted of a node, what was delivered to it, what its device reports, and whether these agree
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["getNodeDeploymentStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was changed behind Slipway's back, in AWS or on devices
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         */
+        get: operations["listDrift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/drift/{drift}/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have what was changed behind Slipway's back put right
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["repairDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/drift/{drift}/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make what was changed behind Slipway's back what is wanted, where that can be said
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         */
+        post: operations["adoptDrift"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1482,6 +1602,8 @@ export interface components {
              * @default 86400
              */
             tokenExpiresInSeconds?: number;
+            /** @description Hash of the plan of just this node, as `newNodes` names it: refused where that would differ now */
+            plan?: string;
         };
         CreateNodeGroup: {
             name: string;
@@ -1580,13 +1702,13 @@ export interface components {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
             id: string;
             /** @enum {string} */
-            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "drift.repair" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
             /** @enum {string} */
             status: "requested" | "running" | "succeeded" | "failed";
             workspaceId: string;
             subject: {
                 /** @enum {string} */
-                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "release" | "archive";
+                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "drift" | "release" | "archive";
                 id: string;
                 name: string;
                 href: string;
@@ -1850,6 +1972,30 @@ export interface components {
             /** @description How long a device may be at it */
             timeoutMinutes?: number;
         };
+        /** @description How far a node group's deployment has come */
+        DeploymentStatus: {
+            revision: number;
+            nodes: number;
+            succeeded: number;
+            inProgress: number;
+            failed: number;
+            unreachable: number;
+            cells: {
+                key: string;
+                targets: string[];
+                /** @description Delivered: those that Greengrass delivers to as members of the cell */
+                nodes: {
+                    wanted: number;
+                    delivered: number;
+                    waiting: number;
+                };
+                /** @description Thing groups that deliver to it */
+                generations: number;
+                hash?: string;
+                /** @description Why what is wanted cannot be delivered */
+                error?: string;
+            }[];
+        };
         DeprecateComponentVersion: {
             /** @description For those who would use it */
             reason: string;
@@ -1860,6 +2006,36 @@ export interface components {
             /** Format: date-time */
             at: string;
             by: string;
+        };
+        /** @description What was changed behind Slipway's back */
+        Drift: {
+            id: string;
+            /** @enum {string} */
+            kind: "components" | "cell-membership" | "group-membership" | "thing-deployment" | "foreign-deployment" | "cell-missing" | "cell-deployment" | "cell-stranger" | "group-missing" | "group-deployment";
+            subject: {
+                /** @enum {string} */
+                type: "node" | "cell" | "node-group";
+                id: string;
+                name?: string;
+            };
+            detail: string;
+            /**
+             * Format: date-time
+             * @description When it was first found
+             */
+            since: string;
+            repair: {
+                possible: boolean;
+                /** @description Why not, and what to do instead */
+                reason?: string;
+            };
+            adopt: {
+                possible: boolean;
+                /** @description Why not, and what to do instead */
+                reason?: string;
+            };
+            /** @description The intent that was last asked to put it right */
+            intent?: string;
         };
         /** @description What is published already stays as it is */
         EditComponent: {
@@ -1886,6 +2062,8 @@ export interface components {
             add?: string[];
             /** @description Names or ids of node groups to leave */
             remove?: string[];
+            /** @description Hash of the plan of just this change: refused where that would differ now */
+            plan?: string;
         };
         /** @description Terms that are absent stay as they are; null removes one */
         EditRelease: {
@@ -1960,13 +2138,13 @@ export interface components {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
             id: string;
             /** @enum {string} */
-            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "drift.repair" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
             /** @enum {string} */
             status: "requested" | "running" | "succeeded" | "failed";
             workspaceId: string;
             subject: {
                 /** @enum {string} */
-                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "release" | "archive";
+                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "drift" | "release" | "archive";
                 id: string;
                 name: string;
                 href: string;
@@ -2132,6 +2310,99 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+        };
+        /** @description What is wanted of a node, what was delivered, what it reports */
+        NodeDeploymentStatus: {
+            id: string;
+            name: string;
+            /**
+             * @description How the node is with what it is to run now. A device that cannot be reached is told as unreachable while it has not ended that
+             * @enum {string}
+             */
+            state: "succeeded" | "in-progress" | "failed" | "unreachable";
+            /** Format: date-time */
+            since: string;
+            /** @description The device's word for it, or why nothing can be delivered */
+            error?: string;
+            /** @description The device's error codes, from the most general on */
+            readonly errors?: string[];
+            /** @description What the node's deployments make of it */
+            wanted: {
+                cell: string;
+                hash?: string;
+                /** @description Component to exact version */
+                components?: {
+                    [key: string]: string;
+                };
+                /** @description Why what is wanted cannot be delivered */
+                problem?: {
+                    /** @enum {string} */
+                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+                    detail: string;
+                };
+            };
+            /** @description What Greengrass was given for the node */
+            delivered?: {
+                /** @description The cell, and which of its thing groups */
+                cell: string;
+                hash: string;
+                /** @description Component to exact version */
+                components: {
+                    [key: string]: string;
+                };
+                /** @description The Greengrass deployment */
+                deploymentId: string;
+                jobId: string;
+                /** @description The number of the delivery to this thing group */
+                sequence: number;
+                /** Format: date-time */
+                at: string;
+            };
+            /** @description What the device says */
+            reported: {
+                device?: {
+                    /** @enum {string} */
+                    status: "HEALTHY" | "UNHEALTHY";
+                    /** Format: date-time */
+                    at: string;
+                    coreVersion?: string;
+                };
+                deployment?: {
+                    deploymentId: string;
+                    /** @enum {string} */
+                    status: "QUEUED" | "IN_PROGRESS" | "SUCCEEDED" | "COMPLETED" | "FAILED" | "TIMED_OUT" | "CANCELED" | "REJECTED";
+                    /** Format: date-time */
+                    at: string;
+                    reason?: string;
+                    errors?: string[];
+                };
+                components: {
+                    name: string;
+                    version: string;
+                    state: string;
+                    detail?: string;
+                    codes?: string[];
+                    /** Format: date-time */
+                    at: string;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description When Slipway last looked at what Greengrass has
+                 */
+                lookedAt?: string;
+            };
+            agrees: {
+                /** @description Whether what was delivered is what is wanted */
+                delivered: boolean;
+                /** @description Whether the device has what was delivered */
+                reported: boolean;
+            };
+            way: {
+                /** @description Whether the node is in the cell where it belongs */
+                arrived: boolean;
+                error?: string;
+            };
+            drift: components["schemas"]["Drift"][];
         };
         NodeGroup: {
             id: string;
@@ -2375,7 +2646,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
             detail: string;
             errors?: {
                 pointer?: string;
@@ -3111,6 +3382,21 @@ export interface components {
                     type?: "HARD" | "SOFT";
                 };
             };
+        };
+        StatusOfNode: {
+            id: string;
+            name: string;
+            /**
+             * @description How the node is with what it is to run now. A device that cannot be reached is told as unreachable while it has not ended that
+             * @enum {string}
+             */
+            state: "succeeded" | "in-progress" | "failed" | "unreachable";
+            /** Format: date-time */
+            since: string;
+            /** @description The device's word for it, or why nothing can be delivered */
+            error?: string;
+            /** @description The device's error codes, from the most general on */
+            readonly errors?: string[];
         };
         /** @description Where to send the file's bytes */
         Upload: {
@@ -5574,6 +5860,210 @@ export interface operations {
             };
         };
     };
+    getNodeGroupDeploymentStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentStatus"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNodeGroupDeploymentNodes: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description How the node is with what it is to run now. A device that cannot be reached is told as unreachable while it has not ended that */
+                state?: "succeeded" | "in-progress" | "failed" | "unreachable";
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                nodeGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["StatusOfNode"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getNodeDeployment: {
         parameters: {
             query?: never;
@@ -6721,6 +7211,459 @@ export interface operations {
             };
         };
     };
+    getNodeDeploymentStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeDeploymentStatus"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDrift: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Drift"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    repairDrift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                drift: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `cannot-repair`: Slipway cannot put this right. `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adoptDrift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                drift: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted; the intent tells what comes of it */
+            202: {
+                headers: {
+                    /** @description Path of the intent */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Intent"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `cannot-adopt`: This cannot become what is wanted. `ambiguous`: Deployments of equal priority disagree about a component. `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request. `too-many-groups`: A node is in at most nine node groups. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     planChanges: {
         parameters: {
             query?: {
@@ -7161,8 +8104,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `name-taken`: The name is taken. `not-ready`: The resource is not in a state that allows this */
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `name-taken`: The name is taken. `not-ready`: The resource is not in a state that allows this. `ambiguous`: Deployments of equal priority disagree about a component */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7188,7 +8140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request */
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7654,7 +8606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time. `ambiguous`: Deployments of equal priority disagree about a component */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7690,7 +8642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-many-groups`: A node is in at most nine node groups */
+            /** @description `too-many-groups`: A node is in at most nine node groups. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
             422: {
                 headers: {
                     [name: string]: unknown;
