@@ -10,13 +10,13 @@ export interface paths {
         };
         /**
          * List the workspaces that the caller is a member of
-         * @description Needs a valid token. Machine credentials with scopes need `workspace:read`.
+         * @description Needs a valid token.
          */
         get: operations["listWorkspaces"];
         put?: never;
         /**
          * Create a workspace; the caller becomes its owner
-         * @description Needs a valid token. Machine credentials are refused.
+         * @description Needs a valid token.
          */
         post: operations["createWorkspace"];
         delete?: never;
@@ -34,195 +34,23 @@ export interface paths {
         };
         /**
          * Get a workspace
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getWorkspace"];
         put?: never;
         post?: never;
         /**
          * Delete an empty workspace
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:write`.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
         head?: never;
         /**
          * Change a workspace's description, how often its anonymous devices poll, or stop them
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:write`.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateWorkspace"];
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List the members of a workspace by subject
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `members:read`.
-         */
-        get: operations["listMembers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/members/{member}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Remove a member; the machine credentials that it made stay
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
-         */
-        delete: operations["deleteMember"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a member's role
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
-         */
-        patch: operations["updateMember"];
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/invitations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List invitations that were not accepted, in the order of their creation
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `invitations:read`.
-         */
-        get: operations["listInvitations"];
-        put?: never;
-        /**
-         * Invite someone by a code that works once
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
-         */
-        post: operations["createInvitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/invitations/{invitation}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Take an invitation back
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
-         */
-        delete: operations["deleteInvitation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/invitations/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Become a member of the workspace that one was invited to
-         * @description Needs a valid token. Machine credentials are refused.
-         */
-        post: operations["acceptInvitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/credentials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List credentials of machines in the order of their creation
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `credentials:read`.
-         */
-        get: operations["listCredentials"];
-        put?: never;
-        /**
-         * Create a credential for a machine, with at most one's own role
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
-         */
-        post: operations["createCredential"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/credentials/{credential}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Revoke a credential of at most one's own role, and the access tokens that it was exchanged for
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
-         */
-        delete: operations["deleteCredential"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Exchange a machine's credential for an access token (OAuth 2.0 client credentials)
-         * @description Needs a credential, and no bearer token.
-         */
-        post: operations["createToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/workspaces/{workspace}/node-groups": {
@@ -234,13 +62,13 @@ export interface paths {
         };
         /**
          * List node groups in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodeGroups"];
         put?: never;
         /**
          * Create a node group with an empty deployment
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createNodeGroup"];
         delete?: never;
@@ -258,21 +86,21 @@ export interface paths {
         };
         /**
          * Get a node group
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeGroup"];
         put?: never;
         post?: never;
         /**
          * Delete a node group that has no nodes
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteNodeGroup"];
         options?: never;
         head?: never;
         /**
          * Change a node group's description
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateNodeGroup"];
         trace?: never;
@@ -286,7 +114,7 @@ export interface paths {
         };
         /**
          * List the deployments of a workspace, one per target
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listDeployments"];
         put?: never;
@@ -306,25 +134,25 @@ export interface paths {
         };
         /**
          * Get a node group's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeGroupDeployment"];
         /**
          * Replace a node group's deployment as the plan showed; what is not said is removed
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         put: operations["replaceNodeGroupDeployment"];
         post?: never;
         /**
          * Empty a node group's deployment: its components leave the group's nodes
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteNodeGroupDeployment"];
         options?: never;
         head?: never;
         /**
          * Add, change or remove named components of a node group's deployment, or its settings
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateNodeGroupDeployment"];
         trace?: never;
@@ -340,7 +168,7 @@ export interface paths {
         put?: never;
         /**
          * Let components of a node group's deployment see what was published since they were last named
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["refreshNodeGroupDeployment"];
         delete?: never;
@@ -360,7 +188,7 @@ export interface paths {
         put?: never;
         /**
          * Say again what a revision said, in a new one that resolves as it did then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["rollBackNodeGroupDeployment"];
         delete?: never;
@@ -378,7 +206,7 @@ export interface paths {
         };
         /**
          * List the revisions of a node group's deployment, newest first: who made them, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodeGroupDeploymentRevisions"];
         put?: never;
@@ -398,7 +226,7 @@ export interface paths {
         };
         /**
          * Get a revision of a node group's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeGroupDeploymentRevision"];
         put?: never;
@@ -418,7 +246,7 @@ export interface paths {
         };
         /**
          * Get what a revision of a node group's deployment changed, of the one before it or of another
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["diffNodeGroupDeploymentRevision"];
         put?: never;
@@ -438,7 +266,7 @@ export interface paths {
         };
         /**
          * Get how far a node group's deployment has come: its nodes by state, and the cells that it reaches
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeGroupDeploymentStatus"];
         put?: never;
@@ -458,7 +286,7 @@ export interface paths {
         };
         /**
          * List the nodes of a node group with how each is with what it is to run, and its device's error
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodeGroupDeploymentNodes"];
         put?: never;
@@ -478,25 +306,25 @@ export interface paths {
         };
         /**
          * Get the deployment that a node has of its own, if it has one
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeDeployment"];
         /**
          * Replace a node's deployment as the plan showed; what is not said is removed
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         put: operations["replaceNodeDeployment"];
         post?: never;
         /**
          * Lift a node's own deployment: those of its groups alone reach it then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteNodeDeployment"];
         options?: never;
         head?: never;
         /**
          * Add, change or remove named components of a node's deployment, or its settings; makes it where there is none
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateNodeDeployment"];
         trace?: never;
@@ -512,7 +340,7 @@ export interface paths {
         put?: never;
         /**
          * Let components of a node's deployment see what was published since they were last named
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["refreshNodeDeployment"];
         delete?: never;
@@ -532,7 +360,7 @@ export interface paths {
         put?: never;
         /**
          * Say again what a revision said, in a new one that resolves as it did then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["rollBackNodeDeployment"];
         delete?: never;
@@ -550,7 +378,7 @@ export interface paths {
         };
         /**
          * List the revisions of a node's deployment, newest first: who made them, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodeDeploymentRevisions"];
         put?: never;
@@ -570,7 +398,7 @@ export interface paths {
         };
         /**
          * Get a revision of a node's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeDeploymentRevision"];
         put?: never;
@@ -590,7 +418,7 @@ export interface paths {
         };
         /**
          * Get what a revision of a node's deployment changed, of the one before it or of another
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["diffNodeDeploymentRevision"];
         put?: never;
@@ -610,7 +438,7 @@ export interface paths {
         };
         /**
          * Get what is wanted of a node, what was delivered to it, what its device reports, and whether these agree
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeDeploymentStatus"];
         put?: never;
@@ -630,7 +458,7 @@ export interface paths {
         };
         /**
          * List what was changed behind Slipway's back, in AWS or on devices
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listDrift"];
         put?: never;
@@ -652,7 +480,7 @@ export interface paths {
         put?: never;
         /**
          * Have what was changed behind Slipway's back put right
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["repairDrift"];
         delete?: never;
@@ -672,7 +500,7 @@ export interface paths {
         put?: never;
         /**
          * Make what was changed behind Slipway's back what is wanted, where that can be said
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["adoptDrift"];
         delete?: never;
@@ -692,7 +520,7 @@ export interface paths {
         put?: never;
         /**
          * Plan proposed changes: what would come of them for every cell, why, and what forbids them
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `plans:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["planChanges"];
         delete?: never;
@@ -712,7 +540,7 @@ export interface paths {
         put?: never;
         /**
          * Plan proposed changes: what would become of each node
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `plans:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["planNodes"];
         delete?: never;
@@ -730,13 +558,13 @@ export interface paths {
         };
         /**
          * List nodes in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodes"];
         put?: never;
         /**
          * Create a node and the token by which a device registers as it
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createNode"];
         delete?: never;
@@ -754,21 +582,21 @@ export interface paths {
         };
         /**
          * Get a node
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNode"];
         put?: never;
         post?: never;
         /**
          * Delete a node, whatever state it is in: its device's certificates go with it
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteNode"];
         options?: never;
         head?: never;
         /**
          * Change a node's description
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateNode"];
         trace?: never;
@@ -788,7 +616,7 @@ export interface paths {
         head?: never;
         /**
          * Put a node into node groups and take it out of others: their deployments reach it, or no more
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateNodeMemberships"];
         trace?: never;
@@ -804,12 +632,12 @@ export interface paths {
         put?: never;
         /**
          * Issue another registration token for a node; the one before works no more
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createRegistrationToken"];
         /**
          * Revoke a node's registration token, if it has one
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["revokeRegistrationToken"];
         options?: never;
@@ -828,7 +656,7 @@ export interface paths {
         put?: never;
         /**
          * Issue a token for the device that replaces a node's; the old device works until the new one connects
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["reRegisterNode"];
         delete?: never;
@@ -846,7 +674,7 @@ export interface paths {
         };
         /**
          * List a node's certificates, those revoked of late too
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodeCertificates"];
         put?: never;
@@ -869,7 +697,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a certificate of a node, which ends its connections
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["revokeNodeCertificate"];
         options?: never;
@@ -926,13 +754,13 @@ export interface paths {
         };
         /**
          * List imports of nodes in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listNodeImports"];
         put?: never;
         /**
          * Create a draft import of many nodes and get a URL to upload its file to
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createNodeImport"];
         delete?: never;
@@ -950,14 +778,14 @@ export interface paths {
         };
         /**
          * Get an import of nodes: how far it has come, and, for operators, a link to its results
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getNodeImport"];
         put?: never;
         post?: never;
         /**
          * Delete an import with its file and results; its nodes stay
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteNodeImport"];
         options?: never;
@@ -976,7 +804,7 @@ export interface paths {
         put?: never;
         /**
          * Check an import's file and create its nodes; one that has failed goes on where it was
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["startNodeImport"];
         delete?: never;
@@ -994,13 +822,13 @@ export interface paths {
         };
         /**
          * List components in the order of their creation, all or those that are sought
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listComponents"];
         put?: never;
         /**
          * Create a component; its name is claimed for the whole account
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createComponent"];
         delete?: never;
@@ -1020,7 +848,7 @@ export interface paths {
         put?: never;
         /**
          * Take a component over that Greengrass has already: one of the account's own, or one of AWS's to refer to
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `component-imports:write`.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["importComponent"];
         delete?: never;
@@ -1038,21 +866,21 @@ export interface paths {
         };
         /**
          * Get a component
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getComponent"];
         put?: never;
         post?: never;
         /**
          * Delete a component that has no versions
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteComponent"];
         options?: never;
         head?: never;
         /**
          * Change a component's description or publisher
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateComponent"];
         trace?: never;
@@ -1066,13 +894,13 @@ export interface paths {
         };
         /**
          * List a component's versions, the highest first
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listComponentVersions"];
         put?: never;
         /**
          * Create a draft version, with a recipe or that of another version
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createComponentVersion"];
         delete?: never;
@@ -1090,21 +918,21 @@ export interface paths {
         };
         /**
          * Get a version
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getComponentVersion"];
         put?: never;
         post?: never;
         /**
          * Delete a version that no deployment uses
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteComponentVersion"];
         options?: never;
         head?: never;
         /**
          * Change a draft's description or recipe
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateComponentVersion"];
         trace?: never;
@@ -1118,7 +946,7 @@ export interface paths {
         };
         /**
          * Get what is wrong with a version's recipe, held against its files and the workspace's components
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getComponentVersionFindings"];
         put?: never;
@@ -1138,7 +966,7 @@ export interface paths {
         };
         /**
          * Get what a version has otherwise than another one of its component
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getComponentVersionDiff"];
         put?: never;
@@ -1158,7 +986,7 @@ export interface paths {
         };
         /**
          * List the deployments that a version satisfies, or the nodes that are to run it
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listComponentVersionUsage"];
         put?: never;
@@ -1180,12 +1008,12 @@ export interface paths {
         put?: never;
         /**
          * Mark a published version as to be used no more, with the reason; deployments keep it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["deprecateComponentVersion"];
         /**
          * Take the mark off a version that was to be used no more
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["restoreComponentVersion"];
         options?: never;
@@ -1202,7 +1030,7 @@ export interface paths {
         };
         /**
          * List the files of the folder from which the Greengrass Development Kit builds a version
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["exportComponentVersion"];
         put?: never;
@@ -1222,13 +1050,13 @@ export interface paths {
         };
         /**
          * List a version's files by path
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listComponentFiles"];
         put?: never;
         /**
          * Declare a file of a draft, in place of one of the same path, and learn where to send its bytes
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createComponentFile"];
         delete?: never;
@@ -1246,14 +1074,14 @@ export interface paths {
         };
         /**
          * Get a file of a version, with a URL to download it from
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getComponentFile"];
         put?: never;
         post?: never;
         /**
          * Delete a file of a draft, with what was uploaded of it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteComponentFile"];
         options?: never;
@@ -1270,13 +1098,13 @@ export interface paths {
         };
         /**
          * List the parts of a large file's upload: which have come, and where to send the others
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getComponentUpload"];
         put?: never;
         /**
          * Complete a large file's upload once all of its parts have come
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["completeComponentUpload"];
         delete?: never;
@@ -1296,7 +1124,7 @@ export interface paths {
         put?: never;
         /**
          * Say which files a draft is to have, and learn which of them to send: those that changed
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["applyComponentManifest"];
         delete?: never;
@@ -1316,7 +1144,7 @@ export interface paths {
         put?: never;
         /**
          * Publish a draft: check its files, make it a Greengrass component version
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["publishComponentVersion"];
         delete?: never;
@@ -1334,13 +1162,13 @@ export interface paths {
         };
         /**
          * List OTA releases in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listReleases"];
         put?: never;
         /**
          * Create a draft OTA release and get a URL to upload its binary to
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["createRelease"];
         delete?: never;
@@ -1358,21 +1186,21 @@ export interface paths {
         };
         /**
          * Get an OTA release
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["getRelease"];
         put?: never;
         post?: never;
         /**
          * Delete an OTA release; if it is what devices get, they get the one before it, if it is still offered
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         delete: operations["deleteRelease"];
         options?: never;
         head?: never;
         /**
          * Change which devices get an OTA release, and when
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         patch: operations["updateRelease"];
         trace?: never;
@@ -1388,7 +1216,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an OTA release: devices get it from then on; an older one again, to withdraw what is newer
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["publishRelease"];
         delete?: never;
@@ -1408,7 +1236,7 @@ export interface paths {
         put?: never;
         /**
          * Pause an OTA release: devices that do not have it get the one before it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["pauseRelease"];
         delete?: never;
@@ -1428,7 +1256,7 @@ export interface paths {
         put?: never;
         /**
          * Resume an OTA release that is paused
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["resumeRelease"];
         delete?: never;
@@ -1448,7 +1276,7 @@ export interface paths {
         put?: never;
         /**
          * Withdraw an OTA release: devices get the one before it, until it is published again
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["withdrawRelease"];
         delete?: never;
@@ -1468,7 +1296,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an OTA release's content as a release in another environment, without another upload
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
          */
         post: operations["promoteRelease"];
         delete?: never;
@@ -1486,29 +1314,9 @@ export interface paths {
         };
         /**
          * List what was done to an OTA release, newest first: who, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listReleaseChanges"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/ota/signing-keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get the public keys that devices check OTA releases with, and what each has signed of the next
-         * @description Needs a valid token. Machine credentials with scopes need `ota:read`.
-         */
-        get: operations["getSigningKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1546,49 +1354,9 @@ export interface paths {
         };
         /**
          * List a workspace's intents, newest first
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `intents:read`.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
          */
         get: operations["listIntents"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/audit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List who did what in a workspace, newest first
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
-         */
-        get: operations["listAudit"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/workspaces/{workspace}/audit/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export who did what in a workspace, newest first, a record a line, up to 1,000 at once
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
-         */
-        get: operations["exportAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1606,7 +1374,7 @@ export interface paths {
         };
         /**
          * Get an intent: how far an accepted wish has come
-         * @description Needs a valid token. Machine credentials with scopes need `intents:read`.
+         * @description Needs a valid token.
          */
         get: operations["getIntent"];
         put?: never;
@@ -1661,65 +1429,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        AcceptInvitation: {
-            /**
-             * Format: password
-             * @description The invitation's code
-             */
-            code: string;
-        };
-        AccessToken: {
-            access_token: string;
-            /** @constant */
-            token_type: "Bearer";
-            /** @description Seconds */
-            expires_in: number;
-            /** @description Absent for all that the credential's role may */
-            scope?: string;
-        };
-        AuditChange: {
-            type: string;
-            id: string;
-            name?: string;
-            /** @description Absent for what was made */
-            before?: Record<string, never>;
-            /** @description Absent for what was deleted */
-            after?: Record<string, never>;
-        };
-        AuditRecord: {
-            /** @example aud_01jd8x2m6q7w3k9v5t4r */
-            id: string;
-            /** Format: date-time */
-            at: string;
-            /**
-             * @description `user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do
-             * @example user:5f7c8ec7-c33c-4c00-94bb-afe82
-             */
-            actor: string;
-            /**
-             * @description The API operation, or what happened to a device or an intent
-             * @example createNode
-             * @example device.registered
-             * @example intent.failed
-             */
-            operation: string;
-            /** @description What it was done to */
-            object: {
-                /** @example node */
-                type: string;
-                id: string;
-                name?: string;
-            };
-            /** @description Id of the intent that it asked for, or that ended */
-            intent?: string;
-            /** @description From where */
-            source?: {
-                ip: string;
-                userAgent: string;
-            };
-            /** @description What was changed at once, of each thing that people know */
-            changes: components["schemas"]["AuditChange"][];
-        };
         Certificate: {
             /** @description AWS IoT's id: the SHA-256 of the certificate */
             id: string;
@@ -1863,44 +1572,11 @@ export interface components {
             /** @description A recipe of one's own, in place of the short form */
             recipeText?: components["schemas"]["RecipeText"];
         };
-        CreateCredential: {
-            /** @description For people; several may have the same */
-            name: string;
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
-            scopes?: string[];
-            /**
-             * @description 5 minutes to a year, 90 days if nothing is said
-             * @default 7776000
-             */
-            expiresInSeconds?: number;
-        };
         CreateFile: {
             path: string;
             size: number;
             /** @description SHA-256 of the file, hexadecimal */
             sha256: string;
-        };
-        CreateInvitation: {
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /**
-             * @description Who alone may accept; anyone with the code, if nothing is said
-             * @example auth0|5f7c8ec7c33c6c004bbafe82
-             */
-            subject?: string;
-            /**
-             * @description 5 minutes to 30 days, a week if nothing is said
-             * @default 604800
-             */
-            expiresInSeconds?: number;
         };
         CreateNode: {
             name: string;
@@ -2000,19 +1676,6 @@ export interface components {
             /** @description SHA-256 of the binary, hexadecimal */
             sha256: string;
         };
-        CreateToken: {
-            /** @example client_credentials */
-            grant_type: string;
-            /** @description Scopes of the credential, with blanks between; all if absent */
-            scope?: string;
-            /** @description The credential's id, where no Basic authentication has it */
-            client_id?: string;
-            /**
-             * Format: password
-             * @description The credential's secret, likewise
-             */
-            client_secret?: string;
-        };
         CreateWorkspace: {
             /**
              * @description Unique in the stage; part of bucket and OTA URLs
@@ -2021,34 +1684,6 @@ export interface components {
             name: string;
             /** @description Free text for people */
             description?: string;
-        };
-        CreatedCredential: {
-            /**
-             * @description Also its OAuth client id
-             * @example crd_01jd8x2m6q7w3k9v5t4r
-             */
-            id: string;
-            name: string;
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
-            scopes?: string[];
-            /** @description Subject of who created it */
-            createdBy: string;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-            /**
-             * Format: date-time
-             * @description To the hour
-             */
-            lastUsedAt?: string;
-            /** @description Its OAuth client secret. Shown this once: only its hash is kept */
-            secret: string;
         };
         /** @description Without `upload` and `uploadHref`, the very bytes are there already */
         CreatedFile: {
@@ -2062,27 +1697,6 @@ export interface components {
             upload?: components["schemas"]["Upload"];
             /** @description Where to ask for the URLs of a larger file's parts */
             uploadHref?: string;
-        };
-        CreatedInvitation: {
-            id: string;
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /**
-             * @description `sub` of the member's tokens
-             * @example auth0|5f7c8ec7c33c6c004bbafe82
-             */
-            subject?: string;
-            /** @description Subject of who invites */
-            createdBy: string;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-            /** @description Shown this once: only its hash is kept */
-            code: string;
         };
         CreatedNode: {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
@@ -2193,33 +1807,6 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
             upload: components["schemas"]["Upload"];
-        };
-        /** @description What a machine asks for access tokens with */
-        Credential: {
-            /**
-             * @description Also its OAuth client id
-             * @example crd_01jd8x2m6q7w3k9v5t4r
-             */
-            id: string;
-            name: string;
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
-            scopes?: string[];
-            /** @description Subject of who created it */
-            createdBy: string;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-            /**
-             * Format: date-time
-             * @description To the hour
-             */
-            lastUsedAt?: string;
         };
         /** @description What a target wants; one per node group or node */
         Deployment: {
@@ -2470,13 +2057,6 @@ export interface components {
             /** @description null removes it */
             description: string | null;
         };
-        EditMember: {
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-        };
         EditMemberships: {
             /** @description Names or ids of node groups to join */
             add?: string[];
@@ -2578,37 +2158,6 @@ export interface components {
             finishedAt?: string;
             /** @description Why it failed */
             problem?: components["schemas"]["Problem"];
-        };
-        Invitation: {
-            id: string;
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /**
-             * @description `sub` of the member's tokens
-             * @example auth0|5f7c8ec7c33c6c004bbafe82
-             */
-            subject?: string;
-            /** @description Subject of who invites */
-            createdBy: string;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-        };
-        /** @description What the caller is a member of from now on */
-        Joined: {
-            workspace: {
-                id: string;
-                name: string;
-            };
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
         };
         KeptComponent: {
             /**
@@ -2721,27 +2270,6 @@ export interface components {
             /** @description Send what is asked for here, then the same manifest again */
             more: boolean;
         };
-        Member: {
-            /**
-             * @description Stands for the subject in paths
-             * @example mem_01jd8x2m6q7w3k9v5t4r
-             */
-            id: string;
-            /**
-             * @description `sub` of the member's tokens
-             * @example auth0|5f7c8ec7c33c6c004bbafe82
-             */
-            subject: string;
-            /**
-             * @description Each may do what those before it may
-             * @enum {string}
-             */
-            role: "viewer" | "operator" | "maintainer" | "owner";
-            /** @description Subject of who invited the member */
-            invitedBy?: string;
-            /** Format: date-time */
-            createdAt: string;
-        };
         Node: {
             id: string;
             name: string;
@@ -2809,7 +2337,7 @@ export interface components {
                 /** @description Why what is wanted cannot be delivered */
                 problem?: {
                     /** @enum {string} */
-                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
                     detail: string;
                 };
             };
@@ -2958,8 +2486,6 @@ export interface components {
             key: string;
             /** @description Ids of what deploys to it */
             targets: string[];
-            /** @description The same by name, for people */
-            names: string[];
             /**
              * @description The Greengrass runtime on the device
              * @enum {string}
@@ -3120,7 +2646,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
             detail: string;
             errors?: {
                 pointer?: string;
@@ -3857,34 +3383,6 @@ export interface components {
                 };
             };
         };
-        SigningKey: {
-            /** @description SHA-256 of the public key's SPKI in DER, hex */
-            id: string;
-            /** @description SPKI in PEM, as a device pins it */
-            publicKey: string;
-            /** @description It signs. New devices are to be made with it */
-            isCurrent: boolean;
-            /** @description Absent for the key that signs */
-            successor?: {
-                /** @description Of the next key in `keys` */
-                id: string;
-                /** @description From when a device may go over to it, in seconds since 1970, as it was signed */
-                notBefore: number;
-                /** @description Until when, in seconds since 1970, as it was signed */
-                notAfter: number;
-                /** @description By this key, of the statement `slipway-key-v1`; DER in base64 */
-                signature: string;
-            };
-        };
-        SigningKeys: {
-            /**
-             * @description Of every key and signature
-             * @constant
-             */
-            algorithm: "ecdsa-p256-sha256";
-            /** @description The eldest first, the one that signs last; none in the first quarter of an hour of a stage */
-            keys: components["schemas"]["SigningKey"][];
-        };
         StatusOfNode: {
             id: string;
             name: string;
@@ -3980,25 +3478,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "ws_01k0example000000001",
-                     *           "name": "acme",
-                     *           "description": "changed",
-                     *           "status": "active",
-                     *           "bucket": "ws-abc-acme-comp-artifacts",
-                     *           "ota": {
-                     *             "pollSeconds": 3600,
-                     *             "isStopped": false
-                     *           },
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Workspace"][];
                         /** @description Absent on the last page */
@@ -4019,7 +3498,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4027,15 +3506,6 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `throttled`: Too many requests */
@@ -4083,12 +3553,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "acme",
-                 *       "description": "d"
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateWorkspace"];
             };
         };
@@ -4103,23 +3567,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000001",
-                     *       "kind": "workspace.create",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000002",
-                     *       "subject": {
-                     *         "type": "workspace",
-                     *         "id": "ws_01k0example000000002",
-                     *         "name": "acme",
-                     *         "href": "/v1/workspaces/ws_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -4136,7 +3583,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4144,15 +3591,6 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `name-taken`: The name is taken */
@@ -4229,10 +3667,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -4247,21 +3682,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ws_01k0example000000001",
-                     *       "name": "acme",
-                     *       "description": "changed",
-                     *       "status": "active",
-                     *       "bucket": "ws-abc-acme-comp-artifacts",
-                     *       "ota": {
-                     *         "pollSeconds": 3600,
-                     *         "isStopped": false
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -4278,7 +3698,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4344,10 +3764,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -4362,23 +3779,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000002",
-                     *       "kind": "workspace.delete",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "workspace",
-                     *         "id": "ws_01k0example000000001",
-                     *         "name": "acme",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -4395,7 +3795,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4473,27 +3873,14 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditWorkspace"];
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditWorkspace"];
             };
         };
@@ -4506,21 +3893,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ws_01k0example000000001",
-                     *       "name": "acme",
-                     *       "description": "changed",
-                     *       "status": "active",
-                     *       "bucket": "ws-abc-acme-comp-artifacts",
-                     *       "ota": {
-                     *         "pollSeconds": 3600,
-                     *         "isStopped": false
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -4537,7 +3909,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4643,1402 +4015,6 @@ export interface operations {
             };
         };
     };
-    listMembers: {
-        parameters: {
-            query?: {
-                limit?: number;
-                /** @description `nextCursor` of the page before */
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "mem_01k0example000000002",
-                     *           "subject": "developer",
-                     *           "role": "owner",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z"
-                     *         },
-                     *         {
-                     *           "id": "mem_01k0example000000003",
-                     *           "subject": "someone",
-                     *           "role": "owner",
-                     *           "invitedBy": "developer",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": {
-                        items: components["schemas"]["Member"][];
-                        /** @description Absent on the last page */
-                        nextCursor?: string;
-                    };
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    deleteMember: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-                /**
-                 * @description Id or name
-                 * @example mem_01k0example000000002
-                 */
-                member: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `invalid-request`: The request is not valid */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `last-owner`: A workspace keeps at least one owner. `conflict`: Something else changed this at the same time */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    updateMember: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-                /**
-                 * @description Id or name
-                 * @example mem_01k0example000000002
-                 */
-                member: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "role": "viewer"
-                 *     }
-                 */
-                "application/merge-patch+json": components["schemas"]["EditMember"];
-                /**
-                 * @example {
-                 *       "role": "viewer"
-                 *     }
-                 */
-                "application/json": components["schemas"]["EditMember"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "mem_01k0example000000002",
-                     *       "subject": "someone",
-                     *       "role": "viewer",
-                     *       "invitedBy": "developer",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Member"];
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `last-owner`: A workspace keeps at least one owner. `conflict`: Something else changed this at the same time */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body-too-large`: The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported-media-type`: The body's media type is not supported */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listInvitations: {
-        parameters: {
-            query?: {
-                limit?: number;
-                /** @description `nextCursor` of the page before */
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "inv_01k0example000000002",
-                     *           "role": "owner",
-                     *           "createdBy": "developer",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": {
-                        items: components["schemas"]["Invitation"][];
-                        /** @description Absent on the last page */
-                        nextCursor?: string;
-                    };
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "role": "owner"
-                 *     }
-                 */
-                "application/json": components["schemas"]["CreateInvitation"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "inv_01k0example000000002",
-                     *       "role": "owner",
-                     *       "createdBy": "developer",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
-                     *       "code": "sli_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["CreatedInvitation"];
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-ready`: The resource is not in a state that allows this */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body-too-large`: The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported-media-type`: The body's media type is not supported */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    deleteInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-                /**
-                 * @description Id or name
-                 * @example inv_01k0example000000002
-                 */
-                invitation: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `invalid-request`: The request is not valid */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    acceptInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "code": "sli_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                 *     }
-                 */
-                "application/json": components["schemas"]["AcceptInvitation"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "workspace": {
-                     *         "id": "ws_01k0example000000001",
-                     *         "name": "acme"
-                     *       },
-                     *       "role": "owner"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Joined"];
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body-too-large`: The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported-media-type`: The body's media type is not supported */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listCredentials: {
-        parameters: {
-            query?: {
-                limit?: number;
-                /** @description `nextCursor` of the page before */
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "crd_01k0example000000002",
-                     *           "name": "ci",
-                     *           "role": "owner",
-                     *           "scopes": [
-                     *             "nodes:read"
-                     *           ],
-                     *           "createdBy": "developer",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "expiresAt": "2026-01-01T12:00:00.000Z",
-                     *           "lastUsedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": {
-                        items: components["schemas"]["Credential"][];
-                        /** @description Absent on the last page */
-                        nextCursor?: string;
-                    };
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "name": "ci",
-                 *       "role": "owner",
-                 *       "scopes": [
-                 *         "nodes:read"
-                 *       ]
-                 *     }
-                 */
-                "application/json": components["schemas"]["CreateCredential"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "crd_01k0example000000002",
-                     *       "name": "ci",
-                     *       "role": "owner",
-                     *       "scopes": [
-                     *         "nodes:read"
-                     *       ],
-                     *       "createdBy": "developer",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
-                     *       "secret": "slc_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["CreatedCredential"];
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-ready`: The resource is not in a state that allows this */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `body-too-large`: The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported-media-type`: The body's media type is not supported */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    deleteCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-                /**
-                 * @description Id or name
-                 * @example crd_01k0example000000002
-                 */
-                credential: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `invalid-request`: The request is not valid */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "grant_type": "client_credentials",
-                 *       "client_id": "crd_01k0example000000001",
-                 *       "client_secret": "slc_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                 *     }
-                 */
-                "application/x-www-form-urlencoded": components["schemas"]["CreateToken"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "access_token": "sla_d4735e3a265e16eee03f59718b9b5d03019c07",
-                     *       "token_type": "Bearer",
-                     *       "expires_in": 900,
-                     *       "scope": "nodes:read"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AccessToken"];
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `unsupported-grant-type`: The grant type is not client_credentials. `invalid-scope`: The credential does not have this scope */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-            /** @description `body-too-large`: The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-            /** @description `unsupported-media-type`: The body's media type is not supported */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        error: string;
-                        error_description: string;
-                    };
-                };
-            };
-        };
-    };
     listNodeGroups: {
         parameters: {
             query?: {
@@ -6048,10 +4024,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -6064,21 +4037,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "grp_01k0example000000002",
-                     *           "name": "g",
-                     *           "description": "changed",
-                     *           "status": "active",
-                     *           "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["NodeGroup"][];
                         /** @description Absent on the last page */
@@ -6099,7 +4057,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6168,21 +4126,13 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "g"
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateNodeGroup"];
             };
         };
@@ -6197,23 +4147,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000002",
-                     *       "kind": "node-group.create",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node-group",
-                     *         "id": "grp_01k0example000000003",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000003"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6230,7 +4163,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6332,15 +4265,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -6355,17 +4282,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "grp_01k0example000000002",
-                     *       "name": "g",
-                     *       "description": "changed",
-                     *       "status": "active",
-                     *       "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["NodeGroup"];
                 };
             };
@@ -6382,7 +4298,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6448,15 +4364,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -6471,23 +4381,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "node-group.delete",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node-group",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6504,7 +4397,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6582,32 +4475,16 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditDescription"];
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditDescription"];
             };
         };
@@ -6620,17 +4497,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "grp_01k0example000000002",
-                     *       "name": "g",
-                     *       "description": "changed",
-                     *       "status": "active",
-                     *       "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["NodeGroup"];
                 };
             };
@@ -6647,7 +4513,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6753,10 +4619,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -6769,31 +4632,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "target": {
-                     *             "type": "node-group",
-                     *             "id": "grp_01k0example000000002",
-                     *             "name": "g"
-                     *           },
-                     *           "revision": 6,
-                     *           "priority": 0,
-                     *           "catalogue": 1,
-                     *           "components": {},
-                     *           "change": {
-                     *             "kind": "rollback",
-                     *             "reason": "as before",
-                     *             "rolledBackTo": 1
-                     *           },
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Deployment"][];
                         /** @description Absent on the last page */
@@ -6814,7 +4652,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6880,15 +4718,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -6903,26 +4735,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "target": {
-                     *         "type": "node-group",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g"
-                     *       },
-                     *       "revision": 6,
-                     *       "priority": 0,
-                     *       "catalogue": 1,
-                     *       "components": {},
-                     *       "change": {
-                     *         "kind": "rollback",
-                     *         "reason": "as before",
-                     *         "rolledBackTo": 1
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -6939,7 +4751,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7008,69 +4820,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "components": {
-                 *         "com.example.A": {
-                 *           "version": "^1.0.0",
-                 *           "merge": {
-                 *             "a": 1
-                 *           },
-                 *           "reset": [
-                 *             "/b"
-                 *           ],
-                 *           "runWith": {
-                 *             "posixUser": "ggc_user",
-                 *             "systemResourceLimits": {
-                 *               "memory": 1024,
-                 *               "cpus": 0.5
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "priority": 4,
-                 *       "policies": {
-                 *         "failureHandling": "do-nothing",
-                 *         "componentUpdate": {
-                 *           "action": "notify"
-                 *         },
-                 *         "validationSeconds": 9
-                 *       },
-                 *       "rollout": {
-                 *         "exponential": {
-                 *           "baseRatePerMinute": 5,
-                 *           "incrementFactor": 1.5,
-                 *           "increaseAfter": {
-                 *             "notified": 3
-                 *           }
-                 *         },
-                 *         "abort": [
-                 *           {
-                 *             "failure": "all",
-                 *             "thresholdPercentage": 12.5,
-                 *             "minimumExecuted": 4
-                 *           }
-                 *         ],
-                 *         "timeoutMinutes": 30
-                 *       },
-                 *       "plan": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentReplacement"];
             };
         };
@@ -7083,23 +4841,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7116,7 +4857,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7230,15 +4971,9 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -7253,23 +4988,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7286,7 +5004,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7382,70 +5100,16 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "components": {
-                 *         "com.example.A": {
-                 *           "version": "^1.0.0",
-                 *           "merge": {
-                 *             "a": 1
-                 *           },
-                 *           "reset": [
-                 *             "/b"
-                 *           ],
-                 *           "runWith": {
-                 *             "posixUser": "ggc_user",
-                 *             "systemResourceLimits": {
-                 *               "memory": 1024,
-                 *               "cpus": 0.5
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "priority": 3,
-                 *       "reason": "first"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
-                /**
-                 * @example {
-                 *       "components": {
-                 *         "com.example.A": {
-                 *           "version": "^1.0.0",
-                 *           "merge": {
-                 *             "a": 1
-                 *           },
-                 *           "reset": [
-                 *             "/b"
-                 *           ],
-                 *           "runWith": {
-                 *             "posixUser": "ggc_user",
-                 *             "systemResourceLimits": {
-                 *               "memory": 1024,
-                 *               "cpus": 0.5
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "priority": 3,
-                 *       "reason": "first"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
@@ -7458,23 +5122,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7491,7 +5138,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7607,28 +5254,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "components": [
-                 *         "com.example.A"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentRefresh"];
             };
         };
@@ -7643,23 +5277,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7676,7 +5293,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7792,27 +5409,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "revision": 1,
-                 *       "reason": "as before"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentRollback"];
             };
         };
@@ -7827,23 +5432,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "grp_01k0example000000002",
-                     *         "name": "g",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7860,7 +5448,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7975,15 +5563,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -7996,25 +5578,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "revision": 6,
-                     *           "priority": 0,
-                     *           "catalogue": 1,
-                     *           "change": {
-                     *             "kind": "rollback",
-                     *             "reason": "as before",
-                     *             "rolledBackTo": 1
-                     *           },
-                     *           "requestedBy": "developer",
-                     *           "at": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["ListedDeploymentRevision"][];
                         /** @description Absent on the last page */
@@ -8035,7 +5598,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8101,20 +5664,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
-                /**
-                 * @description Id or name
-                 * @example 2
-                 */
+                /** @description Id or name */
                 revision: string;
             };
             cookie?: never;
@@ -8127,38 +5681,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "revision": 2,
-                     *       "priority": 3,
-                     *       "catalogue": 1,
-                     *       "change": {
-                     *         "kind": "patch",
-                     *         "reason": "first"
-                     *       },
-                     *       "requestedBy": "developer",
-                     *       "at": "2026-01-01T12:00:00.000Z",
-                     *       "components": {
-                     *         "com.example.A": {
-                     *           "version": "^1.0.0",
-                     *           "merge": {
-                     *             "a": 1
-                     *           },
-                     *           "reset": [
-                     *             "/b"
-                     *           ],
-                     *           "runWith": {
-                     *             "posixUser": "ggc_user",
-                     *             "systemResourceLimits": {
-                     *               "memory": 1024,
-                     *               "cpus": 0.5
-                     *             }
-                     *           },
-                     *           "catalogue": 1
-                     *         }
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeploymentRevision"];
                 };
             };
@@ -8175,7 +5697,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8244,20 +5766,11 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example grp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeGroup: string;
-                /**
-                 * @description Id or name
-                 * @example 2
-                 */
+                /** @description Id or name */
                 revision: string;
             };
             cookie?: never;
@@ -8270,39 +5783,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "from": 1,
-                     *       "to": 2,
-                     *       "components": {
-                     *         "com.example.A": {
-                     *           "change": "added",
-                     *           "after": {
-                     *             "version": "^1.0.0",
-                     *             "merge": {
-                     *               "a": 1
-                     *             },
-                     *             "reset": [
-                     *               "/b"
-                     *             ],
-                     *             "runWith": {
-                     *               "posixUser": "ggc_user",
-                     *               "systemResourceLimits": {
-                     *                 "memory": 1024,
-                     *                 "cpus": 0.5
-                     *               }
-                     *             },
-                     *             "catalogue": 1
-                     *           }
-                     *         }
-                     *       },
-                     *       "priority": {
-                     *         "before": 0,
-                     *         "after": 3
-                     *       },
-                     *       "settings": {}
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeploymentDifferences"];
                 };
             };
@@ -8319,7 +5799,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8416,7 +5896,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8523,7 +6003,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8589,15 +6069,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -8612,44 +6086,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "target": {
-                     *         "type": "node",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n"
-                     *       },
-                     *       "revision": 5,
-                     *       "priority": 3,
-                     *       "catalogue": 1,
-                     *       "components": {
-                     *         "com.example.A": {
-                     *           "version": "^1.0.0",
-                     *           "merge": {
-                     *             "a": 1
-                     *           },
-                     *           "reset": [
-                     *             "/b"
-                     *           ],
-                     *           "runWith": {
-                     *             "posixUser": "ggc_user",
-                     *             "systemResourceLimits": {
-                     *               "memory": 1024,
-                     *               "cpus": 0.5
-                     *             }
-                     *           },
-                     *           "catalogue": 1
-                     *         }
-                     *       },
-                     *       "change": {
-                     *         "kind": "rollback",
-                     *         "reason": "as before",
-                     *         "rolledBackTo": 1
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -8666,7 +6102,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8735,69 +6171,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "components": {
-                 *         "com.example.A": {
-                 *           "version": "^1.0.0",
-                 *           "merge": {
-                 *             "a": 1
-                 *           },
-                 *           "reset": [
-                 *             "/b"
-                 *           ],
-                 *           "runWith": {
-                 *             "posixUser": "ggc_user",
-                 *             "systemResourceLimits": {
-                 *               "memory": 1024,
-                 *               "cpus": 0.5
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "priority": 4,
-                 *       "policies": {
-                 *         "failureHandling": "do-nothing",
-                 *         "componentUpdate": {
-                 *           "action": "notify"
-                 *         },
-                 *         "validationSeconds": 9
-                 *       },
-                 *       "rollout": {
-                 *         "exponential": {
-                 *           "baseRatePerMinute": 5,
-                 *           "incrementFactor": 1.5,
-                 *           "increaseAfter": {
-                 *             "notified": 3
-                 *           }
-                 *         },
-                 *         "abort": [
-                 *           {
-                 *             "failure": "all",
-                 *             "thresholdPercentage": 12.5,
-                 *             "minimumExecuted": 4
-                 *           }
-                 *         ],
-                 *         "timeoutMinutes": 30
-                 *       },
-                 *       "plan": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentReplacement"];
             };
         };
@@ -8810,23 +6192,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -8843,7 +6208,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8957,15 +6322,9 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -8980,23 +6339,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9013,7 +6355,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9109,70 +6451,16 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "components": {
-                 *         "com.example.A": {
-                 *           "version": "^1.0.0",
-                 *           "merge": {
-                 *             "a": 1
-                 *           },
-                 *           "reset": [
-                 *             "/b"
-                 *           ],
-                 *           "runWith": {
-                 *             "posixUser": "ggc_user",
-                 *             "systemResourceLimits": {
-                 *               "memory": 1024,
-                 *               "cpus": 0.5
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "priority": 3,
-                 *       "reason": "first"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
-                /**
-                 * @example {
-                 *       "components": {
-                 *         "com.example.A": {
-                 *           "version": "^1.0.0",
-                 *           "merge": {
-                 *             "a": 1
-                 *           },
-                 *           "reset": [
-                 *             "/b"
-                 *           ],
-                 *           "runWith": {
-                 *             "posixUser": "ggc_user",
-                 *             "systemResourceLimits": {
-                 *               "memory": 1024,
-                 *               "cpus": 0.5
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "priority": 3,
-                 *       "reason": "first"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
@@ -9185,23 +6473,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9218,7 +6489,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9334,28 +6605,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "components": [
-                 *         "com.example.A"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentRefresh"];
             };
         };
@@ -9370,23 +6628,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9403,7 +6644,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9519,27 +6760,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "revision": 1,
-                 *       "reason": "as before"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeploymentRollback"];
             };
         };
@@ -9554,23 +6783,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "deployment.apply",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "deployment",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9587,7 +6799,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9702,15 +6914,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -9723,25 +6929,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "revision": 5,
-                     *           "priority": 3,
-                     *           "catalogue": 1,
-                     *           "change": {
-                     *             "kind": "rollback",
-                     *             "reason": "as before",
-                     *             "rolledBackTo": 1
-                     *           },
-                     *           "requestedBy": "developer",
-                     *           "at": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["ListedDeploymentRevision"][];
                         /** @description Absent on the last page */
@@ -9762,7 +6949,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9828,20 +7015,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
-                /**
-                 * @description Id or name
-                 * @example 2
-                 */
+                /** @description Id or name */
                 revision: string;
             };
             cookie?: never;
@@ -9854,62 +7032,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "revision": 2,
-                     *       "priority": 3,
-                     *       "catalogue": 1,
-                     *       "autoUpdate": true,
-                     *       "change": {
-                     *         "kind": "patch"
-                     *       },
-                     *       "requestedBy": "developer",
-                     *       "at": "2026-01-01T12:00:00.000Z",
-                     *       "components": {
-                     *         "com.example.A": {
-                     *           "version": "^1.0.0",
-                     *           "merge": {
-                     *             "a": 1
-                     *           },
-                     *           "reset": [
-                     *             "/b"
-                     *           ],
-                     *           "runWith": {
-                     *             "posixUser": "ggc_user",
-                     *             "systemResourceLimits": {
-                     *               "memory": 1024,
-                     *               "cpus": 0.5
-                     *             }
-                     *           },
-                     *           "catalogue": 1
-                     *         }
-                     *       },
-                     *       "policies": {
-                     *         "failureHandling": "do-nothing",
-                     *         "componentUpdate": {
-                     *           "action": "notify"
-                     *         },
-                     *         "validationSeconds": 9
-                     *       },
-                     *       "rollout": {
-                     *         "exponential": {
-                     *           "baseRatePerMinute": 5,
-                     *           "incrementFactor": 1.5,
-                     *           "increaseAfter": {
-                     *             "notified": 3
-                     *           }
-                     *         },
-                     *         "abort": [
-                     *           {
-                     *             "failure": "all",
-                     *             "thresholdPercentage": 12.5,
-                     *             "minimumExecuted": 4
-                     *           }
-                     *         ],
-                     *         "timeoutMinutes": 30
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeploymentRevision"];
                 };
             };
@@ -9926,7 +7048,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9995,20 +7117,11 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
-                /**
-                 * @description Id or name
-                 * @example 2
-                 */
+                /** @description Id or name */
                 revision: string;
             };
             cookie?: never;
@@ -10021,46 +7134,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "from": 1,
-                     *       "to": 2,
-                     *       "components": {},
-                     *       "settings": {
-                     *         "autoUpdate": {
-                     *           "after": true
-                     *         },
-                     *         "policies": {
-                     *           "after": {
-                     *             "failureHandling": "do-nothing",
-                     *             "componentUpdate": {
-                     *               "action": "notify"
-                     *             },
-                     *             "validationSeconds": 9
-                     *           }
-                     *         },
-                     *         "rollout": {
-                     *           "after": {
-                     *             "exponential": {
-                     *               "baseRatePerMinute": 5,
-                     *               "incrementFactor": 1.5,
-                     *               "increaseAfter": {
-                     *                 "notified": 3
-                     *               }
-                     *             },
-                     *             "abort": [
-                     *               {
-                     *                 "failure": "all",
-                     *                 "thresholdPercentage": 12.5,
-                     *                 "minimumExecuted": 4
-                     *               }
-                     *             ],
-                     *             "timeoutMinutes": 30
-                     *           }
-                     *         }
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeploymentDifferences"];
                 };
             };
@@ -10077,7 +7150,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10174,7 +7247,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10277,7 +7350,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10381,7 +7454,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10503,7 +7576,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10600,70 +7673,13 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "nodeGroups": {
-                 *         "g": {
-                 *           "deployment": {
-                 *             "edit": "replace",
-                 *             "components": {
-                 *               "com.example.A": {
-                 *                 "version": "^1.0.0",
-                 *                 "merge": {
-                 *                   "a": 1
-                 *                 },
-                 *                 "reset": [
-                 *                   "/b"
-                 *                 ],
-                 *                 "runWith": {
-                 *                   "posixUser": "ggc_user",
-                 *                   "systemResourceLimits": {
-                 *                     "memory": 1024,
-                 *                     "cpus": 0.5
-                 *                   }
-                 *                 }
-                 *               }
-                 *             },
-                 *             "priority": 4,
-                 *             "policies": {
-                 *               "failureHandling": "do-nothing",
-                 *               "componentUpdate": {
-                 *                 "action": "notify"
-                 *               },
-                 *               "validationSeconds": 9
-                 *             },
-                 *             "rollout": {
-                 *               "exponential": {
-                 *                 "baseRatePerMinute": 5,
-                 *                 "incrementFactor": 1.5,
-                 *                 "increaseAfter": {
-                 *                   "notified": 3
-                 *                 }
-                 *               },
-                 *               "abort": [
-                 *                 {
-                 *                   "failure": "all",
-                 *                   "thresholdPercentage": 12.5,
-                 *                   "minimumExecuted": 4
-                 *                 }
-                 *               ],
-                 *               "timeoutMinutes": 30
-                 *             }
-                 *           }
-                 *         }
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["PlanRequest"];
             };
         };
@@ -10674,40 +7690,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "summary": {
-                     *         "cells": {
-                     *           "changed": 0,
-                     *           "created": 0,
-                     *           "vacated": 0
-                     *         },
-                     *         "nodes": {
-                     *           "affected": 0,
-                     *           "moved": 0,
-                     *           "added": 0,
-                     *           "removed": 0
-                     *         },
-                     *         "removals": {},
-                     *         "refusals": 0,
-                     *         "warnings": 0,
-                     *         "transitions": 0,
-                     *         "work": {
-                     *           "thingGroups": 0,
-                     *           "deliveries": 0,
-                     *           "joins": 0,
-                     *           "leaves": 0,
-                     *           "jobs": 0,
-                     *           "rolloutMinutes": 0
-                     *         },
-                     *         "seconds": 0
-                     *       },
-                     *       "refusals": [],
-                     *       "warnings": [],
-                     *       "transitions": []
-                     *     }
-                     */
                     "application/json": components["schemas"]["Plan"];
                 };
             };
@@ -10724,7 +7706,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10823,44 +7805,13 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "nodeGroups": {
-                 *         "g": {
-                 *           "deployment": {
-                 *             "edit": "patch",
-                 *             "components": {
-                 *               "com.example.A": null
-                 *             }
-                 *           }
-                 *         }
-                 *       },
-                 *       "nodes": {
-                 *         "n": {
-                 *           "deployment": null
-                 *         }
-                 *       },
-                 *       "newNodes": [
-                 *         {
-                 *           "name": "planned",
-                 *           "groups": [
-                 *             "g"
-                 *           ],
-                 *           "runtime": "nucleus-lite"
-                 *         }
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["PlanRequest"];
             };
         };
@@ -10871,46 +7822,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "items": [
-                     *         {
-                     *           "id": "nod_01k0example000000002",
-                     *           "name": "n",
-                     *           "from": {
-                     *             "key": "d4735e3a265e16ee",
-                     *             "targets": [
-                     *               "grp_01k0example000000003",
-                     *               "nod_01k0example000000002"
-                     *             ],
-                     *             "names": [
-                     *               "node group g",
-                     *               "node n"
-                     *             ],
-                     *             "runtime": "nucleus"
-                     *           },
-                     *           "to": {
-                     *             "key": "4e07408562bedb8b",
-                     *             "targets": [
-                     *               "grp_01k0example000000003"
-                     *             ],
-                     *             "names": [
-                     *               "node group g"
-                     *             ],
-                     *             "runtime": "nucleus"
-                     *           },
-                     *           "changes": [
-                     *             {
-                     *               "component": "com.example.A",
-                     *               "change": "removed",
-                     *               "before": "1.0.0"
-                     *             }
-                     *           ]
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["PlanNodes"];
                 };
             };
@@ -10927,7 +7838,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11026,10 +7937,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -11042,32 +7950,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "nod_01k0example000000002",
-                     *           "name": "n",
-                     *           "description": "changed",
-                     *           "status": "active",
-                     *           "groups": [
-                     *             "grp_01k0example000000003"
-                     *           ],
-                     *           "runtime": "nucleus",
-                     *           "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
-                     *           "tokenExpiresAt": "2026-01-01T12:00:00.000Z",
-                     *           "registeredAt": "2026-01-01T12:00:00.000Z",
-                     *           "connection": {
-                     *             "connected": false,
-                     *             "since": "2026-01-01T12:00:00.000Z"
-                     *           },
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Node"][];
                         /** @description Absent on the last page */
@@ -11088,7 +7970,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11157,24 +8039,13 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "n",
-                 *       "groups": [
-                 *         "g"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateNode"];
             };
         };
@@ -11189,28 +8060,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000002",
-                     *       "kind": "node.create",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node",
-                     *         "id": "nod_01k0example000000003",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000003"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "registration": {
-                     *         "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z",
-                     *         "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["CreatedNode"];
                 };
             };
@@ -11227,7 +8076,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11338,15 +8187,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -11361,26 +8204,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "nod_01k0example000000002",
-                     *       "name": "n",
-                     *       "description": "changed",
-                     *       "status": "active",
-                     *       "groups": [
-                     *         "grp_01k0example000000003"
-                     *       ],
-                     *       "runtime": "nucleus",
-                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
-                     *       "registeredAt": "2026-01-01T12:00:00.000Z",
-                     *       "connection": {
-                     *         "connected": true,
-                     *         "since": "2026-01-01T12:00:00.000Z"
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Node"];
                 };
             };
@@ -11397,7 +8220,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11463,15 +8286,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -11486,23 +8303,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "node.delete",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -11519,7 +8319,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11597,32 +8397,16 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditDescription"];
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditDescription"];
             };
         };
@@ -11635,22 +8419,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "nod_01k0example000000002",
-                     *       "name": "n",
-                     *       "description": "changed",
-                     *       "status": "active",
-                     *       "groups": [
-                     *         "grp_01k0example000000003"
-                     *       ],
-                     *       "runtime": "nucleus",
-                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
-                     *       "tokenExpiresAt": "2026-01-01T12:00:00.000Z",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Node"];
                 };
             };
@@ -11667,7 +8435,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11772,36 +8540,16 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "remove": [
-                 *         "g"
-                 *       ]
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditMemberships"];
-                /**
-                 * @example {
-                 *       "remove": [
-                 *         "g"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditMemberships"];
             };
         };
@@ -11814,23 +8562,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "node.move",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -11847,7 +8578,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11958,22 +8689,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /** @example {} */
                 "application/json": components["schemas"]["CreateRegistrationToken"];
             };
         };
@@ -11984,13 +8708,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
-                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
-                     *       "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                     *     }
-                     */
                     "application/json": components["schemas"]["RegistrationToken"];
                 };
             };
@@ -12007,7 +8724,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12100,15 +8817,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -12135,7 +8846,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12210,22 +8921,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /** @example {} */
                 "application/json": components["schemas"]["CreateRegistrationToken"];
             };
         };
@@ -12236,13 +8940,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
-                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
-                     *       "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                     *     }
-                     */
                     "application/json": components["schemas"]["RegistrationToken"];
                 };
             };
@@ -12259,7 +8956,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12356,15 +9053,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
             };
             cookie?: never;
@@ -12377,19 +9068,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *           "status": "active",
-                     *           "keyFingerprint": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "activatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Certificate"][];
                         /** @description Absent on the last page */
@@ -12410,7 +9088,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12476,20 +9154,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example nod_01k0example000000002
-                 */
+                /** @description Id or name */
                 node: string;
-                /**
-                 * @description Id or name
-                 * @example 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
-                 */
+                /** @description Id or name */
                 certificate: string;
             };
             cookie?: never;
@@ -12504,23 +9173,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "certificate.revoke",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "certificate",
-                     *         "id": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *         "name": "n",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/certificates"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -12537,7 +9189,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12616,11 +9268,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
-                 *     }
-                 */
                 "application/json": components["schemas"]["Register"];
             };
         };
@@ -12631,26 +9278,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
-                     *       "region": "eu-west-1",
-                     *       "runtime": "nucleus",
-                     *       "claim": {
-                     *         "certificatePem": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
-                     *         "privateKey": "-----BEGIN RSA PRIVATE KEY-----\n…\n-----END RSA PRIVATE KEY-----\n",
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *       },
-                     *       "template": "local-slipway-node",
-                     *       "roleAlias": "local-slipway-device",
-                     *       "endpoints": {
-                     *         "mqtt": "aws.example.com",
-                     *         "credentials": "aws.example.com",
-                     *         "greengrass": "aws.example.com"
-                     *       },
-                     *       "rootCa": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Registration"];
                 };
             };
@@ -12667,11 +9294,14 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `body-too-large`: The body is too large */
@@ -12794,10 +9424,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -12810,32 +9437,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "imp_01k0example000000002",
-                     *           "status": "succeeded",
-                     *           "format": "csv",
-                     *           "size": 14,
-                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *           "tokenExpiresInSeconds": 604800,
-                     *           "counts": {
-                     *             "rows": 1,
-                     *             "created": 1,
-                     *             "existing": 0,
-                     *             "failed": 0,
-                     *             "tokens": 1
-                     *           },
-                     *           "faultCount": 0,
-                     *           "faults": [],
-                     *           "intent": "int_01k0example000000003",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["NodeImport"][];
                         /** @description Absent on the last page */
@@ -12856,7 +9457,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12925,23 +9526,13 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "format": "csv",
-                 *       "size": 9,
-                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateNodeImport"];
             };
         };
@@ -12956,35 +9547,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "imp_01k0example000000002",
-                     *       "status": "draft",
-                     *       "format": "csv",
-                     *       "size": 9,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "tokenExpiresInSeconds": 604800,
-                     *       "counts": {
-                     *         "created": 0,
-                     *         "existing": 0,
-                     *         "failed": 0,
-                     *         "tokens": 0
-                     *       },
-                     *       "faultCount": 0,
-                     *       "faults": [],
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "upload": {
-                     *         "method": "PUT",
-                     *         "url": "https://api.example.com/slipway-local-imports-123456789012/uploads/ws_01k0example000000001/imp_01k0example000000002?X-Amz-Signature=example",
-                     *         "headers": {
-                     *           "content-length": "9",
-                     *           "x-amz-checksum-sha256": "F/hV1kaML3idHqQe5f6gZiCojhsyX8cmaxw2s4lNxGA="
-                     *         },
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["CreatedNodeImport"];
                 };
             };
@@ -13001,7 +9563,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13103,15 +9665,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example imp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeImport: string;
             };
             cookie?: never;
@@ -13126,38 +9682,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "imp_01k0example000000002",
-                     *       "status": "failed",
-                     *       "format": "csv",
-                     *       "size": 9,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "tokenExpiresInSeconds": 604800,
-                     *       "counts": {
-                     *         "created": 0,
-                     *         "existing": 0,
-                     *         "failed": 0,
-                     *         "tokens": 0
-                     *       },
-                     *       "faultCount": 1,
-                     *       "faults": [
-                     *         {
-                     *           "line": 2,
-                     *           "field": "name",
-                     *           "rule": "invalid-format",
-                     *           "detail": "1 to 64 of letters, digits, '.', '_' and '-', the first a letter or digit"
-                     *         }
-                     *       ],
-                     *       "intent": "int_01k0example000000003",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "faultFile": {
-                     *         "url": "https://api.example.com/slipway-local-imports-123456789012/faults/ws_01k0example000000001/imp_01k0example000000002.jsonl?X-Amz-Signature=example",
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["NodeImport"];
                 };
             };
@@ -13174,7 +9698,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13240,15 +9764,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example imp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeImport: string;
             };
             cookie?: never;
@@ -13263,23 +9781,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "node-import.delete",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node-import",
-                     *         "id": "imp_01k0example000000002",
-                     *         "name": "imp_01k0example000000002",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-imports/imp_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -13296,7 +9797,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13374,15 +9875,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example imp_01k0example000000002
-                 */
+                /** @description Id or name */
                 nodeImport: string;
             };
             cookie?: never;
@@ -13399,23 +9894,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "node-import.run",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "node-import",
-                     *         "id": "imp_01k0example000000002",
-                     *         "name": "imp_01k0example000000002",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-imports/imp_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -13432,7 +9910,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13526,10 +10004,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -13542,20 +10017,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "cmp_01k0example000000002",
-                     *           "name": "com.example.A",
-                     *           "description": "changed",
-                     *           "publisher": "p",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Component"][];
                         /** @description Absent on the last page */
@@ -13576,7 +10037,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13645,22 +10106,13 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "com.example.A",
-                 *       "publisher": "p"
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateComponent"];
             };
         };
@@ -13677,15 +10129,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "cmp_01k0example000000002",
-                     *       "name": "com.example.A",
-                     *       "publisher": "p",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -13702,7 +10145,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13807,21 +10250,13 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "aws.greengrass.Cli"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ImportComponent"];
             };
         };
@@ -13836,23 +10271,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000002",
-                     *       "kind": "component.import",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "component",
-                     *         "id": "aws.greengrass.Cli",
-                     *         "name": "aws.greengrass.Cli",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/components"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -13869,7 +10287,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13971,15 +10389,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
             };
             cookie?: never;
@@ -13994,16 +10406,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "cmp_01k0example000000002",
-                     *       "name": "com.example.A",
-                     *       "description": "changed",
-                     *       "publisher": "p",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -14020,7 +10422,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14086,15 +10488,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
             };
             cookie?: never;
@@ -14121,7 +10517,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14199,32 +10595,16 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditComponent"];
-                /**
-                 * @example {
-                 *       "description": "changed"
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditComponent"];
             };
         };
@@ -14237,16 +10617,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "cmp_01k0example000000002",
-                     *       "name": "com.example.A",
-                     *       "description": "changed",
-                     *       "publisher": "p",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -14263,7 +10633,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14369,15 +10739,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
             };
             cookie?: never;
@@ -14390,31 +10754,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "ver_01k0example000000003",
-                     *           "component": "com.example.A",
-                     *           "version": "1.1.0",
-                     *           "status": "draft",
-                     *           "componentType": "aws.greengrass.generic",
-                     *           "clonedFrom": "ver_01k0example000000004",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ",
-                     *       "newest": {
-                     *         "id": "ver_01k0example000000004",
-                     *         "version": "1.0.0"
-                     *       },
-                     *       "highest": {
-                     *         "id": "ver_01k0example000000004",
-                     *         "version": "1.0.0"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["ListedComponentVersions"];
                 };
             };
@@ -14431,7 +10770,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14500,38 +10839,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "version": "1.0.0",
-                 *       "recipe": {
-                 *         "run": "true",
-                 *         "configuration": {
-                 *           "a": [
-                 *             1,
-                 *             null,
-                 *             {
-                 *               "b": "c"
-                 *             }
-                 *           ]
-                 *         }
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateComponentVersion"];
             };
         };
@@ -14548,32 +10864,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ver_01k0example000000003",
-                     *       "component": "com.example.A",
-                     *       "version": "1.0.0",
-                     *       "status": "draft",
-                     *       "componentType": "aws.greengrass.generic",
-                     *       "recipe": {
-                     *         "platform": {
-                     *           "os": "*"
-                     *         },
-                     *         "run": "true",
-                     *         "configuration": {
-                     *           "a": [
-                     *             1,
-                     *             null,
-                     *             {
-                     *               "b": "c"
-                     *             }
-                     *           ]
-                     *         }
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -14590,7 +10880,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14692,20 +10982,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -14720,32 +11001,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ver_01k0example000000003",
-                     *       "component": "com.example.A",
-                     *       "version": "1.0.0",
-                     *       "status": "draft",
-                     *       "componentType": "aws.greengrass.generic",
-                     *       "recipe": {
-                     *         "platform": {
-                     *           "os": "*"
-                     *         },
-                     *         "run": "true",
-                     *         "configuration": {
-                     *           "a": [
-                     *             1,
-                     *             null,
-                     *             {
-                     *               "b": "c"
-                     *             }
-                     *           ]
-                     *         }
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -14762,7 +11017,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14828,20 +11083,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -14856,23 +11102,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000004",
-                     *       "kind": "component-version.delete",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "component-version",
-                     *         "id": "ver_01k0example000000003",
-                     *         "name": "com.example.A 1.0.0",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/components/cmp_01k0example000000002/versions/ver_01k0example000000003"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -14889,7 +11118,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14967,43 +11196,18 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "recipeText": {
-                 *         "format": "json",
-                 *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
-                 *       }
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditComponentVersion"];
-                /**
-                 * @example {
-                 *       "recipeText": {
-                 *         "format": "json",
-                 *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditComponentVersion"];
             };
         };
@@ -15016,34 +11220,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ver_01k0example000000003",
-                     *       "component": "com.example.A",
-                     *       "version": "1.1.0",
-                     *       "status": "draft",
-                     *       "componentType": "aws.greengrass.generic",
-                     *       "clonedFrom": "ver_01k0example000000004",
-                     *       "recipeText": {
-                     *         "format": "json",
-                     *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
-                     *       },
-                     *       "document": {
-                     *         "RecipeFormatVersion": "2020-01-25",
-                     *         "ComponentName": "com.example.A",
-                     *         "ComponentVersion": "1.1.0",
-                     *         "Manifests": [
-                     *           {
-                     *             "Lifecycle": {
-                     *               "run": "true"
-                     *             }
-                     *           }
-                     *         ]
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -15060,7 +11236,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15171,20 +11347,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -15197,22 +11364,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "publishable": true,
-                     *       "findings": [
-                     *         {
-                     *           "pointer": "/Manifests",
-                     *           "rule": "nucleus-lite-platform",
-                     *           "severity": "warning",
-                     *           "detail": "no manifest is for nucleus lite",
-                     *           "hint": "Say `runtime: \"*\"` in a Platform for linux, if devices with it are to have the component.",
-                     *           "line": 1,
-                     *           "column": 108
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["RecipeFindings"];
                 };
             };
@@ -15229,7 +11380,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15295,25 +11446,13 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000004
-                 */
+                /** @description Id or name */
                 from: string;
             };
             cookie?: never;
@@ -15326,79 +11465,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "from": {
-                     *         "id": "ver_01k0example000000004",
-                     *         "version": "1.1.0"
-                     *       },
-                     *       "to": {
-                     *         "id": "ver_01k0example000000003",
-                     *         "version": "1.0.0"
-                     *       },
-                     *       "recipe": [
-                     *         {
-                     *           "pointer": "/ComponentVersion",
-                     *           "change": "changed",
-                     *           "from": "1.1.0",
-                     *           "to": "1.0.0"
-                     *         },
-                     *         {
-                     *           "pointer": "/Manifests/0/Platform",
-                     *           "change": "added",
-                     *           "to": {
-                     *             "runtime": "*",
-                     *             "os": "*"
-                     *           }
-                     *         },
-                     *         {
-                     *           "pointer": "/Manifests/0/Artifacts",
-                     *           "change": "added",
-                     *           "to": [
-                     *             {
-                     *               "Uri": "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/a",
-                     *               "Unarchive": "NONE",
-                     *               "Permission": {
-                     *                 "Read": "OWNER",
-                     *                 "Execute": "OWNER"
-                     *               }
-                     *             }
-                     *           ]
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentType",
-                     *           "change": "added",
-                     *           "to": "aws.greengrass.generic"
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentDescription",
-                     *           "change": "added",
-                     *           "to": "changed"
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentPublisher",
-                     *           "change": "added",
-                     *           "to": "p"
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentConfiguration",
-                     *           "change": "added",
-                     *           "to": {
-                     *             "DefaultConfiguration": {
-                     *               "a": [
-                     *                 1,
-                     *                 null,
-                     *                 {
-                     *                   "b": "c"
-                     *                 }
-                     *               ]
-                     *             }
-                     *           }
-                     *         }
-                     *       ],
-                     *       "files": []
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentVersionDiff"];
                 };
             };
@@ -15415,7 +11481,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15487,20 +11553,11 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -15513,11 +11570,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": []
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["UserOfVersion"][];
                         /** @description Absent on the last page */
@@ -15538,7 +11590,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15604,31 +11656,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "reason": "old"
-                 *     }
-                 */
                 "application/json": components["schemas"]["DeprecateComponentVersion"];
             };
         };
@@ -15641,40 +11679,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ver_01k0example000000003",
-                     *       "component": "com.example.A",
-                     *       "version": "1.0.0",
-                     *       "status": "published",
-                     *       "componentType": "aws.greengrass.generic",
-                     *       "recipe": {
-                     *         "platform": {
-                     *           "os": "*"
-                     *         },
-                     *         "run": "true",
-                     *         "configuration": {
-                     *           "a": [
-                     *             1,
-                     *             null,
-                     *             {
-                     *               "b": "c"
-                     *             }
-                     *           ]
-                     *         }
-                     *       },
-                     *       "arn": "arn:aws:greengrass:eu-west-1:123456789012:components:com.example.A:versions:1.0.0",
-                     *       "artifactBytes": 1,
-                     *       "deprecated": {
-                     *         "reason": "old",
-                     *         "at": "2026-01-01T12:00:00.000Z",
-                     *         "by": "developer"
-                     *       },
-                     *       "catalogueNumber": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -15691,7 +11695,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15784,20 +11788,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -15812,35 +11807,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "ver_01k0example000000003",
-                     *       "component": "com.example.A",
-                     *       "version": "1.0.0",
-                     *       "status": "published",
-                     *       "componentType": "aws.greengrass.generic",
-                     *       "recipe": {
-                     *         "platform": {
-                     *           "os": "*"
-                     *         },
-                     *         "run": "true",
-                     *         "configuration": {
-                     *           "a": [
-                     *             1,
-                     *             null,
-                     *             {
-                     *               "b": "c"
-                     *             }
-                     *           ]
-                     *         }
-                     *       },
-                     *       "arn": "arn:aws:greengrass:eu-west-1:123456789012:components:com.example.A:versions:1.0.0",
-                     *       "artifactBytes": 1,
-                     *       "catalogueNumber": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -15857,7 +11823,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15936,20 +11902,11 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -15962,18 +11919,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "path": "gdk-config.json",
-                     *           "size": 507,
-                     *           "text": "{\n  \"gdk_version\": \"1.5.0\",\n  \"component\": {\n    \"com.example.A\": {\n      \"author\": \"p\",\n      \"version\": \"1.0.0\",\n      \"build\": {\n        \"build_system\": \"custom\",\n        \"custom_build_command\": [\n          \"sh\",\n          \"-c\",\n          \"mkdir -p artifacts/ && cp -R artifacts/. greengrass-build/artifacts/com.example.A/1.0.0/ && cp recipe.json greengrass-build/recipes/\"\n        ]\n      },\n      \"publish\": {\n        \"bucket\": \"<PLACEHOLDER_BUCKET>\",\n        \"region\": \"eu-west-1\"\n      }\n    }\n  }\n}\n"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["FolderFile"][];
                         /** @description Absent on the last page */
@@ -15994,7 +11939,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16064,20 +12009,11 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -16090,18 +12026,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "path": "dist/a",
-                     *           "size": 1,
-                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["ComponentFile"][];
                         /** @description Absent on the last page */
@@ -16122,7 +12046,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16191,33 +12115,17 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "path": "dist/a",
-                 *       "size": 1,
-                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateFile"];
             };
         };
@@ -16230,24 +12138,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "path": "dist/a",
-                     *       "size": 1,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "upload": {
-                     *         "method": "PUT",
-                     *         "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/a?X-Amz-Signature=example",
-                     *         "headers": {
-                     *           "content-length": "1",
-                     *           "x-amz-checksum-sha256": "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=",
-                     *           "if-none-match": "*"
-                     *         },
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["CreatedFile"];
                 };
             };
@@ -16264,7 +12154,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16366,25 +12256,13 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
-                /**
-                 * @description Path, with its slashes as they are
-                 * @example dist/a
-                 */
+                /** @description Path, with its slashes as they are */
                 path: string;
             };
             cookie?: never;
@@ -16397,19 +12275,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "path": "dist/a",
-                     *       "size": 1,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "uploaded": true,
-                     *       "download": {
-                     *         "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/a?X-Amz-Signature=example",
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["FoundFile"];
                 };
             };
@@ -16426,7 +12291,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16492,25 +12357,13 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
-                /**
-                 * @description Path, with its slashes as they are
-                 * @example src/large
-                 */
+                /** @description Path, with its slashes as they are */
                 path: string;
             };
             cookie?: never;
@@ -16537,7 +12390,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16616,25 +12469,13 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
-                /**
-                 * @description Path, with its slashes as they are
-                 * @example src/large
-                 */
+                /** @description Path, with its slashes as they are */
                 path: string;
             };
             cookie?: never;
@@ -16647,77 +12488,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "part": 1,
-                     *           "size": 16777216,
-                     *           "received": false,
-                     *           "upload": {
-                     *             "method": "PUT",
-                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
-                     *             "headers": {
-                     *               "content-length": "16777216"
-                     *             },
-                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *           }
-                     *         },
-                     *         {
-                     *           "part": 2,
-                     *           "size": 16777216,
-                     *           "received": false,
-                     *           "upload": {
-                     *             "method": "PUT",
-                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
-                     *             "headers": {
-                     *               "content-length": "16777216"
-                     *             },
-                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *           }
-                     *         },
-                     *         {
-                     *           "part": 3,
-                     *           "size": 16777216,
-                     *           "received": false,
-                     *           "upload": {
-                     *             "method": "PUT",
-                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
-                     *             "headers": {
-                     *               "content-length": "16777216"
-                     *             },
-                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *           }
-                     *         },
-                     *         {
-                     *           "part": 4,
-                     *           "size": 16777216,
-                     *           "received": false,
-                     *           "upload": {
-                     *             "method": "PUT",
-                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
-                     *             "headers": {
-                     *               "content-length": "16777216"
-                     *             },
-                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *           }
-                     *         },
-                     *         {
-                     *           "part": 5,
-                     *           "size": 1,
-                     *           "received": false,
-                     *           "upload": {
-                     *             "method": "PUT",
-                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
-                     *             "headers": {
-                     *               "content-length": "1"
-                     *             },
-                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *           }
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["UploadPart"][];
                         /** @description Absent on the last page */
@@ -16738,7 +12508,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16804,25 +12574,13 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
-                /**
-                 * @description Path, with its slashes as they are
-                 * @example src/large
-                 */
+                /** @description Path, with its slashes as they are */
                 path: string;
             };
             cookie?: never;
@@ -16835,14 +12593,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "path": "src/large",
-                     *       "size": 67108865,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ComponentFile"];
                 };
             };
@@ -16859,7 +12609,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -16934,42 +12684,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "files": [
-                 *         {
-                 *           "path": "dist/a",
-                 *           "size": 1,
-                 *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *         },
-                 *         {
-                 *           "path": "dist/b",
-                 *           "size": 1,
-                 *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *         }
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["Manifest"];
             };
         };
@@ -16980,32 +12705,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "path": "dist/a",
-                     *           "status": "skipped"
-                     *         },
-                     *         {
-                     *           "path": "dist/b",
-                     *           "status": "upload",
-                     *           "upload": {
-                     *             "method": "PUT",
-                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/b?X-Amz-Signature=example",
-                     *             "headers": {
-                     *               "content-length": "1",
-                     *               "x-amz-checksum-sha256": "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=",
-                     *               "if-none-match": "*"
-                     *             },
-                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "extra": [],
-                     *       "more": false
-                     *     }
-                     */
                     "application/json": components["schemas"]["ManifestAnswer"];
                 };
             };
@@ -17022,7 +12721,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17118,20 +12817,11 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example cmp_01k0example000000002
-                 */
+                /** @description Id or name */
                 component: string;
-                /**
-                 * @description Id or name
-                 * @example ver_01k0example000000003
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -17148,23 +12838,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000004",
-                     *       "kind": "component-version.publish",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "component-version",
-                     *         "id": "ver_01k0example000000003",
-                     *         "name": "com.example.A 1.0.0",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/components/cmp_01k0example000000002/versions/ver_01k0example000000003"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -17181,7 +12854,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17269,10 +12942,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -17285,31 +12955,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "rel_01k0example000000002",
-                     *           "app": "app",
-                     *           "environment": "prod",
-                     *           "version": "1.0.0",
-                     *           "attributes": [],
-                     *           "cpuArch": [],
-                     *           "hardware": [],
-                     *           "rollout": 50,
-                     *           "allowDowngrade": false,
-                     *           "status": "published",
-                     *           "availability": "offered",
-                     *           "publishedAt": "2026-01-01T12:00:00.000Z",
-                     *           "size": 6,
-                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *           "md5": "9d7183f16acce70658f686ae7f1a4d20",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Release"][];
                         /** @description Absent on the last page */
@@ -17330,7 +12975,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17399,25 +13044,13 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "app": "app",
-                 *       "environment": "prod",
-                 *       "version": "1.0.0",
-                 *       "size": 6,
-                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
-                 *     }
-                 */
                 "application/json": components["schemas"]["CreateRelease"];
             };
         };
@@ -17432,33 +13065,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "rel_01k0example000000002",
-                     *       "app": "app",
-                     *       "environment": "prod",
-                     *       "version": "1.0.0",
-                     *       "attributes": [],
-                     *       "cpuArch": [],
-                     *       "hardware": [],
-                     *       "rollout": 100,
-                     *       "allowDowngrade": false,
-                     *       "status": "draft",
-                     *       "size": 6,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "upload": {
-                     *         "method": "PUT",
-                     *         "url": "https://api.example.com/slipway-local-ota-123456789012/uploads/ws_01k0example000000001/rel_01k0example000000002?X-Amz-Signature=example",
-                     *         "headers": {
-                     *           "content-length": "6",
-                     *           "x-amz-checksum-sha256": "mjpF0BUxog6JrGrhCwsL6wSSrNchajaKoGLRpf7K+c0="
-                     *         },
-                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["CreatedRelease"];
                 };
             };
@@ -17475,7 +13081,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17577,15 +13183,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
@@ -17600,32 +13200,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "rel_01k0example000000002",
-                     *       "app": "app",
-                     *       "environment": "prod",
-                     *       "version": "1.0.0",
-                     *       "attributes": [],
-                     *       "cpuArch": [],
-                     *       "hardware": [],
-                     *       "rollout": 50,
-                     *       "allowDowngrade": false,
-                     *       "status": "published",
-                     *       "availability": "offered",
-                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
-                     *       "size": 6,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
-                     *       "reports": {
-                     *         "installed": 1,
-                     *         "failed": 0,
-                     *         "rolledBack": 0
-                     *       },
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -17642,7 +13216,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17708,15 +13282,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
@@ -17731,23 +13299,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "release.delete",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "release",
-                     *         "id": "rel_01k0example000000002",
-                     *         "name": "never-uploaded 1.0.0 (prod)",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -17764,7 +13315,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17842,34 +13393,16 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "rollout": 50,
-                 *       "reason": "slowly"
-                 *     }
-                 */
                 "application/merge-patch+json": components["schemas"]["EditRelease"];
-                /**
-                 * @example {
-                 *       "rollout": 50,
-                 *       "reason": "slowly"
-                 *     }
-                 */
                 "application/json": components["schemas"]["EditRelease"];
             };
         };
@@ -17882,27 +13415,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "rel_01k0example000000002",
-                     *       "app": "app",
-                     *       "environment": "prod",
-                     *       "version": "1.0.0",
-                     *       "attributes": [],
-                     *       "cpuArch": [],
-                     *       "hardware": [],
-                     *       "rollout": 50,
-                     *       "allowDowngrade": false,
-                     *       "status": "published",
-                     *       "availability": "offered",
-                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
-                     *       "size": 6,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -17919,7 +13431,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18033,15 +13545,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
@@ -18058,23 +13564,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "release.publish",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "release",
-                     *         "id": "rel_01k0example000000002",
-                     *         "name": "app 1.0.0 (prod)",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000002"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -18091,7 +13580,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18178,26 +13667,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "reason": "seen"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -18212,27 +13690,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "rel_01k0example000000002",
-                     *       "app": "app",
-                     *       "environment": "prod",
-                     *       "version": "1.0.0",
-                     *       "attributes": [],
-                     *       "cpuArch": [],
-                     *       "hardware": [],
-                     *       "rollout": 50,
-                     *       "allowDowngrade": false,
-                     *       "status": "published",
-                     *       "availability": "paused",
-                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
-                     *       "size": 6,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -18249,7 +13706,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18363,26 +13820,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "reason": "seen"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -18397,27 +13843,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "rel_01k0example000000002",
-                     *       "app": "app",
-                     *       "environment": "prod",
-                     *       "version": "1.0.0",
-                     *       "attributes": [],
-                     *       "cpuArch": [],
-                     *       "hardware": [],
-                     *       "rollout": 50,
-                     *       "allowDowngrade": false,
-                     *       "status": "published",
-                     *       "availability": "offered",
-                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
-                     *       "size": 6,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -18434,7 +13859,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18548,26 +13973,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "reason": "seen"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -18582,27 +13996,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "rel_01k0example000000002",
-                     *       "app": "app",
-                     *       "environment": "prod",
-                     *       "version": "1.0.0",
-                     *       "attributes": [],
-                     *       "cpuArch": [],
-                     *       "hardware": [],
-                     *       "rollout": 50,
-                     *       "allowDowngrade": false,
-                     *       "status": "published",
-                     *       "availability": "withdrawn",
-                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
-                     *       "size": 6,
-                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -18619,7 +14012,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18733,26 +14126,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "environment": "beta"
-                 *     }
-                 */
                 "application/json": components["schemas"]["PromoteRelease"];
             };
         };
@@ -18767,23 +14149,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000003",
-                     *       "kind": "release.publish",
-                     *       "status": "requested",
-                     *       "workspaceId": "ws_01k0example000000001",
-                     *       "subject": {
-                     *         "type": "release",
-                     *         "id": "rel_01k0example000000004",
-                     *         "name": "app 1.0.0 (beta)",
-                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000004"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -18800,7 +14165,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18906,15 +14271,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
-                /**
-                 * @description Id or name
-                 * @example rel_01k0example000000002
-                 */
+                /** @description Id or name */
                 release: string;
             };
             cookie?: never;
@@ -18927,22 +14286,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "at": "2026-01-01T12:00:00.000Z",
-                     *           "action": "promoted",
-                     *           "by": "developer",
-                     *           "changes": {
-                     *             "environment": "beta",
-                     *             "release": "rel_01k0example000000003"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["ReleaseChange"][];
                         /** @description Absent on the last page */
@@ -18963,7 +14306,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19024,117 +14367,18 @@ export interface operations {
             };
         };
     };
-    getSigningKeys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "algorithm": "ecdsa-p256-sha256",
-                     *       "keys": []
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SigningKeys"];
-                };
-            };
-            /** @description `invalid-request`: The request is not valid */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     createReport: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "app": "app",
-                 *       "version": "1.0.0",
-                 *       "outcome": "installed"
-                 *     }
-                 */
                 "application/json": components["schemas"]["Report"];
             };
         };
@@ -19224,10 +14468,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
+                /** @description Id or name */
                 workspace: string;
             };
             cookie?: never;
@@ -19240,29 +14481,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "int_01k0example000000002",
-                     *           "kind": "release.delete",
-                     *           "status": "succeeded",
-                     *           "workspaceId": "ws_01k0example000000001",
-                     *           "subject": {
-                     *             "type": "release",
-                     *             "id": "rel_01k0example000000003",
-                     *             "name": "app 1.0.0 (beta)",
-                     *             "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000003"
-                     *           },
-                     *           "attempt": 1,
-                     *           "createdAt": "2026-01-01T12:00:00.000Z",
-                     *           "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *           "finishedAt": "2026-01-01T12:00:00.000Z"
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
                     "application/json": {
                         items: components["schemas"]["Intent"][];
                         /** @description Absent on the last page */
@@ -19283,257 +14501,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listAudit: {
-        parameters: {
-            query?: {
-                limit?: number;
-                /** @description `nextCursor` of the page before */
-                cursor?: string;
-                /** @description Records from this time on */
-                from?: string;
-                /** @description Records before this time */
-                to?: string;
-                /** @description Only what this one did, such as `user:{subject}` */
-                actor?: string;
-                /** @description Only what was done to the thing with this id */
-                object?: string;
-            };
-            header?: never;
-            path: {
-                /**
-                 * @description Id or name
-                 * @example ws_01k0example000000001
-                 */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "aud_01k0example000000002",
-                     *           "at": "2026-01-01T12:00:00.000Z",
-                     *           "actor": "system",
-                     *           "operation": "intent.succeeded",
-                     *           "object": {
-                     *             "type": "release",
-                     *             "id": "rel_01k0example000000003"
-                     *           },
-                     *           "intent": "int_01k0example000000004",
-                     *           "changes": [
-                     *             {
-                     *               "type": "intent",
-                     *               "id": "int_01k0example000000004",
-                     *               "name": "release.delete",
-                     *               "after": {
-                     *                 "status": "succeeded"
-                     *               }
-                     *             }
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
-                     *     }
-                     */
-                    "application/json": {
-                        items: components["schemas"]["AuditRecord"][];
-                        /** @description Absent on the last page */
-                        nextCursor?: string;
-                    };
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not-found`: There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `throttled`: Too many requests */
-            429: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal`: Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable`: A service that this needs does not answer */
-            503: {
-                headers: {
-                    /** @description Seconds to wait */
-                    "Retry-After"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    exportAudit: {
-        parameters: {
-            query?: {
-                /** @description Records from this time on */
-                from?: string;
-                /** @description Records before this time */
-                to?: string;
-                /** @description Only what this one did, such as `user:{subject}` */
-                actor?: string;
-                /** @description Only what was done to the thing with this id */
-                object?: string;
-                /** @description `nextCursor` of the page before */
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                /** @description Id or name */
-                workspace: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    /** @description The next page, as `rel="next"` */
-                    Link?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/x-ndjson": string;
-                };
-            };
-            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unauthorized`: A valid bearer token is needed */
-            401: {
-                headers: {
-                    /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19599,10 +14567,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example int_01k0example000000001
-                 */
+                /** @description Id or name */
                 intent: string;
             };
             cookie?: never;
@@ -19615,24 +14580,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "int_01k0example000000001",
-                     *       "kind": "release.delete",
-                     *       "status": "succeeded",
-                     *       "workspaceId": "ws_01k0example000000002",
-                     *       "subject": {
-                     *         "type": "release",
-                     *         "id": "rel_01k0example000000003",
-                     *         "name": "app 1.0.0 (beta)",
-                     *         "href": "/v1/workspaces/ws_01k0example000000002/releases/rel_01k0example000000003"
-                     *       },
-                     *       "attempt": 1,
-                     *       "createdAt": "2026-01-01T12:00:00.000Z",
-                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "finishedAt": "2026-01-01T12:00:00.000Z"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -19649,7 +14596,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate"?: string;
+                    "WWW-Authenticate": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19657,15 +14604,6 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
-                };
-            };
-            /** @description `forbidden`: The caller's role does not allow this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `not-found`: There is no such thing */
