@@ -10,13 +10,13 @@ export interface paths {
         };
         /**
          * List the workspaces that the caller is a member of
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials with scopes need `workspace:read`.
          */
         get: operations["listWorkspaces"];
         put?: never;
         /**
          * Create a workspace; the caller becomes its owner
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials are refused.
          */
         post: operations["createWorkspace"];
         delete?: never;
@@ -34,23 +34,195 @@ export interface paths {
         };
         /**
          * Get a workspace
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:read`.
          */
         get: operations["getWorkspace"];
         put?: never;
         post?: never;
         /**
          * Delete an empty workspace
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
         head?: never;
         /**
          * Change a workspace's description, how often its anonymous devices poll, or stop them
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `workspace:write`.
          */
         patch: operations["updateWorkspace"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the members of a workspace by subject
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `members:read`.
+         */
+        get: operations["listMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/members/{member}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a member; the machine credentials that it made stay
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        delete: operations["deleteMember"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a member's role
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        patch: operations["updateMember"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invitations that were not accepted, in the order of their creation
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `invitations:read`.
+         */
+        get: operations["listInvitations"];
+        put?: never;
+        /**
+         * Invite someone by a code that works once
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        post: operations["createInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an invitation back
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        delete: operations["deleteInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Become a member of the workspace that one was invited to
+         * @description Needs a valid token. Machine credentials are refused.
+         */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List credentials of machines in the order of their creation
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `credentials:read`.
+         */
+        get: operations["listCredentials"];
+        put?: never;
+        /**
+         * Create a credential for a machine, with at most one's own role
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        post: operations["createCredential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/credentials/{credential}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a credential of at most one's own role, and the access tokens that it was exchanged for
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
+         */
+        delete: operations["deleteCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a machine's credential for an access token (OAuth 2.0 client credentials)
+         * @description Needs a credential, and no bearer token.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/workspaces/{workspace}/node-groups": {
@@ -62,13 +234,13 @@ export interface paths {
         };
         /**
          * List node groups in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:read`.
          */
         get: operations["listNodeGroups"];
         put?: never;
         /**
          * Create a node group with an empty deployment
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
          */
         post: operations["createNodeGroup"];
         delete?: never;
@@ -86,21 +258,21 @@ export interface paths {
         };
         /**
          * Get a node group
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:read`.
          */
         get: operations["getNodeGroup"];
         put?: never;
         post?: never;
         /**
          * Delete a node group that has no nodes
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
          */
         delete: operations["deleteNodeGroup"];
         options?: never;
         head?: never;
         /**
          * Change a node group's description
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-groups:write`.
          */
         patch: operations["updateNodeGroup"];
         trace?: never;
@@ -114,7 +286,7 @@ export interface paths {
         };
         /**
          * List the deployments of a workspace, one per target
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listDeployments"];
         put?: never;
@@ -134,25 +306,25 @@ export interface paths {
         };
         /**
          * Get a node group's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeGroupDeployment"];
         /**
          * Replace a node group's deployment as the plan showed; what is not said is removed
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         put: operations["replaceNodeGroupDeployment"];
         post?: never;
         /**
          * Empty a node group's deployment: its components leave the group's nodes
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         delete: operations["deleteNodeGroupDeployment"];
         options?: never;
         head?: never;
         /**
          * Add, change or remove named components of a node group's deployment, or its settings
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         patch: operations["updateNodeGroupDeployment"];
         trace?: never;
@@ -168,7 +340,7 @@ export interface paths {
         put?: never;
         /**
          * Let components of a node group's deployment see what was published since they were last named
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["refreshNodeGroupDeployment"];
         delete?: never;
@@ -188,7 +360,7 @@ export interface paths {
         put?: never;
         /**
          * Say again what a revision said, in a new one that resolves as it did then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["rollBackNodeGroupDeployment"];
         delete?: never;
@@ -206,7 +378,7 @@ export interface paths {
         };
         /**
          * List the revisions of a node group's deployment, newest first: who made them, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listNodeGroupDeploymentRevisions"];
         put?: never;
@@ -226,7 +398,7 @@ export interface paths {
         };
         /**
          * Get a revision of a node group's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeGroupDeploymentRevision"];
         put?: never;
@@ -246,7 +418,7 @@ export interface paths {
         };
         /**
          * Get what a revision of a node group's deployment changed, of the one before it or of another
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["diffNodeGroupDeploymentRevision"];
         put?: never;
@@ -266,7 +438,7 @@ export interface paths {
         };
         /**
          * Get how far a node group's deployment has come: its nodes by state, and the cells that it reaches
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeGroupDeploymentStatus"];
         put?: never;
@@ -286,7 +458,7 @@ export interface paths {
         };
         /**
          * List the nodes of a node group with how each is with what it is to run, and its device's error
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listNodeGroupDeploymentNodes"];
         put?: never;
@@ -306,25 +478,25 @@ export interface paths {
         };
         /**
          * Get the deployment that a node has of its own, if it has one
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeDeployment"];
         /**
          * Replace a node's deployment as the plan showed; what is not said is removed
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         put: operations["replaceNodeDeployment"];
         post?: never;
         /**
          * Lift a node's own deployment: those of its groups alone reach it then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         delete: operations["deleteNodeDeployment"];
         options?: never;
         head?: never;
         /**
          * Add, change or remove named components of a node's deployment, or its settings; makes it where there is none
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         patch: operations["updateNodeDeployment"];
         trace?: never;
@@ -340,7 +512,7 @@ export interface paths {
         put?: never;
         /**
          * Let components of a node's deployment see what was published since they were last named
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["refreshNodeDeployment"];
         delete?: never;
@@ -360,7 +532,7 @@ export interface paths {
         put?: never;
         /**
          * Say again what a revision said, in a new one that resolves as it did then
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:write`.
          */
         post: operations["rollBackNodeDeployment"];
         delete?: never;
@@ -378,7 +550,7 @@ export interface paths {
         };
         /**
          * List the revisions of a node's deployment, newest first: who made them, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["listNodeDeploymentRevisions"];
         put?: never;
@@ -398,7 +570,7 @@ export interface paths {
         };
         /**
          * Get a revision of a node's deployment
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["getNodeDeploymentRevision"];
         put?: never;
@@ -418,7 +590,7 @@ export interface paths {
         };
         /**
          * Get what a revision of a node's deployment changed, of the one before it or of another
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `deployments:read`.
          */
         get: operations["diffNodeDeploymentRevision"];
         put?: never;
@@ -438,7 +610,7 @@ export interface paths {
         };
         /**
          * Get what is wanted of a node, what was delivered to it, what its device reports, and whether these agree
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["getNodeDeploymentStatus"];
         put?: never;
@@ -458,7 +630,7 @@ export interface paths {
         };
         /**
          * List what was changed behind Slipway's back, in AWS or on devices
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:read`.
          */
         get: operations["listDrift"];
         put?: never;
@@ -480,7 +652,7 @@ export interface paths {
         put?: never;
         /**
          * Have what was changed behind Slipway's back put right
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:write`.
          */
         post: operations["repairDrift"];
         delete?: never;
@@ -500,7 +672,7 @@ export interface paths {
         put?: never;
         /**
          * Make what was changed behind Slipway's back what is wanted, where that can be said
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:write`.
          */
         post: operations["adoptDrift"];
         delete?: never;
@@ -520,7 +692,7 @@ export interface paths {
         put?: never;
         /**
          * Plan proposed changes: what would come of them for every cell, why, and what forbids them
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `plans:read`.
          */
         post: operations["planChanges"];
         delete?: never;
@@ -540,7 +712,7 @@ export interface paths {
         put?: never;
         /**
          * Plan proposed changes: what would become of each node
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `plans:read`.
          */
         post: operations["planNodes"];
         delete?: never;
@@ -558,13 +730,13 @@ export interface paths {
         };
         /**
          * List nodes in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["listNodes"];
         put?: never;
         /**
          * Create a node and the token by which a device registers as it
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         post: operations["createNode"];
         delete?: never;
@@ -582,21 +754,21 @@ export interface paths {
         };
         /**
          * Get a node
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["getNode"];
         put?: never;
         post?: never;
         /**
          * Delete a node, whatever state it is in: its device's certificates go with it
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         delete: operations["deleteNode"];
         options?: never;
         head?: never;
         /**
          * Change a node's description
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         patch: operations["updateNode"];
         trace?: never;
@@ -616,7 +788,7 @@ export interface paths {
         head?: never;
         /**
          * Put a node into node groups and take it out of others: their deployments reach it, or no more
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         patch: operations["updateNodeMemberships"];
         trace?: never;
@@ -632,12 +804,12 @@ export interface paths {
         put?: never;
         /**
          * Issue another registration token for a node; the one before works no more
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         post: operations["createRegistrationToken"];
         /**
          * Revoke a node's registration token, if it has one
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         delete: operations["revokeRegistrationToken"];
         options?: never;
@@ -656,7 +828,7 @@ export interface paths {
         put?: never;
         /**
          * Issue a token for the device that replaces a node's; the old device works until the new one connects
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         post: operations["reRegisterNode"];
         delete?: never;
@@ -674,7 +846,7 @@ export interface paths {
         };
         /**
          * List a node's certificates, those revoked of late too
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
          */
         get: operations["listNodeCertificates"];
         put?: never;
@@ -697,7 +869,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a certificate of a node, which ends its connections
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:write`.
          */
         delete: operations["revokeNodeCertificate"];
         options?: never;
@@ -754,13 +926,13 @@ export interface paths {
         };
         /**
          * List imports of nodes in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:read`.
          */
         get: operations["listNodeImports"];
         put?: never;
         /**
          * Create a draft import of many nodes and get a URL to upload its file to
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
          */
         post: operations["createNodeImport"];
         delete?: never;
@@ -778,14 +950,14 @@ export interface paths {
         };
         /**
          * Get an import of nodes: how far it has come, and, for operators, a link to its results
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:read`.
          */
         get: operations["getNodeImport"];
         put?: never;
         post?: never;
         /**
          * Delete an import with its file and results; its nodes stay
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
          */
         delete: operations["deleteNodeImport"];
         options?: never;
@@ -804,7 +976,7 @@ export interface paths {
         put?: never;
         /**
          * Check an import's file and create its nodes; one that has failed goes on where it was
-         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `operator` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `node-imports:write`.
          */
         post: operations["startNodeImport"];
         delete?: never;
@@ -822,13 +994,13 @@ export interface paths {
         };
         /**
          * List components in the order of their creation, all or those that are sought
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponents"];
         put?: never;
         /**
          * Create a component; its name is claimed for the whole account
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["createComponent"];
         delete?: never;
@@ -848,7 +1020,7 @@ export interface paths {
         put?: never;
         /**
          * Take a component over that Greengrass has already: one of the account's own, or one of AWS's to refer to
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `component-imports:write`.
          */
         post: operations["importComponent"];
         delete?: never;
@@ -866,21 +1038,21 @@ export interface paths {
         };
         /**
          * Get a component
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponent"];
         put?: never;
         post?: never;
         /**
          * Delete a component that has no versions
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponent"];
         options?: never;
         head?: never;
         /**
          * Change a component's description or publisher
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         patch: operations["updateComponent"];
         trace?: never;
@@ -894,13 +1066,13 @@ export interface paths {
         };
         /**
          * List a component's versions, the highest first
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentVersions"];
         put?: never;
         /**
          * Create a draft version, with a recipe or that of another version
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["createComponentVersion"];
         delete?: never;
@@ -918,21 +1090,21 @@ export interface paths {
         };
         /**
          * Get a version
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentVersion"];
         put?: never;
         post?: never;
         /**
          * Delete a version that no deployment uses
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponentVersion"];
         options?: never;
         head?: never;
         /**
          * Change a draft's description or recipe
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         patch: operations["updateComponentVersion"];
         trace?: never;
@@ -946,7 +1118,7 @@ export interface paths {
         };
         /**
          * Get what is wrong with a version's recipe, held against its files and the workspace's components
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentVersionFindings"];
         put?: never;
@@ -966,7 +1138,7 @@ export interface paths {
         };
         /**
          * Get what a version has otherwise than another one of its component
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentVersionDiff"];
         put?: never;
@@ -986,7 +1158,7 @@ export interface paths {
         };
         /**
          * List the deployments that a version satisfies, or the nodes that are to run it
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentVersionUsage"];
         put?: never;
@@ -1008,12 +1180,12 @@ export interface paths {
         put?: never;
         /**
          * Mark a published version as to be used no more, with the reason; deployments keep it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["deprecateComponentVersion"];
         /**
          * Take the mark off a version that was to be used no more
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["restoreComponentVersion"];
         options?: never;
@@ -1030,7 +1202,7 @@ export interface paths {
         };
         /**
          * List the files of the folder from which the Greengrass Development Kit builds a version
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["exportComponentVersion"];
         put?: never;
@@ -1050,13 +1222,13 @@ export interface paths {
         };
         /**
          * List a version's files by path
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentFiles"];
         put?: never;
         /**
          * Declare a file of a draft, in place of one of the same path, and learn where to send its bytes
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["createComponentFile"];
         delete?: never;
@@ -1074,14 +1246,14 @@ export interface paths {
         };
         /**
          * Get a file of a version, with a URL to download it from
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentFile"];
         put?: never;
         post?: never;
         /**
          * Delete a file of a draft, with what was uploaded of it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponentFile"];
         options?: never;
@@ -1098,13 +1270,13 @@ export interface paths {
         };
         /**
          * List the parts of a large file's upload: which have come, and where to send the others
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["getComponentUpload"];
         put?: never;
         /**
          * Complete a large file's upload once all of its parts have come
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["completeComponentUpload"];
         delete?: never;
@@ -1124,7 +1296,7 @@ export interface paths {
         put?: never;
         /**
          * Say which files a draft is to have, and learn which of them to send: those that changed
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["applyComponentManifest"];
         delete?: never;
@@ -1144,7 +1316,7 @@ export interface paths {
         put?: never;
         /**
          * Publish a draft: check its files, make it a Greengrass component version
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         post: operations["publishComponentVersion"];
         delete?: never;
@@ -1162,13 +1334,13 @@ export interface paths {
         };
         /**
          * List OTA releases in the order of their creation
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
          */
         get: operations["listReleases"];
         put?: never;
         /**
          * Create a draft OTA release and get a URL to upload its binary to
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["createRelease"];
         delete?: never;
@@ -1186,21 +1358,21 @@ export interface paths {
         };
         /**
          * Get an OTA release
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
          */
         get: operations["getRelease"];
         put?: never;
         post?: never;
         /**
          * Delete an OTA release; if it is what devices get, they get the one before it, if it is still offered
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         delete: operations["deleteRelease"];
         options?: never;
         head?: never;
         /**
          * Change which devices get an OTA release, and when
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         patch: operations["updateRelease"];
         trace?: never;
@@ -1216,7 +1388,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an OTA release: devices get it from then on; an older one again, to withdraw what is newer
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["publishRelease"];
         delete?: never;
@@ -1236,7 +1408,7 @@ export interface paths {
         put?: never;
         /**
          * Pause an OTA release: devices that do not have it get the one before it
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["pauseRelease"];
         delete?: never;
@@ -1256,7 +1428,7 @@ export interface paths {
         put?: never;
         /**
          * Resume an OTA release that is paused
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["resumeRelease"];
         delete?: never;
@@ -1276,7 +1448,7 @@ export interface paths {
         put?: never;
         /**
          * Withdraw an OTA release: devices get the one before it, until it is published again
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["withdrawRelease"];
         delete?: never;
@@ -1296,7 +1468,7 @@ export interface paths {
         put?: never;
         /**
          * Publish an OTA release's content as a release in another environment, without another upload
-         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:write`.
          */
         post: operations["promoteRelease"];
         delete?: never;
@@ -1314,9 +1486,29 @@ export interface paths {
         };
         /**
          * List what was done to an OTA release, newest first: who, when and why
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `releases:read`.
          */
         get: operations["listReleaseChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ota/signing-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the public keys that devices check OTA releases with, and what each has signed of the next
+         * @description Needs a valid token. Machine credentials with scopes need `ota:read`.
+         */
+        get: operations["getSigningKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1354,9 +1546,49 @@ export interface paths {
         };
         /**
          * List a workspace's intents, newest first
-         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist.
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `intents:read`.
          */
         get: operations["listIntents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who did what in a workspace, newest first
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export who did what in a workspace, newest first, a record a line, up to 1,000 at once
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
+         */
+        get: operations["exportAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1374,7 +1606,7 @@ export interface paths {
         };
         /**
          * Get an intent: how far an accepted wish has come
-         * @description Needs a valid token.
+         * @description Needs a valid token. Machine credentials with scopes need `intents:read`.
          */
         get: operations["getIntent"];
         put?: never;
@@ -1429,6 +1661,65 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptInvitation: {
+            /**
+             * Format: password
+             * @description The invitation's code
+             */
+            code: string;
+        };
+        AccessToken: {
+            access_token: string;
+            /** @constant */
+            token_type: "Bearer";
+            /** @description Seconds */
+            expires_in: number;
+            /** @description Absent for all that the credential's role may */
+            scope?: string;
+        };
+        AuditChange: {
+            type: string;
+            id: string;
+            name?: string;
+            /** @description Absent for what was made */
+            before?: Record<string, never>;
+            /** @description Absent for what was deleted */
+            after?: Record<string, never>;
+        };
+        AuditRecord: {
+            /** @example aud_01jd8x2m6q7w3k9v5t4r */
+            id: string;
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description `user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do
+             * @example user:5f7c8ec7-c33c-4c00-94bb-afe82
+             */
+            actor: string;
+            /**
+             * @description The API operation, or what happened to a device or an intent
+             * @example createNode
+             * @example device.registered
+             * @example intent.failed
+             */
+            operation: string;
+            /** @description What it was done to */
+            object: {
+                /** @example node */
+                type: string;
+                id: string;
+                name?: string;
+            };
+            /** @description Id of the intent that it asked for, or that ended */
+            intent?: string;
+            /** @description From where */
+            source?: {
+                ip: string;
+                userAgent: string;
+            };
+            /** @description What was changed at once, of each thing that people know */
+            changes: components["schemas"]["AuditChange"][];
+        };
         Certificate: {
             /** @description AWS IoT's id: the SHA-256 of the certificate */
             id: string;
@@ -1572,11 +1863,44 @@ export interface components {
             /** @description A recipe of one's own, in place of the short form */
             recipeText?: components["schemas"]["RecipeText"];
         };
+        CreateCredential: {
+            /** @description For people; several may have the same */
+            name: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
+            scopes?: string[];
+            /**
+             * @description 5 minutes to a year, 90 days if nothing is said
+             * @default 7776000
+             */
+            expiresInSeconds?: number;
+        };
         CreateFile: {
             path: string;
             size: number;
             /** @description SHA-256 of the file, hexadecimal */
             sha256: string;
+        };
+        CreateInvitation: {
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /**
+             * @description Who alone may accept; anyone with the code, if nothing is said
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject?: string;
+            /**
+             * @description 5 minutes to 30 days, a week if nothing is said
+             * @default 604800
+             */
+            expiresInSeconds?: number;
         };
         CreateNode: {
             name: string;
@@ -1676,6 +2000,19 @@ export interface components {
             /** @description SHA-256 of the binary, hexadecimal */
             sha256: string;
         };
+        CreateToken: {
+            /** @example client_credentials */
+            grant_type: string;
+            /** @description Scopes of the credential, with blanks between; all if absent */
+            scope?: string;
+            /** @description The credential's id, where no Basic authentication has it */
+            client_id?: string;
+            /**
+             * Format: password
+             * @description The credential's secret, likewise
+             */
+            client_secret?: string;
+        };
         CreateWorkspace: {
             /**
              * @description Unique in the stage; part of bucket and OTA URLs
@@ -1684,6 +2021,34 @@ export interface components {
             name: string;
             /** @description Free text for people */
             description?: string;
+        };
+        CreatedCredential: {
+            /**
+             * @description Also its OAuth client id
+             * @example crd_01jd8x2m6q7w3k9v5t4r
+             */
+            id: string;
+            name: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
+            scopes?: string[];
+            /** @description Subject of who created it */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            lastUsedAt?: string;
+            /** @description Its OAuth client secret. Shown this once: only its hash is kept */
+            secret: string;
         };
         /** @description Without `upload` and `uploadHref`, the very bytes are there already */
         CreatedFile: {
@@ -1697,6 +2062,27 @@ export interface components {
             upload?: components["schemas"]["Upload"];
             /** @description Where to ask for the URLs of a larger file's parts */
             uploadHref?: string;
+        };
+        CreatedInvitation: {
+            id: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /**
+             * @description `sub` of the member's tokens
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject?: string;
+            /** @description Subject of who invites */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** @description Shown this once: only its hash is kept */
+            code: string;
         };
         CreatedNode: {
             /** @example int_01jd8x2m6q7w3k9v5t4r */
@@ -1807,6 +2193,33 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
             upload: components["schemas"]["Upload"];
+        };
+        /** @description What a machine asks for access tokens with */
+        Credential: {
+            /**
+             * @description Also its OAuth client id
+             * @example crd_01jd8x2m6q7w3k9v5t4r
+             */
+            id: string;
+            name: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description The operations that it is for, within its role; all that the role may, if nothing is said */
+            scopes?: string[];
+            /** @description Subject of who created it */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            lastUsedAt?: string;
         };
         /** @description What a target wants; one per node group or node */
         Deployment: {
@@ -2057,6 +2470,13 @@ export interface components {
             /** @description null removes it */
             description: string | null;
         };
+        EditMember: {
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+        };
         EditMemberships: {
             /** @description Names or ids of node groups to join */
             add?: string[];
@@ -2158,6 +2578,37 @@ export interface components {
             finishedAt?: string;
             /** @description Why it failed */
             problem?: components["schemas"]["Problem"];
+        };
+        Invitation: {
+            id: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /**
+             * @description `sub` of the member's tokens
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject?: string;
+            /** @description Subject of who invites */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
+        /** @description What the caller is a member of from now on */
+        Joined: {
+            workspace: {
+                id: string;
+                name: string;
+            };
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
         };
         KeptComponent: {
             /**
@@ -2270,6 +2721,27 @@ export interface components {
             /** @description Send what is asked for here, then the same manifest again */
             more: boolean;
         };
+        Member: {
+            /**
+             * @description Stands for the subject in paths
+             * @example mem_01jd8x2m6q7w3k9v5t4r
+             */
+            id: string;
+            /**
+             * @description `sub` of the member's tokens
+             * @example auth0|5f7c8ec7c33c6c004bbafe82
+             */
+            subject: string;
+            /**
+             * @description Each may do what those before it may
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "maintainer" | "owner";
+            /** @description Subject of who invited the member */
+            invitedBy?: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
         Node: {
             id: string;
             name: string;
@@ -2337,7 +2809,7 @@ export interface components {
                 /** @description Why what is wanted cannot be delivered */
                 problem?: {
                     /** @enum {string} */
-                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
                     detail: string;
                 };
             };
@@ -2486,6 +2958,8 @@ export interface components {
             key: string;
             /** @description Ids of what deploys to it */
             targets: string[];
+            /** @description The same by name, for people */
+            names: string[];
             /**
              * @description The Greengrass runtime on the device
              * @enum {string}
@@ -2646,7 +3120,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
             detail: string;
             errors?: {
                 pointer?: string;
@@ -3383,6 +3857,34 @@ export interface components {
                 };
             };
         };
+        SigningKey: {
+            /** @description SHA-256 of the public key's SPKI in DER, hex */
+            id: string;
+            /** @description SPKI in PEM, as a device pins it */
+            publicKey: string;
+            /** @description It signs. New devices are to be made with it */
+            isCurrent: boolean;
+            /** @description Absent for the key that signs */
+            successor?: {
+                /** @description Of the next key in `keys` */
+                id: string;
+                /** @description From when a device may go over to it, in seconds since 1970, as it was signed */
+                notBefore: number;
+                /** @description Until when, in seconds since 1970, as it was signed */
+                notAfter: number;
+                /** @description By this key, of the statement `slipway-key-v1`; DER in base64 */
+                signature: string;
+            };
+        };
+        SigningKeys: {
+            /**
+             * @description Of every key and signature
+             * @constant
+             */
+            algorithm: "ecdsa-p256-sha256";
+            /** @description The eldest first, the one that signs last; none in the first quarter of an hour of a stage */
+            keys: components["schemas"]["SigningKey"][];
+        };
         StatusOfNode: {
             id: string;
             name: string;
@@ -3478,6 +3980,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "ws_01k0example000000001",
+                     *           "name": "acme",
+                     *           "description": "changed",
+                     *           "status": "active",
+                     *           "bucket": "ws-abc-acme-comp-artifacts",
+                     *           "ota": {
+                     *             "pollSeconds": 3600,
+                     *             "isStopped": false
+                     *           },
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Workspace"][];
                         /** @description Absent on the last page */
@@ -3498,7 +4019,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3506,6 +4027,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `throttled`: Too many requests */
@@ -3553,6 +4083,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "acme",
+                 *       "description": "d"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateWorkspace"];
             };
         };
@@ -3567,6 +4103,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000001",
+                     *       "kind": "workspace.create",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000002",
+                     *       "subject": {
+                     *         "type": "workspace",
+                     *         "id": "ws_01k0example000000002",
+                     *         "name": "acme",
+                     *         "href": "/v1/workspaces/ws_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -3583,7 +4136,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3591,6 +4144,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `name-taken`: The name is taken */
@@ -3667,7 +4229,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -3682,6 +4247,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ws_01k0example000000001",
+                     *       "name": "acme",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "bucket": "ws-abc-acme-comp-artifacts",
+                     *       "ota": {
+                     *         "pollSeconds": 3600,
+                     *         "isStopped": false
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -3698,7 +4278,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3764,7 +4344,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -3779,6 +4362,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "workspace.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "workspace",
+                     *         "id": "ws_01k0example000000001",
+                     *         "name": "acme",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -3795,7 +4395,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3873,14 +4473,27 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditWorkspace"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditWorkspace"];
             };
         };
@@ -3893,6 +4506,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ws_01k0example000000001",
+                     *       "name": "acme",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "bucket": "ws-abc-acme-comp-artifacts",
+                     *       "ota": {
+                     *         "pollSeconds": 3600,
+                     *         "isStopped": false
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
@@ -3909,7 +4537,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4015,7 +4643,7 @@ export interface operations {
             };
         };
     };
-    listNodeGroups: {
+    listMembers: {
         parameters: {
             query?: {
                 limit?: number;
@@ -4024,7 +4652,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -4037,6 +4668,1417 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "mem_01k0example000000002",
+                     *           "subject": "developer",
+                     *           "role": "owner",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         },
+                     *         {
+                     *           "id": "mem_01k0example000000003",
+                     *           "subject": "someone",
+                     *           "role": "owner",
+                     *           "invitedBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Member"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example mem_01k0example000000002
+                 */
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last-owner`: A workspace keeps at least one owner. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example mem_01k0example000000002
+                 */
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "viewer"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["EditMember"];
+                /**
+                 * @example {
+                 *       "role": "viewer"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EditMember"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "mem_01k0example000000002",
+                     *       "subject": "someone",
+                     *       "role": "viewer",
+                     *       "invitedBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last-owner`: A workspace keeps at least one owner. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInvitations: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "inv_01k0example000000002",
+                     *           "role": "owner",
+                     *           "createdBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Invitation"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "owner"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateInvitation"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "inv_01k0example000000002",
+                     *       "role": "owner",
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "code": "sli_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example inv_01k0example000000002
+                 */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "sli_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AcceptInvitation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "workspace": {
+                     *         "id": "ws_01k0example000000001",
+                     *         "name": "acme"
+                     *       },
+                     *       "role": "owner"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Joined"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this. `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCredentials: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "crd_01k0example000000002",
+                     *           "name": "ci",
+                     *           "role": "owner",
+                     *           "scopes": [
+                     *             "nodes:read"
+                     *           ],
+                     *           "createdBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *           "lastUsedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Credential"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "ci",
+                 *       "role": "owner",
+                 *       "scopes": [
+                 *         "nodes:read"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateCredential"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "crd_01k0example000000002",
+                     *       "name": "ci",
+                     *       "role": "owner",
+                     *       "scopes": [
+                     *         "nodes:read"
+                     *       ],
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "secret": "slc_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedCredential"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example crd_01k0example000000002
+                 */
+                credential: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "grant_type": "client_credentials",
+                 *       "client_id": "crd_01k0example000000001",
+                 *       "client_secret": "slc_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                 *     }
+                 */
+                "application/x-www-form-urlencoded": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "sla_d4735e3a265e16eee03f59718b9b5d03019c07",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 900,
+                     *       "scope": "nodes:read"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccessToken"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `unsupported-grant-type`: The grant type is not client_credentials. `invalid-scope`: The credential does not have this scope */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        error: string;
+                        error_description: string;
+                    };
+                };
+            };
+        };
+    };
+    listNodeGroups: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "grp_01k0example000000002",
+                     *           "name": "g",
+                     *           "description": "changed",
+                     *           "status": "active",
+                     *           "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["NodeGroup"][];
                         /** @description Absent on the last page */
@@ -4057,7 +6099,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4126,13 +6168,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "g"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateNodeGroup"];
             };
         };
@@ -4147,6 +6197,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "node-group.create",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-group",
+                     *         "id": "grp_01k0example000000003",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -4163,7 +6230,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4265,9 +6332,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -4282,6 +6355,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "grp_01k0example000000002",
+                     *       "name": "g",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeGroup"];
                 };
             };
@@ -4298,7 +6382,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4364,9 +6448,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -4381,6 +6471,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node-group.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-group",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -4397,7 +6504,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4475,16 +6582,32 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditDescription"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditDescription"];
             };
         };
@@ -4497,6 +6620,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "grp_01k0example000000002",
+                     *       "name": "g",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "thingGroup": "local-ws_01k0example000000001-grp_01k0example000000002",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeGroup"];
                 };
             };
@@ -4513,7 +6647,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4619,7 +6753,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -4632,6 +6769,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "target": {
+                     *             "type": "node-group",
+                     *             "id": "grp_01k0example000000002",
+                     *             "name": "g"
+                     *           },
+                     *           "revision": 6,
+                     *           "priority": 0,
+                     *           "catalogue": 1,
+                     *           "components": {},
+                     *           "change": {
+                     *             "kind": "rollback",
+                     *             "reason": "as before",
+                     *             "rolledBackTo": 1
+                     *           },
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Deployment"][];
                         /** @description Absent on the last page */
@@ -4652,7 +6814,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4718,9 +6880,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -4735,6 +6903,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "target": {
+                     *         "type": "node-group",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g"
+                     *       },
+                     *       "revision": 6,
+                     *       "priority": 0,
+                     *       "catalogue": 1,
+                     *       "components": {},
+                     *       "change": {
+                     *         "kind": "rollback",
+                     *         "reason": "as before",
+                     *         "rolledBackTo": 1
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -4751,7 +6939,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4820,15 +7008,69 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 4,
+                 *       "policies": {
+                 *         "failureHandling": "do-nothing",
+                 *         "componentUpdate": {
+                 *           "action": "notify"
+                 *         },
+                 *         "validationSeconds": 9
+                 *       },
+                 *       "rollout": {
+                 *         "exponential": {
+                 *           "baseRatePerMinute": 5,
+                 *           "incrementFactor": 1.5,
+                 *           "increaseAfter": {
+                 *             "notified": 3
+                 *           }
+                 *         },
+                 *         "abort": [
+                 *           {
+                 *             "failure": "all",
+                 *             "thresholdPercentage": 12.5,
+                 *             "minimumExecuted": 4
+                 *           }
+                 *         ],
+                 *         "timeoutMinutes": 30
+                 *       },
+                 *       "plan": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentReplacement"];
             };
         };
@@ -4841,6 +7083,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -4857,7 +7116,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4971,9 +7230,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -4988,6 +7253,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -5004,7 +7286,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5100,16 +7382,70 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
@@ -5122,6 +7458,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -5138,7 +7491,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5254,15 +7607,28 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": [
+                 *         "com.example.A"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRefresh"];
             };
         };
@@ -5277,6 +7643,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -5293,7 +7676,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5409,15 +7792,27 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "revision": 1,
+                 *       "reason": "as before"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRollback"];
             };
         };
@@ -5432,6 +7827,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "grp_01k0example000000002",
+                     *         "name": "g",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-groups/grp_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -5448,7 +7860,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5563,9 +7975,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -5578,6 +7996,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "revision": 6,
+                     *           "priority": 0,
+                     *           "catalogue": 1,
+                     *           "change": {
+                     *             "kind": "rollback",
+                     *             "reason": "as before",
+                     *             "rolledBackTo": 1
+                     *           },
+                     *           "requestedBy": "developer",
+                     *           "at": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ListedDeploymentRevision"][];
                         /** @description Absent on the last page */
@@ -5598,7 +8035,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5664,11 +8101,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -5681,6 +8127,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "revision": 2,
+                     *       "priority": 3,
+                     *       "catalogue": 1,
+                     *       "change": {
+                     *         "kind": "patch",
+                     *         "reason": "first"
+                     *       },
+                     *       "requestedBy": "developer",
+                     *       "at": "2026-01-01T12:00:00.000Z",
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "version": "^1.0.0",
+                     *           "merge": {
+                     *             "a": 1
+                     *           },
+                     *           "reset": [
+                     *             "/b"
+                     *           ],
+                     *           "runWith": {
+                     *             "posixUser": "ggc_user",
+                     *             "systemResourceLimits": {
+                     *               "memory": 1024,
+                     *               "cpus": 0.5
+                     *             }
+                     *           },
+                     *           "catalogue": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentRevision"];
                 };
             };
@@ -5697,7 +8175,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5766,11 +8244,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -5783,6 +8270,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": 1,
+                     *       "to": 2,
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "change": "added",
+                     *           "after": {
+                     *             "version": "^1.0.0",
+                     *             "merge": {
+                     *               "a": 1
+                     *             },
+                     *             "reset": [
+                     *               "/b"
+                     *             ],
+                     *             "runWith": {
+                     *               "posixUser": "ggc_user",
+                     *               "systemResourceLimits": {
+                     *                 "memory": 1024,
+                     *                 "cpus": 0.5
+                     *               }
+                     *             },
+                     *             "catalogue": 1
+                     *           }
+                     *         }
+                     *       },
+                     *       "priority": {
+                     *         "before": 0,
+                     *         "after": 3
+                     *       },
+                     *       "settings": {}
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentDifferences"];
                 };
             };
@@ -5799,7 +8319,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5865,9 +8385,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -5880,6 +8406,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "revision": 6,
+                     *       "nodes": 1,
+                     *       "succeeded": 0,
+                     *       "inProgress": 0,
+                     *       "failed": 0,
+                     *       "unreachable": 1,
+                     *       "cells": [
+                     *         {
+                     *           "key": "6b86b273ff34fce1",
+                     *           "nodes": {
+                     *             "wanted": 1,
+                     *             "delivered": 1,
+                     *             "waiting": 0
+                     *           },
+                     *           "generations": 1,
+                     *           "hash": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+                     *           "targets": [
+                     *             "grp_01k0example000000002",
+                     *             "nod_01k0example000000003"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentStatus"];
                 };
             };
@@ -5896,7 +8448,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5968,9 +8520,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example grp_01k0example000000002
+                 */
                 nodeGroup: string;
             };
             cookie?: never;
@@ -5983,6 +8541,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "nod_01k0example000000003",
+                     *           "name": "n",
+                     *           "state": "unreachable",
+                     *           "since": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["StatusOfNode"][];
                         /** @description Absent on the last page */
@@ -6003,7 +8573,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6069,9 +8639,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -6086,6 +8662,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "target": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n"
+                     *       },
+                     *       "revision": 5,
+                     *       "priority": 3,
+                     *       "catalogue": 1,
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "version": "^1.0.0",
+                     *           "merge": {
+                     *             "a": 1
+                     *           },
+                     *           "reset": [
+                     *             "/b"
+                     *           ],
+                     *           "runWith": {
+                     *             "posixUser": "ggc_user",
+                     *             "systemResourceLimits": {
+                     *               "memory": 1024,
+                     *               "cpus": 0.5
+                     *             }
+                     *           },
+                     *           "catalogue": 1
+                     *         }
+                     *       },
+                     *       "change": {
+                     *         "kind": "rollback",
+                     *         "reason": "as before",
+                     *         "rolledBackTo": 1
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deployment"];
                 };
             };
@@ -6102,7 +8716,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6171,15 +8785,69 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 4,
+                 *       "policies": {
+                 *         "failureHandling": "do-nothing",
+                 *         "componentUpdate": {
+                 *           "action": "notify"
+                 *         },
+                 *         "validationSeconds": 9
+                 *       },
+                 *       "rollout": {
+                 *         "exponential": {
+                 *           "baseRatePerMinute": 5,
+                 *           "incrementFactor": 1.5,
+                 *           "increaseAfter": {
+                 *             "notified": 3
+                 *           }
+                 *         },
+                 *         "abort": [
+                 *           {
+                 *             "failure": "all",
+                 *             "thresholdPercentage": 12.5,
+                 *             "minimumExecuted": 4
+                 *           }
+                 *         ],
+                 *         "timeoutMinutes": 30
+                 *       },
+                 *       "plan": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentReplacement"];
             };
         };
@@ -6192,6 +8860,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6208,7 +8893,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6322,9 +9007,15 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -6339,6 +9030,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6355,7 +9063,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6451,16 +9159,70 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["DeploymentPatch"];
+                /**
+                 * @example {
+                 *       "components": {
+                 *         "com.example.A": {
+                 *           "version": "^1.0.0",
+                 *           "merge": {
+                 *             "a": 1
+                 *           },
+                 *           "reset": [
+                 *             "/b"
+                 *           ],
+                 *           "runWith": {
+                 *             "posixUser": "ggc_user",
+                 *             "systemResourceLimits": {
+                 *               "memory": 1024,
+                 *               "cpus": 0.5
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "priority": 3,
+                 *       "reason": "first"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentPatch"];
             };
         };
@@ -6473,6 +9235,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6489,7 +9268,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6605,15 +9384,28 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "components": [
+                 *         "com.example.A"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRefresh"];
             };
         };
@@ -6628,6 +9420,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6644,7 +9453,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6760,15 +9569,27 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "revision": 1,
+                 *       "reason": "as before"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeploymentRollback"];
             };
         };
@@ -6783,6 +9604,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "deployment.apply",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "deployment",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/deployment"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -6799,7 +9637,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6914,9 +9752,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -6929,6 +9773,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "revision": 5,
+                     *           "priority": 3,
+                     *           "catalogue": 1,
+                     *           "change": {
+                     *             "kind": "rollback",
+                     *             "reason": "as before",
+                     *             "rolledBackTo": 1
+                     *           },
+                     *           "requestedBy": "developer",
+                     *           "at": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ListedDeploymentRevision"][];
                         /** @description Absent on the last page */
@@ -6949,7 +9812,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7015,11 +9878,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -7032,6 +9904,62 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "revision": 2,
+                     *       "priority": 3,
+                     *       "catalogue": 1,
+                     *       "autoUpdate": true,
+                     *       "change": {
+                     *         "kind": "patch"
+                     *       },
+                     *       "requestedBy": "developer",
+                     *       "at": "2026-01-01T12:00:00.000Z",
+                     *       "components": {
+                     *         "com.example.A": {
+                     *           "version": "^1.0.0",
+                     *           "merge": {
+                     *             "a": 1
+                     *           },
+                     *           "reset": [
+                     *             "/b"
+                     *           ],
+                     *           "runWith": {
+                     *             "posixUser": "ggc_user",
+                     *             "systemResourceLimits": {
+                     *               "memory": 1024,
+                     *               "cpus": 0.5
+                     *             }
+                     *           },
+                     *           "catalogue": 1
+                     *         }
+                     *       },
+                     *       "policies": {
+                     *         "failureHandling": "do-nothing",
+                     *         "componentUpdate": {
+                     *           "action": "notify"
+                     *         },
+                     *         "validationSeconds": 9
+                     *       },
+                     *       "rollout": {
+                     *         "exponential": {
+                     *           "baseRatePerMinute": 5,
+                     *           "incrementFactor": 1.5,
+                     *           "increaseAfter": {
+                     *             "notified": 3
+                     *           }
+                     *         },
+                     *         "abort": [
+                     *           {
+                     *             "failure": "all",
+                     *             "thresholdPercentage": 12.5,
+                     *             "minimumExecuted": 4
+                     *           }
+                     *         ],
+                     *         "timeoutMinutes": 30
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentRevision"];
                 };
             };
@@ -7048,7 +9976,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7117,11 +10045,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 2
+                 */
                 revision: string;
             };
             cookie?: never;
@@ -7134,6 +10071,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": 1,
+                     *       "to": 2,
+                     *       "components": {},
+                     *       "settings": {
+                     *         "autoUpdate": {
+                     *           "after": true
+                     *         },
+                     *         "policies": {
+                     *           "after": {
+                     *             "failureHandling": "do-nothing",
+                     *             "componentUpdate": {
+                     *               "action": "notify"
+                     *             },
+                     *             "validationSeconds": 9
+                     *           }
+                     *         },
+                     *         "rollout": {
+                     *           "after": {
+                     *             "exponential": {
+                     *               "baseRatePerMinute": 5,
+                     *               "incrementFactor": 1.5,
+                     *               "increaseAfter": {
+                     *                 "notified": 3
+                     *               }
+                     *             },
+                     *             "abort": [
+                     *               {
+                     *                 "failure": "all",
+                     *                 "thresholdPercentage": 12.5,
+                     *                 "minimumExecuted": 4
+                     *               }
+                     *             ],
+                     *             "timeoutMinutes": 30
+                     *           }
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeploymentDifferences"];
                 };
             };
@@ -7150,7 +10127,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7216,9 +10193,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -7231,6 +10214,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k0example000000002",
+                     *       "name": "n",
+                     *       "state": "unreachable",
+                     *       "since": "2026-01-01T12:00:00.000Z",
+                     *       "wanted": {
+                     *         "cell": "6b86b273ff34fce1",
+                     *         "hash": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+                     *         "components": {
+                     *           "com.example.A": "1.0.0"
+                     *         }
+                     *       },
+                     *       "delivered": {
+                     *         "cell": "6b86b273ff34fce1-1",
+                     *         "hash": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+                     *         "components": {
+                     *           "com.example.A": "1.0.0"
+                     *         },
+                     *         "deploymentId": "0b0c1e6e-8a8c-4d5b-9f5e-2f3c4b5a6d7e",
+                     *         "jobId": "0b0c1e6e-8a8c-4d5b-9f5e-2f3c4b5a6d7e",
+                     *         "sequence": 1,
+                     *         "at": "2026-01-01T12:00:00.000Z"
+                     *       },
+                     *       "reported": {
+                     *         "components": []
+                     *       },
+                     *       "agrees": {
+                     *         "delivered": true,
+                     *         "reported": false
+                     *       },
+                     *       "way": {
+                     *         "arrived": true
+                     *       },
+                     *       "drift": [
+                     *         {
+                     *           "id": "nod_01k0example000000002.foreign.x",
+                     *           "kind": "foreign-deployment",
+                     *           "subject": {
+                     *             "id": "nod_01k0example000000002",
+                     *             "name": "n",
+                     *             "type": "node"
+                     *           },
+                     *           "detail": "seen",
+                     *           "since": "2026-01-01T12:00:00.000Z",
+                     *           "repair": {
+                     *             "possible": false,
+                     *             "reason": "Slipway may change no thing group but its own: take the thing out with aws iot remove-thing-from-thing-group"
+                     *           },
+                     *           "adopt": {
+                     *             "possible": false,
+                     *             "reason": "make it the deployment of a node group, and take the thing out of the other thing group"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
+                     *           "kind": "group-membership",
+                     *           "subject": {
+                     *             "type": "node",
+                     *             "name": "n",
+                     *             "id": "nod_01k0example000000002"
+                     *           },
+                     *           "detail": "seen",
+                     *           "since": "2026-01-01T12:00:00.000Z",
+                     *           "repair": {
+                     *             "possible": true
+                     *           },
+                     *           "adopt": {
+                     *             "possible": true
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeDeploymentStatus"];
                 };
             };
@@ -7247,7 +10304,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7317,7 +10374,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -7330,6 +10390,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "nod_01k0example000000002.foreign.x",
+                     *           "kind": "foreign-deployment",
+                     *           "subject": {
+                     *             "name": "n",
+                     *             "id": "nod_01k0example000000002",
+                     *             "type": "node"
+                     *           },
+                     *           "detail": "seen",
+                     *           "since": "2026-01-01T12:00:00.000Z",
+                     *           "repair": {
+                     *             "possible": false,
+                     *             "reason": "Slipway may change no thing group but its own: take the thing out with aws iot remove-thing-from-thing-group"
+                     *           },
+                     *           "adopt": {
+                     *             "possible": false,
+                     *             "reason": "make it the deployment of a node group, and take the thing out of the other thing group"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Drift"][];
                         /** @description Absent on the last page */
@@ -7350,7 +10436,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7419,9 +10505,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002.group.grp_01k0example000000003
+                 */
                 drift: string;
             };
             cookie?: never;
@@ -7438,6 +10530,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000004",
+                     *       "kind": "node.move",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7454,7 +10563,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7541,9 +10650,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002.group.grp_01k0example000000003
+                 */
                 drift: string;
             };
             cookie?: never;
@@ -7560,6 +10675,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000004",
+                     *       "kind": "node.move",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -7576,7 +10708,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7673,13 +10805,70 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "nodeGroups": {
+                 *         "g": {
+                 *           "deployment": {
+                 *             "edit": "replace",
+                 *             "components": {
+                 *               "com.example.A": {
+                 *                 "version": "^1.0.0",
+                 *                 "merge": {
+                 *                   "a": 1
+                 *                 },
+                 *                 "reset": [
+                 *                   "/b"
+                 *                 ],
+                 *                 "runWith": {
+                 *                   "posixUser": "ggc_user",
+                 *                   "systemResourceLimits": {
+                 *                     "memory": 1024,
+                 *                     "cpus": 0.5
+                 *                   }
+                 *                 }
+                 *               }
+                 *             },
+                 *             "priority": 4,
+                 *             "policies": {
+                 *               "failureHandling": "do-nothing",
+                 *               "componentUpdate": {
+                 *                 "action": "notify"
+                 *               },
+                 *               "validationSeconds": 9
+                 *             },
+                 *             "rollout": {
+                 *               "exponential": {
+                 *                 "baseRatePerMinute": 5,
+                 *                 "incrementFactor": 1.5,
+                 *                 "increaseAfter": {
+                 *                   "notified": 3
+                 *                 }
+                 *               },
+                 *               "abort": [
+                 *                 {
+                 *                   "failure": "all",
+                 *                   "thresholdPercentage": 12.5,
+                 *                   "minimumExecuted": 4
+                 *                 }
+                 *               ],
+                 *               "timeoutMinutes": 30
+                 *             }
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["PlanRequest"];
             };
         };
@@ -7690,6 +10879,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "summary": {
+                     *         "cells": {
+                     *           "changed": 0,
+                     *           "created": 0,
+                     *           "vacated": 0
+                     *         },
+                     *         "nodes": {
+                     *           "affected": 0,
+                     *           "moved": 0,
+                     *           "added": 0,
+                     *           "removed": 0
+                     *         },
+                     *         "removals": {},
+                     *         "refusals": 0,
+                     *         "warnings": 0,
+                     *         "transitions": 0,
+                     *         "work": {
+                     *           "thingGroups": 0,
+                     *           "deliveries": 0,
+                     *           "joins": 0,
+                     *           "leaves": 0,
+                     *           "jobs": 0,
+                     *           "rolloutMinutes": 0
+                     *         },
+                     *         "seconds": 0
+                     *       },
+                     *       "refusals": [],
+                     *       "warnings": [],
+                     *       "transitions": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["Plan"];
                 };
             };
@@ -7706,7 +10929,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7805,13 +11028,44 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "nodeGroups": {
+                 *         "g": {
+                 *           "deployment": {
+                 *             "edit": "patch",
+                 *             "components": {
+                 *               "com.example.A": null
+                 *             }
+                 *           }
+                 *         }
+                 *       },
+                 *       "nodes": {
+                 *         "n": {
+                 *           "deployment": null
+                 *         }
+                 *       },
+                 *       "newNodes": [
+                 *         {
+                 *           "name": "planned",
+                 *           "groups": [
+                 *             "g"
+                 *           ],
+                 *           "runtime": "nucleus-lite"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["PlanRequest"];
             };
         };
@@ -7822,6 +11076,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "items": [
+                     *         {
+                     *           "id": "nod_01k0example000000002",
+                     *           "name": "n",
+                     *           "from": {
+                     *             "key": "d4735e3a265e16ee",
+                     *             "targets": [
+                     *               "grp_01k0example000000003",
+                     *               "nod_01k0example000000002"
+                     *             ],
+                     *             "names": [
+                     *               "node group g",
+                     *               "node n"
+                     *             ],
+                     *             "runtime": "nucleus"
+                     *           },
+                     *           "to": {
+                     *             "key": "4e07408562bedb8b",
+                     *             "targets": [
+                     *               "grp_01k0example000000003"
+                     *             ],
+                     *             "names": [
+                     *               "node group g"
+                     *             ],
+                     *             "runtime": "nucleus"
+                     *           },
+                     *           "changes": [
+                     *             {
+                     *               "component": "com.example.A",
+                     *               "change": "removed",
+                     *               "before": "1.0.0"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PlanNodes"];
                 };
             };
@@ -7838,7 +11132,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7937,7 +11231,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -7950,6 +11247,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "nod_01k0example000000002",
+                     *           "name": "n",
+                     *           "description": "changed",
+                     *           "status": "active",
+                     *           "groups": [
+                     *             "grp_01k0example000000003"
+                     *           ],
+                     *           "runtime": "nucleus",
+                     *           "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *           "tokenExpiresAt": "2026-01-01T12:00:00.000Z",
+                     *           "registeredAt": "2026-01-01T12:00:00.000Z",
+                     *           "connection": {
+                     *             "connected": false,
+                     *             "since": "2026-01-01T12:00:00.000Z"
+                     *           },
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Node"][];
                         /** @description Absent on the last page */
@@ -7970,7 +11293,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8039,13 +11362,24 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "n",
+                 *       "groups": [
+                 *         "g"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateNode"];
             };
         };
@@ -8060,6 +11394,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "node.create",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000003",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "registration": {
+                     *         "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *         "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedNode"];
                 };
             };
@@ -8076,7 +11432,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8187,9 +11543,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -8204,6 +11566,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k0example000000002",
+                     *       "name": "n",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "groups": [
+                     *         "grp_01k0example000000003"
+                     *       ],
+                     *       "runtime": "nucleus",
+                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *       "registeredAt": "2026-01-01T12:00:00.000Z",
+                     *       "connection": {
+                     *         "connected": true,
+                     *         "since": "2026-01-01T12:00:00.000Z"
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Node"];
                 };
             };
@@ -8220,7 +11602,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8286,9 +11668,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -8303,6 +11691,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -8319,7 +11724,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8397,16 +11802,32 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditDescription"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditDescription"];
             };
         };
@@ -8419,6 +11840,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k0example000000002",
+                     *       "name": "n",
+                     *       "description": "changed",
+                     *       "status": "active",
+                     *       "groups": [
+                     *         "grp_01k0example000000003"
+                     *       ],
+                     *       "runtime": "nucleus",
+                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *       "tokenExpiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Node"];
                 };
             };
@@ -8435,7 +11872,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8540,16 +11977,36 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "remove": [
+                 *         "g"
+                 *       ]
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditMemberships"];
+                /**
+                 * @example {
+                 *       "remove": [
+                 *         "g"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditMemberships"];
             };
         };
@@ -8562,6 +12019,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node.move",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -8578,7 +12052,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8689,15 +12163,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["CreateRegistrationToken"];
             };
         };
@@ -8708,6 +12189,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationToken"];
                 };
             };
@@ -8724,7 +12212,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8817,9 +12305,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -8846,7 +12340,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8921,15 +12415,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["CreateRegistrationToken"];
             };
         };
@@ -8940,6 +12441,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "command": "curl -fsSL https://api.example.com/v1/install.sh | sh -s -- --api https://api.example.com --token slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegistrationToken"];
                 };
             };
@@ -8956,7 +12464,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9053,9 +12561,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
             };
             cookie?: never;
@@ -9068,6 +12582,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "status": "active",
+                     *           "keyFingerprint": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "activatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Certificate"][];
                         /** @description Absent on the last page */
@@ -9088,7 +12615,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9154,11 +12681,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
                 node: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+                 */
                 certificate: string;
             };
             cookie?: never;
@@ -9173,6 +12709,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "certificate.revoke",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "certificate",
+                     *         "id": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *         "name": "n",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/nodes/nod_01k0example000000002/certificates"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9189,7 +12742,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9268,6 +12821,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "slw_6b86b273ff34fce19d6b804eff5a3f5747ada4"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Register"];
             };
         };
@@ -9278,6 +12836,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "thing": "local-ws_01k0example000000001-nod_01k0example000000002",
+                     *       "region": "eu-west-1",
+                     *       "runtime": "nucleus",
+                     *       "claim": {
+                     *         "certificatePem": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+                     *         "privateKey": "-----BEGIN RSA PRIVATE KEY-----\n…\n-----END RSA PRIVATE KEY-----\n",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       },
+                     *       "template": "local-slipway-node",
+                     *       "roleAlias": "local-slipway-device",
+                     *       "endpoints": {
+                     *         "mqtt": "aws.example.com",
+                     *         "credentials": "aws.example.com",
+                     *         "greengrass": "aws.example.com"
+                     *       },
+                     *       "rootCa": "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Registration"];
                 };
             };
@@ -9294,14 +12872,11 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                    "application/json": {
-                        message: string;
-                    };
                 };
             };
             /** @description `body-too-large`: The body is too large */
@@ -9424,7 +12999,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -9437,6 +13015,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "imp_01k0example000000002",
+                     *           "status": "succeeded",
+                     *           "format": "csv",
+                     *           "size": 14,
+                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "tokenExpiresInSeconds": 604800,
+                     *           "counts": {
+                     *             "rows": 1,
+                     *             "created": 1,
+                     *             "existing": 0,
+                     *             "failed": 0,
+                     *             "tokens": 1
+                     *           },
+                     *           "faultCount": 0,
+                     *           "faults": [],
+                     *           "intent": "int_01k0example000000003",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["NodeImport"][];
                         /** @description Absent on the last page */
@@ -9457,7 +13061,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9526,13 +13130,23 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "format": "csv",
+                 *       "size": 9,
+                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateNodeImport"];
             };
         };
@@ -9547,6 +13161,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "imp_01k0example000000002",
+                     *       "status": "draft",
+                     *       "format": "csv",
+                     *       "size": 9,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "tokenExpiresInSeconds": 604800,
+                     *       "counts": {
+                     *         "created": 0,
+                     *         "existing": 0,
+                     *         "failed": 0,
+                     *         "tokens": 0
+                     *       },
+                     *       "faultCount": 0,
+                     *       "faults": [],
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://api.example.com/slipway-local-imports-123456789012/uploads/ws_01k0example000000001/imp_01k0example000000002?X-Amz-Signature=example",
+                     *         "headers": {
+                     *           "content-length": "9",
+                     *           "x-amz-checksum-sha256": "F/hV1kaML3idHqQe5f6gZiCojhsyX8cmaxw2s4lNxGA="
+                     *         },
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedNodeImport"];
                 };
             };
@@ -9563,7 +13206,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9665,9 +13308,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example imp_01k0example000000002
+                 */
                 nodeImport: string;
             };
             cookie?: never;
@@ -9682,6 +13331,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "imp_01k0example000000002",
+                     *       "status": "failed",
+                     *       "format": "csv",
+                     *       "size": 9,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "tokenExpiresInSeconds": 604800,
+                     *       "counts": {
+                     *         "created": 0,
+                     *         "existing": 0,
+                     *         "failed": 0,
+                     *         "tokens": 0
+                     *       },
+                     *       "faultCount": 1,
+                     *       "faults": [
+                     *         {
+                     *           "line": 2,
+                     *           "field": "name",
+                     *           "rule": "invalid-format",
+                     *           "detail": "1 to 64 of letters, digits, '.', '_' and '-', the first a letter or digit"
+                     *         }
+                     *       ],
+                     *       "intent": "int_01k0example000000003",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "faultFile": {
+                     *         "url": "https://api.example.com/slipway-local-imports-123456789012/faults/ws_01k0example000000001/imp_01k0example000000002.jsonl?X-Amz-Signature=example",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["NodeImport"];
                 };
             };
@@ -9698,7 +13379,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9764,9 +13445,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example imp_01k0example000000002
+                 */
                 nodeImport: string;
             };
             cookie?: never;
@@ -9781,6 +13468,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node-import.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-import",
+                     *         "id": "imp_01k0example000000002",
+                     *         "name": "imp_01k0example000000002",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-imports/imp_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9797,7 +13501,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9875,9 +13579,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example imp_01k0example000000002
+                 */
                 nodeImport: string;
             };
             cookie?: never;
@@ -9894,6 +13604,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "node-import.run",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "node-import",
+                     *         "id": "imp_01k0example000000002",
+                     *         "name": "imp_01k0example000000002",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/node-imports/imp_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -9910,7 +13637,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10004,7 +13731,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -10017,6 +13747,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "cmp_01k0example000000002",
+                     *           "name": "com.example.A",
+                     *           "description": "changed",
+                     *           "publisher": "p",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Component"][];
                         /** @description Absent on the last page */
@@ -10037,7 +13781,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10106,13 +13850,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "com.example.A",
+                 *       "publisher": "p"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateComponent"];
             };
         };
@@ -10129,6 +13882,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cmp_01k0example000000002",
+                     *       "name": "com.example.A",
+                     *       "publisher": "p",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -10145,7 +13907,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10250,13 +14012,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "aws.greengrass.Cli"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ImportComponent"];
             };
         };
@@ -10271,6 +14041,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000002",
+                     *       "kind": "component.import",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "component",
+                     *         "id": "aws.greengrass.Cli",
+                     *         "name": "aws.greengrass.Cli",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/components"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -10287,7 +14074,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10389,9 +14176,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
@@ -10406,6 +14199,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cmp_01k0example000000002",
+                     *       "name": "com.example.A",
+                     *       "description": "changed",
+                     *       "publisher": "p",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -10422,7 +14225,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10488,9 +14291,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
@@ -10517,7 +14326,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10595,16 +14404,32 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditComponent"];
+                /**
+                 * @example {
+                 *       "description": "changed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditComponent"];
             };
         };
@@ -10617,6 +14442,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cmp_01k0example000000002",
+                     *       "name": "com.example.A",
+                     *       "description": "changed",
+                     *       "publisher": "p",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Component"];
                 };
             };
@@ -10633,7 +14468,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10739,9 +14574,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
@@ -10754,6 +14595,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "ver_01k0example000000003",
+                     *           "component": "com.example.A",
+                     *           "version": "1.1.0",
+                     *           "status": "draft",
+                     *           "componentType": "aws.greengrass.generic",
+                     *           "clonedFrom": "ver_01k0example000000004",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ",
+                     *       "newest": {
+                     *         "id": "ver_01k0example000000004",
+                     *         "version": "1.0.0"
+                     *       },
+                     *       "highest": {
+                     *         "id": "ver_01k0example000000004",
+                     *         "version": "1.0.0"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListedComponentVersions"];
                 };
             };
@@ -10770,7 +14636,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10839,15 +14705,38 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "version": "1.0.0",
+                 *       "recipe": {
+                 *         "run": "true",
+                 *         "configuration": {
+                 *           "a": [
+                 *             1,
+                 *             null,
+                 *             {
+                 *               "b": "c"
+                 *             }
+                 *           ]
+                 *         }
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateComponentVersion"];
             };
         };
@@ -10864,6 +14753,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "draft",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -10880,7 +14795,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10982,11 +14897,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11001,6 +14925,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "draft",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -11017,7 +14967,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11083,11 +15033,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11102,6 +15061,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000004",
+                     *       "kind": "component-version.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "component-version",
+                     *         "id": "ver_01k0example000000003",
+                     *         "name": "com.example.A 1.0.0",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/components/cmp_01k0example000000002/versions/ver_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -11118,7 +15094,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11196,18 +15172,43 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "recipeText": {
+                 *         "format": "json",
+                 *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
+                 *       }
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditComponentVersion"];
+                /**
+                 * @example {
+                 *       "recipeText": {
+                 *         "format": "json",
+                 *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditComponentVersion"];
             };
         };
@@ -11220,6 +15221,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.1.0",
+                     *       "status": "draft",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "clonedFrom": "ver_01k0example000000004",
+                     *       "recipeText": {
+                     *         "format": "json",
+                     *         "text": "{\"RecipeFormatVersion\":\"2020-01-25\",\"ComponentName\":\"com.example.A\",\"ComponentVersion\":\"1.1.0\",\"Manifests\":[{\"Lifecycle\":{\"run\":\"true\"}}]}"
+                     *       },
+                     *       "document": {
+                     *         "RecipeFormatVersion": "2020-01-25",
+                     *         "ComponentName": "com.example.A",
+                     *         "ComponentVersion": "1.1.0",
+                     *         "Manifests": [
+                     *           {
+                     *             "Lifecycle": {
+                     *               "run": "true"
+                     *             }
+                     *           }
+                     *         ]
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -11236,7 +15265,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11347,11 +15376,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11364,6 +15402,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "publishable": true,
+                     *       "findings": [
+                     *         {
+                     *           "pointer": "/Manifests",
+                     *           "rule": "nucleus-lite-platform",
+                     *           "severity": "warning",
+                     *           "detail": "no manifest is for nucleus lite",
+                     *           "hint": "Say `runtime: \"*\"` in a Platform for linux, if devices with it are to have the component.",
+                     *           "line": 1,
+                     *           "column": 108
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecipeFindings"];
                 };
             };
@@ -11380,7 +15434,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11446,13 +15500,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000004
+                 */
                 from: string;
             };
             cookie?: never;
@@ -11465,6 +15531,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": {
+                     *         "id": "ver_01k0example000000004",
+                     *         "version": "1.1.0"
+                     *       },
+                     *       "to": {
+                     *         "id": "ver_01k0example000000003",
+                     *         "version": "1.0.0"
+                     *       },
+                     *       "recipe": [
+                     *         {
+                     *           "pointer": "/ComponentVersion",
+                     *           "change": "changed",
+                     *           "from": "1.1.0",
+                     *           "to": "1.0.0"
+                     *         },
+                     *         {
+                     *           "pointer": "/Manifests/0/Platform",
+                     *           "change": "added",
+                     *           "to": {
+                     *             "runtime": "*",
+                     *             "os": "*"
+                     *           }
+                     *         },
+                     *         {
+                     *           "pointer": "/Manifests/0/Artifacts",
+                     *           "change": "added",
+                     *           "to": [
+                     *             {
+                     *               "Uri": "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/a",
+                     *               "Unarchive": "NONE",
+                     *               "Permission": {
+                     *                 "Read": "OWNER",
+                     *                 "Execute": "OWNER"
+                     *               }
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentType",
+                     *           "change": "added",
+                     *           "to": "aws.greengrass.generic"
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentDescription",
+                     *           "change": "added",
+                     *           "to": "changed"
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentPublisher",
+                     *           "change": "added",
+                     *           "to": "p"
+                     *         },
+                     *         {
+                     *           "pointer": "/ComponentConfiguration",
+                     *           "change": "added",
+                     *           "to": {
+                     *             "DefaultConfiguration": {
+                     *               "a": [
+                     *                 1,
+                     *                 null,
+                     *                 {
+                     *                   "b": "c"
+                     *                 }
+                     *               ]
+                     *             }
+                     *           }
+                     *         }
+                     *       ],
+                     *       "files": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersionDiff"];
                 };
             };
@@ -11481,7 +15620,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11553,11 +15692,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11570,6 +15718,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": []
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["UserOfVersion"][];
                         /** @description Absent on the last page */
@@ -11590,7 +15743,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11656,17 +15809,31 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "old"
+                 *     }
+                 */
                 "application/json": components["schemas"]["DeprecateComponentVersion"];
             };
         };
@@ -11679,6 +15846,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "published",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "arn": "arn:aws:greengrass:eu-west-1:123456789012:components:com.example.A:versions:1.0.0",
+                     *       "artifactBytes": 1,
+                     *       "deprecated": {
+                     *         "reason": "old",
+                     *         "at": "2026-01-01T12:00:00.000Z",
+                     *         "by": "developer"
+                     *       },
+                     *       "catalogueNumber": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -11695,7 +15896,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11788,11 +15989,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11807,6 +16017,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ver_01k0example000000003",
+                     *       "component": "com.example.A",
+                     *       "version": "1.0.0",
+                     *       "status": "published",
+                     *       "componentType": "aws.greengrass.generic",
+                     *       "recipe": {
+                     *         "platform": {
+                     *           "os": "*"
+                     *         },
+                     *         "run": "true",
+                     *         "configuration": {
+                     *           "a": [
+                     *             1,
+                     *             null,
+                     *             {
+                     *               "b": "c"
+                     *             }
+                     *           ]
+                     *         }
+                     *       },
+                     *       "arn": "arn:aws:greengrass:eu-west-1:123456789012:components:com.example.A:versions:1.0.0",
+                     *       "artifactBytes": 1,
+                     *       "catalogueNumber": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentVersion"];
                 };
             };
@@ -11823,7 +16062,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11902,11 +16141,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -11919,6 +16167,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "path": "gdk-config.json",
+                     *           "size": 507,
+                     *           "text": "{\n  \"gdk_version\": \"1.5.0\",\n  \"component\": {\n    \"com.example.A\": {\n      \"author\": \"p\",\n      \"version\": \"1.0.0\",\n      \"build\": {\n        \"build_system\": \"custom\",\n        \"custom_build_command\": [\n          \"sh\",\n          \"-c\",\n          \"mkdir -p artifacts/ && cp -R artifacts/. greengrass-build/artifacts/com.example.A/1.0.0/ && cp recipe.json greengrass-build/recipes/\"\n        ]\n      },\n      \"publish\": {\n        \"bucket\": \"<PLACEHOLDER_BUCKET>\",\n        \"region\": \"eu-west-1\"\n      }\n    }\n  }\n}\n"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["FolderFile"][];
                         /** @description Absent on the last page */
@@ -11939,7 +16199,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12009,11 +16269,20 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12026,6 +16295,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "path": "dist/a",
+                     *           "size": 1,
+                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ComponentFile"][];
                         /** @description Absent on the last page */
@@ -12046,7 +16327,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12115,17 +16396,33 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "path": "dist/a",
+                 *       "size": 1,
+                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateFile"];
             };
         };
@@ -12138,6 +16435,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "path": "dist/a",
+                     *       "size": 1,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/a?X-Amz-Signature=example",
+                     *         "headers": {
+                     *           "content-length": "1",
+                     *           "x-amz-checksum-sha256": "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=",
+                     *           "if-none-match": "*"
+                     *         },
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedFile"];
                 };
             };
@@ -12154,7 +16469,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12256,13 +16571,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example dist/a
+                 */
                 path: string;
             };
             cookie?: never;
@@ -12275,6 +16602,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "path": "dist/a",
+                     *       "size": 1,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "uploaded": true,
+                     *       "download": {
+                     *         "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/a?X-Amz-Signature=example",
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["FoundFile"];
                 };
             };
@@ -12291,7 +16631,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12357,13 +16697,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example src/large
+                 */
                 path: string;
             };
             cookie?: never;
@@ -12390,7 +16742,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12469,13 +16821,25 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example src/large
+                 */
                 path: string;
             };
             cookie?: never;
@@ -12488,6 +16852,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "part": 1,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 2,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 3,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 4,
+                     *           "size": 16777216,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "16777216"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         },
+                     *         {
+                     *           "part": 5,
+                     *           "size": 1,
+                     *           "received": false,
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/src/large?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "1"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["UploadPart"][];
                         /** @description Absent on the last page */
@@ -12508,7 +16943,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12574,13 +17009,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
-                /** @description Path, with its slashes as they are */
+                /**
+                 * @description Path, with its slashes as they are
+                 * @example src/large
+                 */
                 path: string;
             };
             cookie?: never;
@@ -12593,6 +17040,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "path": "src/large",
+                     *       "size": 67108865,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ComponentFile"];
                 };
             };
@@ -12609,7 +17064,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12684,17 +17139,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         {
+                 *           "path": "dist/a",
+                 *           "size": 1,
+                 *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *         },
+                 *         {
+                 *           "path": "dist/b",
+                 *           "size": 1,
+                 *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Manifest"];
             };
         };
@@ -12705,6 +17185,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "path": "dist/a",
+                     *           "status": "skipped"
+                     *         },
+                     *         {
+                     *           "path": "dist/b",
+                     *           "status": "upload",
+                     *           "upload": {
+                     *             "method": "PUT",
+                     *             "url": "https://api.example.com/ws-abc-acme-comp-artifacts/components/com.example.A/1.0.0/dist/b?X-Amz-Signature=example",
+                     *             "headers": {
+                     *               "content-length": "1",
+                     *               "x-amz-checksum-sha256": "ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=",
+                     *               "if-none-match": "*"
+                     *             },
+                     *             "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "extra": [],
+                     *       "more": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["ManifestAnswer"];
                 };
             };
@@ -12721,7 +17227,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12817,11 +17323,20 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example cmp_01k0example000000002
+                 */
                 component: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ver_01k0example000000003
+                 */
                 version: string;
             };
             cookie?: never;
@@ -12838,6 +17353,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000004",
+                     *       "kind": "component-version.publish",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "component-version",
+                     *         "id": "ver_01k0example000000003",
+                     *         "name": "com.example.A 1.0.0",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/components/cmp_01k0example000000002/versions/ver_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -12854,7 +17386,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12942,7 +17474,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -12955,6 +17490,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "rel_01k0example000000002",
+                     *           "app": "app",
+                     *           "environment": "prod",
+                     *           "version": "1.0.0",
+                     *           "attributes": [],
+                     *           "cpuArch": [],
+                     *           "hardware": [],
+                     *           "rollout": 50,
+                     *           "allowDowngrade": false,
+                     *           "status": "published",
+                     *           "availability": "offered",
+                     *           "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *           "size": 6,
+                     *           "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *           "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Release"][];
                         /** @description Absent on the last page */
@@ -12975,7 +17535,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13044,13 +17604,25 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "app": "app",
+                 *       "environment": "prod",
+                 *       "version": "1.0.0",
+                 *       "size": 6,
+                 *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateRelease"];
             };
         };
@@ -13065,6 +17637,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 100,
+                     *       "allowDowngrade": false,
+                     *       "status": "draft",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "upload": {
+                     *         "method": "PUT",
+                     *         "url": "https://api.example.com/slipway-local-ota-123456789012/uploads/ws_01k0example000000001/rel_01k0example000000002?X-Amz-Signature=example",
+                     *         "headers": {
+                     *           "content-length": "6",
+                     *           "x-amz-checksum-sha256": "mjpF0BUxog6JrGrhCwsL6wSSrNchajaKoGLRpf7K+c0="
+                     *         },
+                     *         "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedRelease"];
                 };
             };
@@ -13081,7 +17680,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13183,9 +17782,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -13200,6 +17805,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "offered",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "reports": {
+                     *         "installed": 1,
+                     *         "failed": 0,
+                     *         "rolledBack": 0
+                     *       },
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -13216,7 +17847,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13282,9 +17913,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -13299,6 +17936,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "release.delete",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000002",
+                     *         "name": "never-uploaded 1.0.0 (prod)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -13315,7 +17969,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13393,16 +18047,34 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "rollout": 50,
+                 *       "reason": "slowly"
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditRelease"];
+                /**
+                 * @example {
+                 *       "rollout": 50,
+                 *       "reason": "slowly"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditRelease"];
             };
         };
@@ -13415,6 +18087,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "offered",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -13431,7 +18124,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13545,9 +18238,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -13564,6 +18263,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "release.publish",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000002",
+                     *         "name": "app 1.0.0 (prod)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000002"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -13580,7 +18296,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13667,15 +18383,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "seen"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -13690,6 +18417,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "paused",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -13706,7 +18454,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13820,15 +18568,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "seen"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -13843,6 +18602,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "offered",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -13859,7 +18639,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13973,15 +18753,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "seen"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAvailability"];
             };
         };
@@ -13996,6 +18787,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "rel_01k0example000000002",
+                     *       "app": "app",
+                     *       "environment": "prod",
+                     *       "version": "1.0.0",
+                     *       "attributes": [],
+                     *       "cpuArch": [],
+                     *       "hardware": [],
+                     *       "rollout": 50,
+                     *       "allowDowngrade": false,
+                     *       "status": "published",
+                     *       "availability": "withdrawn",
+                     *       "publishedAt": "2026-01-01T12:00:00.000Z",
+                     *       "size": 6,
+                     *       "sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+                     *       "md5": "9d7183f16acce70658f686ae7f1a4d20",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Release"];
                 };
             };
@@ -14012,7 +18824,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14126,15 +18938,26 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "environment": "beta"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PromoteRelease"];
             };
         };
@@ -14149,6 +18972,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000003",
+                     *       "kind": "release.publish",
+                     *       "status": "requested",
+                     *       "workspaceId": "ws_01k0example000000001",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000004",
+                     *         "name": "app 1.0.0 (beta)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000004"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -14165,7 +19005,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14271,9 +19111,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example rel_01k0example000000002
+                 */
                 release: string;
             };
             cookie?: never;
@@ -14286,6 +19132,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-01-01T12:00:00.000Z",
+                     *           "action": "promoted",
+                     *           "by": "developer",
+                     *           "changes": {
+                     *             "environment": "beta",
+                     *             "release": "rel_01k0example000000003"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["ReleaseChange"][];
                         /** @description Absent on the last page */
@@ -14306,7 +19168,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14367,18 +19229,117 @@ export interface operations {
             };
         };
     };
+    getSigningKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "algorithm": "ecdsa-p256-sha256",
+                     *       "keys": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SigningKeys"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createReport: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "app": "app",
+                 *       "version": "1.0.0",
+                 *       "outcome": "installed"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Report"];
             };
         };
@@ -14468,7 +19429,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -14481,6 +19445,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "int_01k0example000000002",
+                     *           "kind": "release.delete",
+                     *           "status": "succeeded",
+                     *           "workspaceId": "ws_01k0example000000001",
+                     *           "subject": {
+                     *             "type": "release",
+                     *             "id": "rel_01k0example000000003",
+                     *             "name": "app 1.0.0 (beta)",
+                     *             "href": "/v1/workspaces/ws_01k0example000000001/releases/rel_01k0example000000003"
+                     *           },
+                     *           "attempt": 1,
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *           "finishedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Intent"][];
                         /** @description Absent on the last page */
@@ -14501,7 +19488,257 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Records from this time on */
+                from?: string;
+                /** @description Records before this time */
+                to?: string;
+                /** @description Only what this one did, such as `user:{subject}` */
+                actor?: string;
+                /** @description Only what was done to the thing with this id */
+                object?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "aud_01k0example000000002",
+                     *           "at": "2026-01-01T12:00:00.000Z",
+                     *           "actor": "system",
+                     *           "operation": "intent.succeeded",
+                     *           "object": {
+                     *             "type": "release",
+                     *             "id": "rel_01k0example000000003"
+                     *           },
+                     *           "intent": "int_01k0example000000004",
+                     *           "changes": [
+                     *             {
+                     *               "type": "intent",
+                     *               "id": "int_01k0example000000004",
+                     *               "name": "release.delete",
+                     *               "after": {
+                     *                 "status": "succeeded"
+                     *               }
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["AuditRecord"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                /** @description Records from this time on */
+                from?: string;
+                /** @description Records before this time */
+                to?: string;
+                /** @description Only what this one did, such as `user:{subject}` */
+                actor?: string;
+                /** @description Only what was done to the thing with this id */
+                object?: string;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description The next page, as `rel="next"` */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14567,7 +19804,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example int_01k0example000000001
+                 */
                 intent: string;
             };
             cookie?: never;
@@ -14580,6 +19820,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "int_01k0example000000001",
+                     *       "kind": "release.delete",
+                     *       "status": "succeeded",
+                     *       "workspaceId": "ws_01k0example000000002",
+                     *       "subject": {
+                     *         "type": "release",
+                     *         "id": "rel_01k0example000000003",
+                     *         "name": "app 1.0.0 (beta)",
+                     *         "href": "/v1/workspaces/ws_01k0example000000002/releases/rel_01k0example000000003"
+                     *       },
+                     *       "attempt": 1,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "finishedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Intent"];
                 };
             };
@@ -14596,7 +19854,7 @@ export interface operations {
             401: {
                 headers: {
                     /** @description How to authenticate */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -14604,6 +19862,15 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `not-found`: There is no such thing */
