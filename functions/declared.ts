@@ -70,7 +70,6 @@ const ACCEPT_PUSH: readonly Permission[] = [
   "control:ConditionCheckItem",
   "drop:List",
   "drop:Get",
-  "events:PutEvents",
 ];
 
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
@@ -94,17 +93,17 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "publish-events": {
     module: "functions/streams/publish-events",
-    environment: ["STAGE", "EVENT_BUS"],
-    timeoutSeconds: 30,
+    environment: ["STAGE", "EVENT_BUS", "EVENT_SCHEMAS"],
+    timeoutSeconds: 60,
     memoryMb: 256,
     permissions: ["events:PutEvents"],
   },
-  "accept-archives": {
-    module: "functions/streams/accept-archives",
-    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE"],
-    timeoutSeconds: 30,
+  "follow-ota": {
+    module: "functions/streams/follow-ota",
+    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", "EVENT_BUS", "EVENT_SCHEMAS"],
+    timeoutSeconds: 60,
     memoryMb: 256,
-    permissions: ["control:PutItem", "ota:UpdateItem"],
+    permissions: ["control:PutItem", "ota:UpdateItem", "events:PutEvents"],
   },
   "refresh-snapshots": {
     module: "functions/streams/refresh-snapshots",
@@ -122,31 +121,31 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "accept-drop": {
     module: "functions/events/accept-drop",
-    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: [...ACCEPT_PUSH, "drop:Put"],
   },
   "accept-push": {
     module: "functions/events/accept-push",
-    environment: ["STAGE", "CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: ACCEPT_PUSH,
   },
   "report-push": {
     module: "functions/events/report-push",
-    environment: ["CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["CONTROL_TABLE"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: [
       "control:GetItem",
       "control:Query",
+      "control:UpdateItem",
       "drop:List",
       "drop:Get",
       "drop:Put",
       "drop:Delete",
-      "events:PutEvents",
     ],
   },
   "sweep-intents": {

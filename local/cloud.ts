@@ -220,6 +220,7 @@ const start = async (
     OTA_SNAPSHOT_HOURS: "72",
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
+    EVENT_SCHEMAS: `${url("api")}/v1/event-schemas/`,
     ACCOUNT_ID,
     GREENGRASS_ENDPOINT: `localhost:${port("dataPlane")}`,
     DEVICE_ROOT_CA: readFileSync(certificate.caFile, "utf8"),

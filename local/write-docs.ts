@@ -1,10 +1,12 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { settingsDocument } from "../stacks/settings-document.ts";
 import { emulationDocument } from "./emulation-document.ts";
 import { emulations } from "./emulations.ts";
+import { withEventTypes } from "./events-document.ts";
 
 /** `npm run docs`: writes what is generated from the code. */
 const write = (name: string, text: string): void => writeFileSync(new URL(`../docs/${name}`, import.meta.url), text);
 
 write("EMBEDDED-CLOUD.md", await emulationDocument(emulations));
 write("SETTINGS.md", settingsDocument());
+write("EVENTS.md", withEventTypes(readFileSync(new URL("../docs/EVENTS.md", import.meta.url), "utf8")));

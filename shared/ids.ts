@@ -8,6 +8,9 @@ export const ID_PREFIXES = {
   "component-version": "ver",
   release: "rel",
   intent: "int",
+  event: "evt",
+  "event-rule": "evr",
+  webhook: "whk",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

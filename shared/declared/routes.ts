@@ -30,6 +30,7 @@ import {
 } from "../deployment/edit.ts";
 import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts";
 import type { EnvironmentName } from "../env.ts";
+import { ListedEventType } from "../event/schema.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { EditMemberships } from "../node/membership.ts";
@@ -1131,6 +1132,24 @@ export const routes = {
     answer: Intent,
     problems: [],
     permissions: ["control:GetItem"],
+  }),
+  listEventTypes: route({
+    method: "GET",
+    path: "/v1/event-schemas",
+    summary: "List the types of the events that are told on the bus and by webhooks",
+    access: "anyone",
+    status: 200,
+    answer: z.object({ items: z.array(ListedEventType) }),
+    problems: [],
+  }),
+  getEventSchema: route({
+    method: "GET",
+    path: "/v1/event-schemas/{type}/{version}",
+    summary: "Get the JSON Schema of events of a type and version",
+    access: "anyone",
+    status: 200,
+    answer: JsonObject,
+    problems: [],
   }),
   getOpenapi: route({
     method: "GET",

@@ -1,3 +1,5 @@
+import { EVENT_SOURCE } from "../event/event.ts";
+import { sources } from "../event/sources.ts";
 import { DROP, MANIFEST } from "../push/manifest.ts";
 import { PUSH_REQUESTED, PUSH_SOURCE } from "../push/push.ts";
 import type { TableName } from "../writes.ts";
@@ -33,6 +35,12 @@ export interface ScheduleDeclaration {
   readonly function: string;
 }
 
+/** All that becomes of records of these types. */
+const changesOf = (types: readonly string[]): readonly object[] => [
+  { eventName: ["INSERT", "MODIFY"], dynamodb: { NewImage: { type: { S: types } } } },
+  { eventName: ["REMOVE"], dynamodb: { OldImage: { type: { S: types } } } },
+];
+
 export const streams: Readonly<Record<string, StreamDeclaration>> = {
   "start-workflows": {
     table: "control",
@@ -51,24 +59,17 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
   "publish-events": {
     table: "control",
     function: "publish-events",
-    filters: [
-      {
-        eventName: ["MODIFY"],
-        dynamodb: {
-          NewImage: { type: { S: ["intent"] }, status: { S: ["succeeded", "failed"] } },
-          OldImage: { status: { S: ["requested", "running"] } },
-        },
-      },
-    ],
-    batchSize: 10,
+    filters: changesOf(Object.keys(sources.control)),
+    batchSize: 100, // ten events a request
     maximumRetryAttempts: 5,
     maximumRecordAgeSeconds: 86_400,
   },
-  "accept-archives": {
+  "follow-ota": {
     table: "ota",
-    function: "accept-archives",
-    // A device asked for an archive that is not stored, or no longer.
+    function: "follow-ota",
     filters: [
+      ...changesOf(Object.keys(sources.ota)),
+      // A device asked for an archive that is not stored, or no longer.
       {
         eventName: ["INSERT", "MODIFY"],
         dynamodb: { NewImage: { type: { S: ["archive"] }, status: { S: ["requested"] } } },
@@ -76,7 +77,7 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
     ],
     batchSize: 10,
     maximumRetryAttempts: 5,
-    maximumRecordAgeSeconds: 3_600, // by then devices ask anew
+    maximumRecordAgeSeconds: 86_400,
   },
   "refresh-snapshots": {
     table: "ota",
@@ -131,10 +132,10 @@ export const rules = (stateMachines: string, accountId: string): Readonly<Record
   "report-push": {
     bus: "slipway",
     pattern: {
-      source: ["slipway"],
+      source: [EVENT_SOURCE],
       account: [accountId],
-      "detail-type": ["intent.succeeded", "intent.failed"],
-      detail: { kind: ["component-version.push", "component-version.publish"] },
+      "detail-type": ["slipway.intent.succeeded", "slipway.intent.failed"],
+      detail: { data: { kind: ["component-version.push", "component-version.publish"] } },
     },
     function: "report-push",
   },

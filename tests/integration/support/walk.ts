@@ -258,15 +258,17 @@ const pushes = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
     });
     const told = await until(
       async () =>
-        (await control.events()).find(({ detail }) => (detail as { origin?: { event?: string } }).origin?.event === id),
+        (await control.events()).find(
+          ({ detail }) => (detail as { data?: { origin?: { event?: string } } }).data?.origin?.event === id,
+        ),
       { what: "the outcome of an event" },
     );
     if (told["detail-type"] !== expected) throw new Error(`the event: ${JSON.stringify(told)}`);
   };
-  await requested("push.failed", "1.1.0");
+  await requested("slipway.push.failed", "1.1.0");
   const recipe = { RecipeFormatVersion: "2020-01-25", ComponentName: component, ComponentVersion: "1.1.0" };
   await drop.put("event/recipe.json", JSON.stringify({ ...recipe, Manifests: [{ Lifecycle: { run: "true" } }] }));
-  await requested("push.succeeded", "1.1.0");
+  await requested("slipway.push.succeeded", "1.1.0");
   for (const version of ["1.0.0", "1.1.0"]) {
     await api.done("DELETE", `${workspace}/components/${component}/versions/${version}`);
   }
