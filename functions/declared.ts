@@ -72,6 +72,12 @@ const ACCEPT_PUSH: readonly Permission[] = [
   "drop:Get",
 ];
 
+/** What it takes to send to a webhook. */
+const DELIVERS = {
+  environment: ["CONTROL_TABLE", "WEBHOOK_KEY", "WEBHOOK_LOOPBACK", "WEBHOOK_TRIES", "WEBHOOK_RETRY_SECONDS"],
+  permissions: ["control:GetItem", "control:UpdateItem", "webhook-key:GenerateMac"],
+} as const satisfies { environment: EnvironmentName[]; permissions: Permission[] };
+
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   ...Object.fromEntries(
@@ -147,6 +153,27 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
       "drop:Put",
       "drop:Delete",
     ],
+  },
+  "send-webhooks": {
+    module: "functions/events/send-webhooks",
+    environment: DELIVERS.environment,
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: [...DELIVERS.permissions, "control:Query", "control:PutItem"],
+  },
+  "deliver-webhook": {
+    module: "functions/events/deliver-webhook",
+    environment: DELIVERS.environment,
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: DELIVERS.permissions,
+  },
+  "retry-webhooks": {
+    module: "functions/events/retry-webhooks",
+    environment: ["CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 256,
+    permissions: ["index:dueDeliveries", "control:UpdateItem", "events:PutEvents"],
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",

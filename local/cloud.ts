@@ -86,7 +86,7 @@ export interface Cloud {
 export class DataUnusable extends Error {}
 
 /** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "5";
+const DATA_VERSION = "6";
 
 const checkVersion = (dir: string): void => {
   const file = join(dir, "version");
@@ -221,6 +221,10 @@ const start = async (
     STATE_MACHINE_PREFIX: stateMachines,
     EVENT_BUS: nameOf("slipway"),
     EVENT_SCHEMAS: `${url("api")}/v1/event-schemas/`,
+    WEBHOOK_KEY: stageNames(stage).webhookKey,
+    WEBHOOK_LOOPBACK: options.webhooksHere ? "allowed" : "refused",
+    WEBHOOK_TRIES: process.env.SLIPWAY_WEBHOOK_TRIES ?? "13",
+    WEBHOOK_RETRY_SECONDS: process.env.SLIPWAY_WEBHOOK_RETRY_SECONDS ?? "5",
     ACCOUNT_ID,
     GREENGRASS_ENDPOINT: `localhost:${port("dataPlane")}`,
     DEVICE_ROOT_CA: readFileSync(certificate.caFile, "utf8"),
@@ -328,6 +332,7 @@ const start = async (
       dir: state("kms"),
       port: port("kms"),
       aliases: signingKeys,
+      macAliases: [stageNames(stage).webhookKey],
       faults,
       gate: (accessOf) => rpcGate("kms", accessOf),
       log,

@@ -85,6 +85,12 @@ export const keys = {
     sk: certificateId,
   }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
+  webhook: (workspaceId: string, webhookId: string): Key => ({ pk: partitions.webhooks(workspaceId), sk: webhookId }),
+  /** Deliveries of events to a webhook, by the event's id: in the order of the events' times. */
+  webhookDelivery: (webhookId: string, eventId: string): Key => ({
+    pk: partitions.webhookDeliveries(webhookId),
+    sk: eventId,
+  }),
   idempotency: (hash: string): Key => ({ pk: `idempotency#${hash}`, sk: "idempotency" }),
 } as const;
 
@@ -141,6 +147,8 @@ export const partitions = {
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,
+  webhooks: (workspaceId: string) => `${workspaceId}#webhook`,
+  webhookDeliveries: (webhookId: string) => `${webhookId}#delivery`,
 } as const;
 
 export const otaPartitions = {
@@ -155,8 +163,9 @@ export const otaPartitions = {
 /** The workspace of a key of {@link otaKeys.current}; undefined for any other key. */
 export const workspaceOfCurrent = (pk: string): string | undefined => /^(.+)#current$/.exec(pk)?.[1];
 
-/** The secondary indexes of the `control` table: intents of a workspace, and intents that have not ended. */
+/** The secondary indexes of the `control` table: intents of a workspace, those that have not ended, and deliveries to be sent. */
 export const indexes = {
   intentsOfWorkspace: { name: "intents-of-workspace", pk: "workspaceIntents", sk: "id" },
   openIntents: { name: "open-intents", pk: "open", sk: "updatedAt" },
+  dueDeliveries: { name: "due-deliveries", pk: "due", sk: "dueAt" },
 } as const;

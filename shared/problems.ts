@@ -24,6 +24,7 @@ export const PROBLEMS = {
   "version-immutable": { status: 409, title: "A published version never changes" },
   "idempotency-in-progress": { status: 409, title: "The first request with this Idempotency-Key is still running" },
   ambiguous: { status: 409, title: "Deployments of equal priority disagree about a component" },
+  "limit-reached": { status: 409, title: "There can be no more of these" },
   conflict: { status: 409, title: "Something else changed this at the same time" },
   "precondition-failed": { status: 412, title: "The resource has changed since it was read" },
   "body-too-large": { status: 413, title: "The body is too large" },

@@ -9,6 +9,7 @@ import { ota } from "./ota.ts";
 import { stageOf } from "./stage.ts";
 import { storage } from "./storage.ts";
 import { streamReaders } from "./streams.ts";
+import { webhookKey } from "./webhooks.ts";
 import { stateMachines } from "./workflows.ts";
 
 /** Everything of a stage, in order. Answers what a person or a client must know of it. */
@@ -17,6 +18,7 @@ export const deploy = async (name: string) => {
   const key = encryption(stage);
   const stores = storage(stage);
   const functions = makeFunctions(stage, key);
+  webhookKey(stage);
   const machines = stateMachines(stage, key, functions);
   const deadLetters = {
     ...streamReaders(stage, stores, functions),

@@ -55,6 +55,11 @@ const variablesOf = ({ place, names, settings, arn }: Stage): Record<Environment
     settings.api.domain === undefined
       ? `urn:slipway:${place.stage}:event-schemas:`
       : `https://${settings.api.domain.name}/v1/event-schemas/`,
+  WEBHOOK_KEY: names.webhookKey,
+  WEBHOOK_LOOPBACK: "refused",
+  // The last one is some twenty hours after the first.
+  WEBHOOK_TRIES: "13",
+  WEBHOOK_RETRY_SECONDS: "5",
   ACCOUNT_ID: place.accountId,
   // https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html, data plane
   GREENGRASS_ENDPOINT: `greengrass-ats.iot.${place.region}.amazonaws.com:8443`,

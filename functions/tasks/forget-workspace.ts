@@ -24,6 +24,9 @@ export const handler = task("forget-workspace", async (input) => {
   for await (const { key } of eachItem<StoredCell>(partitions.cells(workspace.id))) {
     await transact([{ do: "delete", key: keys.cell(workspace.id, key) }]);
   }
+  for await (const { pk, sk } of eachItem<Key>(partitions.webhooks(workspace.id))) {
+    await transact([{ do: "delete", key: { pk, sk } }]);
+  }
   const owners: string[] = [];
   for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {
     if (role === "owner" && owners.length < MOST_OWNERS_AT_ONCE) owners.push(subject);

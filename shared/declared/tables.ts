@@ -11,6 +11,10 @@ export interface TableDeclaration {
 
 /** Both tables have the keys `pk` and `sk`, texts. */
 export const tables: Readonly<Record<TableName, TableDeclaration>> = {
-  control: { stream: true, ttl: "expiresAt", indexes: [indexes.intentsOfWorkspace, indexes.openIntents] },
+  control: {
+    stream: true,
+    ttl: "expiresAt",
+    indexes: [indexes.intentsOfWorkspace, indexes.openIntents, indexes.dueDeliveries],
+  },
   ota: { stream: true, ttl: "expiresAt", indexes: [] },
 };

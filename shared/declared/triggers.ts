@@ -2,6 +2,7 @@ import { EVENT_SOURCE } from "../event/event.ts";
 import { sources } from "../event/sources.ts";
 import { DROP, MANIFEST } from "../push/manifest.ts";
 import { PUSH_REQUESTED, PUSH_SOURCE } from "../push/push.ts";
+import { DELIVERY_DUE, DELIVERY_SOURCE } from "../webhook/due.ts";
 import type { TableName } from "../writes.ts";
 
 /** A function that reads a table's stream. At most two may read one stream. */
@@ -128,6 +129,22 @@ export const rules = (stateMachines: string, accountId: string): Readonly<Record
     pattern: { source: [PUSH_SOURCE], account: [accountId], "detail-type": [PUSH_REQUESTED] },
     function: "accept-push",
   },
+  // Whatever is told of a workspace.
+  "send-webhooks": {
+    bus: "slipway",
+    pattern: {
+      source: [EVENT_SOURCE],
+      account: [accountId],
+      "detail-type": [{ prefix: "slipway." }],
+      detail: { workspaceid: [{ exists: true }] },
+    },
+    function: "send-webhooks",
+  },
+  "deliver-webhook": {
+    bus: "slipway",
+    pattern: { source: [DELIVERY_SOURCE], account: [accountId], "detail-type": [DELIVERY_DUE] },
+    function: "deliver-webhook",
+  },
   // An intent has ended that may be a push's last one.
   "report-push": {
     bus: "slipway",
@@ -143,6 +160,7 @@ export const rules = (stateMachines: string, accountId: string): Readonly<Record
 
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
+  "retry-webhooks": { every: "rate(1 minute)", function: "retry-webhooks" },
   "renew-snapshots": { every: "rate(15 minutes)", function: "renew-snapshots" },
 };
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { makeId } from "../ids.ts";
+import { type Moment, makeId } from "../ids.ts";
 import { type EventName, eventTypes } from "./types.ts";
 
 /** The source of all events of a stage on its bus. What has it was put there by a function of the stage. */
@@ -80,6 +80,19 @@ export const domainEvent = ({ type, subject, workspaceId, sequence, time, data }
     data,
   };
   return event;
+};
+
+/** An event that tells nothing, for a webhook to be tried with: it is on no bus. */
+export const testEvent = (webhookId: string, workspaceId: string, { now, newId }: Moment, place: EventPlace) => {
+  const happening: Happening = {
+    type: "slipway.webhook.test",
+    subject: webhookId,
+    workspaceId,
+    sequence: 0,
+    time: now.toISOString(),
+    data: { message: "somebody tries whether this webhook works" },
+  };
+  return { ...domainEvent(happening, place), id: newId("event") };
 };
 
 /** The least id of an event at or after a time. */

@@ -4,6 +4,7 @@ import type { StoredIntent } from "../intent/intent.ts";
 import type { StoredNode } from "../node/node.ts";
 import type { StoredRelease } from "../ota/release.ts";
 import type { PushResult } from "../push/push.ts";
+import type { StoredWebhook } from "../webhook/webhook.ts";
 import type { StoredWorkspace } from "../workspace/workspace.ts";
 import type { Happening } from "./event.ts";
 import { type EventName, eventTypes } from "./types.ts";
@@ -140,6 +141,11 @@ const ofRelease = ({ was, is, at }: Changed<StoredRelease>): Happening[] => {
   return [revised(isChange ? "slipway.release.changed" : "slipway.release.published", is, is.workspaceId)];
 };
 
+const ofWebhook = ({ was, is }: Changed<StoredWebhook>): Happening[] => {
+  const isNews = is?.disabled !== undefined && was?.disabled?.at !== is.disabled.at;
+  return isNews ? [revised("slipway.webhook.disabled", is, is.workspaceId)] : [];
+};
+
 /** The record of an answered push, under the hash of what asked for it. */
 interface PushRecord {
   readonly pk: string;
@@ -172,6 +178,7 @@ export const sources = {
     node: source(ofNode),
     "component-version": source(ofVersion),
     "deployment-revision": source(ofDeployment),
+    webhook: source(ofWebhook),
     "push-event": source(ofPush),
   },
   ota: { release: source(ofRelease) },

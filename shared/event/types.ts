@@ -99,6 +99,22 @@ export const eventTypes = {
   "slipway.release.changed": release("A published release's terms or availability were changed"),
   "slipway.release.failed": release("A release could not be published or deleted"),
   "slipway.release.deleted": release("A release is gone"),
+  "slipway.webhook.disabled": type({
+    version: 1,
+    description: "Nothing is sent to a webhook any more, since it failed for too long or was answered 410",
+    data: z
+      .object({
+        id: z.string(),
+        description: z.string().optional(),
+        disabled: z.object({ reason: z.string(), at: z.iso.datetime() }),
+      })
+      .meta({ id: "WebhookEvent" }),
+  }),
+  "slipway.webhook.test": type({
+    version: 1,
+    description: "Somebody tries whether a webhook works; sent to that one alone",
+    data: z.object({ message: z.string() }).meta({ id: "WebhookTestEvent" }),
+  }),
   "slipway.push.succeeded": push("A push has made its version"),
   "slipway.push.failed": push("A push has failed; `problem` tells why"),
 } as const satisfies Record<string, EventType>;

@@ -99,7 +99,14 @@ test.each([
   "local-api-create-workspace/OtaTable",
   "local-workspace-create-workflow/Tasks",
 ])("the walk itself stops without %s", async (statement) => {
-  const lacking = await startTestCloud(["--test-mode", "--retry-scale", "0.02", "--without-statement", statement]);
+  const lacking = await startTestCloud([
+    "--test-mode",
+    "--retry-scale",
+    "0.02",
+    "--webhooks-here",
+    "--without-statement",
+    statement,
+  ]);
   try {
     await expect(walk(lacking)).rejects.toThrow();
   } finally {

@@ -80,6 +80,8 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   provisioningClaim: making("provisioningClaim", keys.provisioningClaim, hash),
   certificate: making("certificate", keys.certificate, idOf("node"), hash),
   intent: making("intent", keys.intent, idOf("intent")),
+  webhook: making("webhook", keys.webhook, workspace, idOf("webhook")),
+  webhookDelivery: making("webhookDelivery", keys.webhookDelivery, idOf("webhook"), idOf("event")),
   idempotency: making("idempotency", keys.idempotency, hash),
 };
 const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
@@ -149,6 +151,8 @@ describe("a list", () => {
       files: "file",
       deployments: "deployment",
       deploymentRevisions: "deploymentRevision",
+      webhooks: "webhook",
+      webhookDeliveries: "webhookDelivery",
     };
     expect(Object.keys(lists)).toEqual(Object.keys(partitions));
     const ids = ["ws", "grp", "nod", "imp", "cmp", "ver"].map((prefix) => `${prefix}_${"1".repeat(20)}`);
