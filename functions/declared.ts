@@ -1,6 +1,7 @@
 import type { Permission } from "../shared/declared/permissions.ts";
 import { handlerName, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import type { EnvironmentName } from "../shared/env.ts";
+import { ASKABLE } from "../shared/event-rule/event-rule.ts";
 import { tasks } from "../workflows/tasks.ts";
 
 export interface FunctionDeclaration {
@@ -152,6 +153,21 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
       "drop:Get",
       "drop:Put",
       "drop:Delete",
+    ],
+  },
+  // It is all of these operations' functions, called another way.
+  "accept-intent": {
+    module: "functions/events/accept-intent",
+    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: [
+      ...new Set<Permission>([
+        "control:Query",
+        "control:PutItem",
+        "control:UpdateItem",
+        ...ASKABLE.flatMap((operation) => permissionsOf(routes[operation])),
+      ]),
     ],
   },
   "send-webhooks": {

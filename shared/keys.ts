@@ -85,6 +85,9 @@ export const keys = {
     sk: certificateId,
   }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
+  eventRule: (workspaceId: string, ruleId: string): Key => ({ pk: partitions.eventRules(workspaceId), sk: ruleId }),
+  /** An event that asked for an intent, so that it does so once. */
+  intentRequest: (hash: string): Key => ({ pk: `intent-request#${hash}`, sk: "intent-request" }),
   webhook: (workspaceId: string, webhookId: string): Key => ({ pk: partitions.webhooks(workspaceId), sk: webhookId }),
   /** Deliveries of events to a webhook, by the event's id: in the order of the events' times. */
   webhookDelivery: (webhookId: string, eventId: string): Key => ({
@@ -147,6 +150,7 @@ export const partitions = {
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,
+  eventRules: (workspaceId: string) => `${workspaceId}#event-rule`,
   webhooks: (workspaceId: string) => `${workspaceId}#webhook`,
   webhookDeliveries: (webhookId: string) => `${webhookId}#delivery`,
 } as const;

@@ -7,6 +7,7 @@ import type {
 import * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { parametersIn, type Route } from "../../shared/declared/routes.ts";
+import { INTENT_REQUESTED, isSubjectOfRule } from "../../shared/event-rule/event-rule.ts";
 import { AppError, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
 import { readJson, utf8, validated } from "../../shared/read-json.ts";
 import type { Role } from "../../shared/workspace/access.ts";
@@ -14,6 +15,9 @@ import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { openWorkspace } from "./access.ts";
 import { type Claim, claimIdempotencyKey, type StoredAnswer } from "./idempotency.ts";
+
+/** The route key of a request that came by an event: API Gateway's are a method and a path. */
+export const EVENT_ROUTE = INTENT_REQUESTED;
 
 /** What the middlewares work out for the handler, one after the other. */
 export interface Work {
@@ -163,6 +167,9 @@ export const authenticate = (route: Route): ApiMiddleware => ({
     const subject = claimsOf(event.requestContext).sub;
     if (typeof subject !== "string" || subject === "" || subject.length > 256) {
       throw new AppError("unauthorized", "the token names no subject");
+    }
+    if (isSubjectOfRule(subject) && event.routeKey !== EVENT_ROUTE) {
+      throw new AppError("unauthorized", "the token's subject is that of a rule for events");
     }
     work.caller = subject;
     if (route.access === "caller") return;

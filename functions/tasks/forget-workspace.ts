@@ -24,8 +24,8 @@ export const handler = task("forget-workspace", async (input) => {
   for await (const { key } of eachItem<StoredCell>(partitions.cells(workspace.id))) {
     await transact([{ do: "delete", key: keys.cell(workspace.id, key) }]);
   }
-  for await (const { pk, sk } of eachItem<Key>(partitions.webhooks(workspace.id))) {
-    await transact([{ do: "delete", key: { pk, sk } }]);
+  for (const partition of [partitions.webhooks(workspace.id), partitions.eventRules(workspace.id)]) {
+    for await (const { pk, sk } of eachItem<Key>(partition)) await transact([{ do: "delete", key: { pk, sk } }]);
   }
   const owners: string[] = [];
   for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {

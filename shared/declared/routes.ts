@@ -31,6 +31,7 @@ import {
 import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts";
 import type { EnvironmentName } from "../env.ts";
 import { ListedEventType } from "../event/schema.ts";
+import { CreateEventRule, EventRule } from "../event-rule/event-rule.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { EditMemberships } from "../node/membership.ts";
@@ -1113,6 +1114,39 @@ export const routes = {
     problems: ["not-found"],
     environment: ["OTA_TABLE"],
     permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "control:PutItem"],
+  }),
+
+  createEventRule: route({
+    method: "POST",
+    path: `${W}/event-rules`,
+    summary: "Let events of a source ask for intents in the workspace",
+    access: "owner",
+    body: CreateEventRule,
+    status: 201,
+    answer: EventRule,
+    located: true,
+    problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:ConditionCheckItem"],
+  }),
+  listEventRules: route({
+    method: "GET",
+    path: `${W}/event-rules`,
+    summary: "List which events may ask for which intents",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(EventRule),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deleteEventRule: route({
+    method: "DELETE",
+    path: `${W}/event-rules/{eventRule}`,
+    summary: "Let events of a source ask for nothing more",
+    access: "owner",
+    status: 204,
+    problems: [],
+    permissions: ["control:DeleteItem"],
   }),
 
   createWebhook: route({

@@ -1,5 +1,6 @@
 import { EVENT_SOURCE } from "../event/event.ts";
 import { sources } from "../event/sources.ts";
+import { INTENT_REQUESTED } from "../event-rule/event-rule.ts";
 import { DROP, MANIFEST } from "../push/manifest.ts";
 import { PUSH_REQUESTED, PUSH_SOURCE } from "../push/push.ts";
 import { DELIVERY_DUE, DELIVERY_SOURCE } from "../webhook/due.ts";
@@ -128,6 +129,12 @@ export const rules = (stateMachines: string, accountId: string): Readonly<Record
     bus: "slipway",
     pattern: { source: [PUSH_SOURCE], account: [accountId], "detail-type": [PUSH_REQUESTED] },
     function: "accept-push",
+  },
+  // Somebody asks for an intent by an event.
+  "accept-intent": {
+    bus: "slipway",
+    pattern: { account: [accountId], "detail-type": [INTENT_REQUESTED] },
+    function: "accept-intent",
   },
   // Whatever is told of a workspace.
   "send-webhooks": {

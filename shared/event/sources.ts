@@ -1,4 +1,5 @@
 import type { StoredVersion } from "../component/version.ts";
+import type { StoredRequest } from "../event-rule/event-rule.ts";
 import { isId } from "../ids.ts";
 import type { StoredIntent } from "../intent/intent.ts";
 import type { StoredNode } from "../node/node.ts";
@@ -141,6 +142,19 @@ const ofRelease = ({ was, is, at }: Changed<StoredRelease>): Happening[] => {
   return [revised(isChange ? "slipway.release.changed" : "slipway.release.published", is, is.workspaceId)];
 };
 
+const ofRequest = ({ was, is }: Changed<StoredRequest>): Happening[] => {
+  if (is?.outcome === undefined || was?.outcome !== undefined) return [];
+  const { outcome, pk } = is;
+  return [
+    about(outcome.problem === undefined ? "slipway.intent.granted" : "slipway.intent.refused", outcome, {
+      subject: pk.replace(/^.*#/, ""),
+      sequence: 1, // an event has one outcome
+      time: outcome.at,
+      workspaceId: outcome.workspaceId,
+    }),
+  ];
+};
+
 const ofWebhook = ({ was, is }: Changed<StoredWebhook>): Happening[] => {
   const isNews = is?.disabled !== undefined && was?.disabled?.at !== is.disabled.at;
   return isNews ? [revised("slipway.webhook.disabled", is, is.workspaceId)] : [];
@@ -178,6 +192,7 @@ export const sources = {
     node: source(ofNode),
     "component-version": source(ofVersion),
     "deployment-revision": source(ofDeployment),
+    "intent-request": source(ofRequest),
     webhook: source(ofWebhook),
     "push-event": source(ofPush),
   },

@@ -17,6 +17,16 @@ const IntentData = Intent.extend({
   requestedBy: z.string().meta({ description: "Subject of who asked for it" }),
 }).meta({ id: "IntentEvent" });
 
+const RequestData = z
+  .object({
+    requestId: z.string().meta({ description: "`id` of the event's detail, or of the event itself" }),
+    source: z.string(),
+    operation: z.string().optional(),
+    intentId: z.string().optional(),
+    problem: ProblemDocument.optional(),
+  })
+  .meta({ id: "IntentRequestEvent", description: "What came of an event that asked for an intent" });
+
 const VersionData = z
   .object({
     id: z.string(),
@@ -67,6 +77,7 @@ const PushData = z
 
 const type = <const T extends EventType>(declared: T): T => declared;
 const intent = (description: string) => type({ version: 1, description, data: IntentData });
+const request = (description: string) => type({ version: 1, description, data: RequestData });
 const workspace = (description: string) => type({ version: 1, description, data: Workspace });
 const node = (description: string) => type({ version: 1, description, data: Node });
 const version = (description: string) => type({ version: 1, description, data: VersionData });
@@ -79,6 +90,8 @@ export const eventTypes = {
   "slipway.intent.started": intent("An intent's workflow has started"),
   "slipway.intent.succeeded": intent("An intent has succeeded"),
   "slipway.intent.failed": intent("An intent has failed; `problem` tells why"),
+  "slipway.intent.granted": request("An event has asked for an intent, which was accepted: `intentId`"),
+  "slipway.intent.refused": request("An event has asked for an intent, and there is none; `problem` tells why"),
   "slipway.workspace.created": workspace("A workspace can be used"),
   "slipway.workspace.changed": workspace("A workspace's description or settings were changed"),
   "slipway.workspace.failed": workspace("A workspace could not be created or deleted"),

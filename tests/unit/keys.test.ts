@@ -80,6 +80,8 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   provisioningClaim: making("provisioningClaim", keys.provisioningClaim, hash),
   certificate: making("certificate", keys.certificate, idOf("node"), hash),
   intent: making("intent", keys.intent, idOf("intent")),
+  eventRule: making("eventRule", keys.eventRule, workspace, idOf("event-rule")),
+  intentRequest: making("intentRequest", keys.intentRequest, hash),
   webhook: making("webhook", keys.webhook, workspace, idOf("webhook")),
   webhookDelivery: making("webhookDelivery", keys.webhookDelivery, idOf("webhook"), idOf("event")),
   idempotency: making("idempotency", keys.idempotency, hash),
@@ -151,6 +153,7 @@ describe("a list", () => {
       files: "file",
       deployments: "deployment",
       deploymentRevisions: "deploymentRevision",
+      eventRules: "eventRule",
       webhooks: "webhook",
       webhookDeliveries: "webhookDelivery",
     };
