@@ -39,6 +39,8 @@ const furnished = async (name: string): Promise<Places> => {
   await expecting(201, owner.call("POST", `${path}/components/${component}/versions/${version}/files`, { body: file }));
   const release = await anUploadedRelease(owner, path, "scoreboard");
   const nodeImport = await created("/node-imports", importOf("name\ngateway-2\n"));
+  const eventRule = await created("/event-rules", bodyFor("createEventRule", name));
+  const webhook = await created("/webhooks", bodyFor("createWebhook", name));
   const certificate = "0".repeat(64);
   await cloud.documents.send(
     new PutCommand({
@@ -66,6 +68,9 @@ const furnished = async (name: string): Promise<Places> => {
     path: file.path,
     release,
     nodeImport,
+    eventRule,
+    webhook,
+    type: "slipway.node.offline",
     revision: "1",
     intent: node.id,
   };
@@ -159,7 +164,15 @@ describe("a request without a valid token", () => {
 
   test("gets the contract all the same", async () => {
     const open = operations.filter(([, { access }]) => access === "anyone");
-    expect(open.map(([name]) => name)).toEqual(["register", "getInstaller", "createReport", "getOpenapi", "getDocs"]);
+    expect(open.map(([name]) => name)).toEqual([
+      "register",
+      "getInstaller",
+      "createReport",
+      "listEventTypes",
+      "getEventSchema",
+      "getOpenapi",
+      "getDocs",
+    ]);
     const answer = await apiClient(cloud.endpoints.api, "garbage").call("GET", "/v1/openapi.json");
     expect(answer.status).toBe(200);
   });
