@@ -1537,6 +1537,182 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspace}/event-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List which events may ask for which intents
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:read`.
+         */
+        get: operations["listEventRules"];
+        put?: never;
+        /**
+         * Let events of a source ask for intents in the workspace
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:write`.
+         */
+        post: operations["createEventRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/event-rules/{eventRule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Let events of a source ask for nothing more
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:write`.
+         */
+        delete: operations["deleteEventRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks in the order of their creation
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:read`.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create a webhook: events are sent to its URL, signed with the secret that is answered this once
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:write`.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:read`.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook: nothing more is sent
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:write`.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook, disable it, or enable it again
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:write`.
+         */
+        patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/webhooks/{webhook}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make another secret, answered this once; for a day everything is signed with the one before as well
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:write`.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event that tells nothing to a webhook, once, and see what comes of it
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:read`.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was sent to a webhook in the last 30 days, newest event first
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:read`.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{workspace}/webhooks/{webhook}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send again what was not delivered since a time, or one delivery
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `webhooks:write`.
+         */
+        post: operations["replayWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspace}/intents": {
         parameters: {
             query?: never;
@@ -1617,6 +1793,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/event-schemas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the types of the events that are told on the bus and by webhooks
+         * @description Needs no token.
+         */
+        get: operations["listEventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/event-schemas/{type}/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the JSON Schema of events of a type and version
+         * @description Needs no token.
+         */
+        get: operations["getEventSchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1658,7 +1874,528 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "slipway.intent.accepted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An intent was accepted
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayIntentAcceptedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.intent.started": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An intent's workflow has started
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayIntentStartedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.intent.succeeded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An intent has succeeded
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayIntentSucceededEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.intent.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An intent has failed; `problem` tells why
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayIntentFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.intent.granted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event has asked for an intent, which was accepted: `intentId`
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayIntentGrantedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.intent.refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event has asked for an intent, and there is none; `problem` tells why
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayIntentRefusedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.workspace.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A workspace can be used
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayWorkspaceCreatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.workspace.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A workspace's description or settings were changed
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayWorkspaceChangedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.workspace.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A workspace could not be created or deleted
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayWorkspaceFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.workspace.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A workspace is gone
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayWorkspaceDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.node.registered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A node's device has connected with a certificate for the first time
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayNodeRegisteredEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.node.connected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A node's device is connected
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayNodeConnectedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.node.offline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A node's device is connected no more
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayNodeOfflineEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.component-version.published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A component version can be deployed
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayComponentVersionPublishedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.component-version.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A component version could not be published or deleted
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayComponentVersionFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.component-version.deprecated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A component version is to be used no more, or is again
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayComponentVersionDeprecatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.component-version.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A component version is gone
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayComponentVersionDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.deployment.revised": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A deployment has another revision
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayDeploymentRevisedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.release.published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Anonymous devices may get a release
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayReleasePublishedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.release.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A published release's terms or availability were changed
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayReleaseChangedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.release.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A release could not be published or deleted
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayReleaseFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.release.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A release is gone
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayReleaseDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.webhook.disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Nothing is sent to a webhook any more, since it failed for too long or was answered 410
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayWebhookDisabledEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.webhook.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody tries whether a webhook works; sent to that one alone
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayWebhookTestEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.push.succeeded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A push has made its version
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayPushSucceededEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.push.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A push has failed; `problem` tells why
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayPushFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         AcceptInvitation: {
@@ -1692,7 +2429,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             /**
-             * @description `user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do
+             * @description `user:{subject}`, `credential:{id}`, `event-rule:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do
              * @example user:5f7c8ec7-c33c-4c00-94bb-afe82
              */
             actor: string;
@@ -1831,6 +2568,22 @@ export interface components {
                 };
             }[];
         };
+        /** @description A version without its recipe */
+        ComponentVersionEvent: {
+            id: string;
+            component: string;
+            version: string;
+            /** @enum {string} */
+            status: "draft" | "publishing" | "published" | "failed" | "deleting";
+            arn?: string;
+            catalogueNumber?: number;
+            deprecated?: {
+                reason: string;
+                /** Format: date-time */
+                at: string;
+                by: string;
+            };
+        };
         ComponentWish: {
             /**
              * @description An exact version or an npm-style range
@@ -1878,6 +2631,14 @@ export interface components {
              * @default 7776000
              */
             expiresInSeconds?: number;
+        };
+        CreateEventRule: {
+            /** @description What `source` of the events must be: who may put such events is IAM's to say */
+            source: string;
+            /** @description What they may ask for */
+            operations: ("deleteWorkspace" | "createNodeGroup" | "deleteNodeGroup" | "updateNodeGroupDeployment" | "replaceNodeGroupDeployment" | "deleteNodeGroupDeployment" | "refreshNodeGroupDeployment" | "rollBackNodeGroupDeployment" | "updateNodeDeployment" | "replaceNodeDeployment" | "deleteNodeDeployment" | "refreshNodeDeployment" | "rollBackNodeDeployment" | "createNode" | "updateNodeMemberships" | "deleteNode" | "revokeNodeCertificate" | "startNodeImport" | "deleteNodeImport" | "importComponent" | "publishComponentVersion" | "deleteComponentVersion" | "publishRelease" | "promoteRelease" | "deleteRelease")[];
+            /** @description Free text for people */
+            description?: string;
         };
         CreateFile: {
             path: string;
@@ -2012,6 +2773,19 @@ export interface components {
              * @description The credential's secret, likewise
              */
             client_secret?: string;
+        };
+        CreateWebhook: {
+            /** @description Where events are sent by POST: HTTPS, at a public address */
+            url: string;
+            /**
+             * @description Types of events that are sent; `slipway.node.*` for all of nodes, `*` for all
+             * @default [
+             *       "*"
+             *     ]
+             */
+            events?: ("*" | "slipway.intent.*" | "slipway.workspace.*" | "slipway.node.*" | "slipway.component-version.*" | "slipway.deployment.*" | "slipway.release.*" | "slipway.webhook.*" | "slipway.push.*" | "slipway.intent.accepted" | "slipway.intent.started" | "slipway.intent.succeeded" | "slipway.intent.failed" | "slipway.intent.granted" | "slipway.intent.refused" | "slipway.workspace.created" | "slipway.workspace.changed" | "slipway.workspace.failed" | "slipway.workspace.deleted" | "slipway.node.registered" | "slipway.node.connected" | "slipway.node.offline" | "slipway.component-version.published" | "slipway.component-version.failed" | "slipway.component-version.deprecated" | "slipway.component-version.deleted" | "slipway.deployment.revised" | "slipway.release.published" | "slipway.release.changed" | "slipway.release.failed" | "slipway.release.deleted" | "slipway.webhook.disabled" | "slipway.webhook.test" | "slipway.push.succeeded" | "slipway.push.failed")[];
+            /** @description Free text for people */
+            description?: string;
         };
         CreateWorkspace: {
             /**
@@ -2194,6 +2968,36 @@ export interface components {
             updatedAt: string;
             upload: components["schemas"]["Upload"];
         };
+        CreatedWebhook: {
+            id: string;
+            url: string;
+            events: string[];
+            /** @description Free text for people */
+            description?: string;
+            enabled: boolean;
+            /** @description Why Slipway sends nothing any more: it failed for too long, or was answered 410 */
+            disabled?: {
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            };
+            /**
+             * Format: date-time
+             * @description Since when nothing could be delivered
+             */
+            failingSince?: string;
+            /**
+             * Format: date-time
+             * @description Until when everything is signed with the secret before as well
+             */
+            previousSecretUntil?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** @description What signatures are made with. Shown this once */
+            secret: string;
+        };
         /** @description What a machine asks for access tokens with */
         Credential: {
             /**
@@ -2278,6 +3082,24 @@ export interface components {
                     after?: unknown;
                 };
             };
+        };
+        /** @description A revision without what it says of components: ask the API for that */
+        DeploymentEvent: {
+            target: {
+                /** @enum {string} */
+                type: "node-group" | "node";
+                id: string;
+            };
+            revision: number;
+            priority: number;
+            catalogue: number;
+            /** @description How the revision came to be; absent for the first */
+            change?: {
+                kind: string;
+                reason?: string;
+                rolledBackTo?: number;
+            };
+            requestedBy: string;
         };
         DeploymentPatch: {
             /** @description Components to add or change by name; null removes one. Others stay as they are */
@@ -2502,6 +3324,17 @@ export interface components {
             reason?: string;
         };
         /** @description What is absent stays as it is */
+        EditWebhook: {
+            /** @description Where events are sent by POST: HTTPS, at a public address */
+            url?: string;
+            /** @description Types of events that are sent; `slipway.node.*` for all of nodes, `*` for all */
+            events?: ("*" | "slipway.intent.*" | "slipway.workspace.*" | "slipway.node.*" | "slipway.component-version.*" | "slipway.deployment.*" | "slipway.release.*" | "slipway.webhook.*" | "slipway.push.*" | "slipway.intent.accepted" | "slipway.intent.started" | "slipway.intent.succeeded" | "slipway.intent.failed" | "slipway.intent.granted" | "slipway.intent.refused" | "slipway.workspace.created" | "slipway.workspace.changed" | "slipway.workspace.failed" | "slipway.workspace.deleted" | "slipway.node.registered" | "slipway.node.connected" | "slipway.node.offline" | "slipway.component-version.published" | "slipway.component-version.failed" | "slipway.component-version.deprecated" | "slipway.component-version.deleted" | "slipway.deployment.revised" | "slipway.release.published" | "slipway.release.changed" | "slipway.release.failed" | "slipway.release.deleted" | "slipway.webhook.disabled" | "slipway.webhook.test" | "slipway.push.succeeded" | "slipway.push.failed")[];
+            /** @description null removes it */
+            description?: string | null;
+            /** @description Whether events are sent; while not, they are kept to be replayed */
+            enabled?: boolean;
+        };
+        /** @description What is absent stays as it is */
         EditWorkspace: {
             /** @description null removes it */
             description?: string | null;
@@ -2511,6 +3344,24 @@ export interface components {
                 /** @description Devices are answered 503 with Retry-After, whatever they ask */
                 isStopped?: boolean;
             };
+        };
+        /** @description That events of a source may ask for these operations in the workspace */
+        EventRule: {
+            id: string;
+            source: string;
+            operations: string[];
+            /** @description Free text for people */
+            description?: string;
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        EventType: {
+            type: string;
+            version: number;
+            description: string;
+            /** @description Path of its JSON Schema */
+            schema: string;
         };
         FolderFile: {
             /** @description Where it goes, below the folder */
@@ -2577,6 +3428,42 @@ export interface components {
             /** Format: date-time */
             finishedAt?: string;
             /** @description Why it failed */
+            problem?: components["schemas"]["Problem"];
+        };
+        IntentEvent: {
+            /** @example int_01jd8x2m6q7w3k9v5t4r */
+            id: string;
+            /** @enum {string} */
+            kind: "workspace.create" | "workspace.delete" | "node-group.create" | "node-group.delete" | "node.create" | "node.move" | "node.delete" | "node-import.run" | "node-import.delete" | "certificate.revoke" | "component.import" | "component-version.copy" | "component-version.push" | "component-version.publish" | "component-version.delete" | "deployment.apply" | "drift.repair" | "release.publish" | "release.delete" | "release.pause" | "archive.create";
+            /** @enum {string} */
+            status: "requested" | "running" | "succeeded" | "failed";
+            workspaceId: string;
+            subject: {
+                /** @enum {string} */
+                type: "workspace" | "node-group" | "node" | "node-import" | "certificate" | "component" | "component-version" | "deployment" | "drift" | "release" | "archive";
+                id: string;
+                name: string;
+                href: string;
+            };
+            attempt: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            /** @description Why it failed */
+            problem?: components["schemas"]["Problem"];
+            /** @description Subject of who asked for it */
+            requestedBy: string;
+        };
+        /** @description What came of an event that asked for an intent */
+        IntentRequestEvent: {
+            /** @description `id` of the event's detail, or of the event itself */
+            requestId: string;
+            source: string;
+            operation?: string;
+            intentId?: string;
             problem?: components["schemas"]["Problem"];
         };
         Invitation: {
@@ -2809,7 +3696,7 @@ export interface components {
                 /** @description Why what is wanted cannot be delivered */
                 problem?: {
                     /** @enum {string} */
-                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+                    code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "limit-reached" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
                     detail: string;
                 };
             };
@@ -3120,7 +4007,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
+            code: "invalid-request" | "malformed-json" | "invalid-recipe" | "invalid-cursor" | "invalid-idempotency-key" | "unsupported-grant-type" | "invalid-scope" | "unauthorized" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "name-taken" | "not-ready" | "workspace-not-empty" | "node-group-not-empty" | "component-not-empty" | "version-in-use" | "path-clash" | "upload-incomplete" | "version-immutable" | "last-owner" | "idempotency-in-progress" | "ambiguous" | "cannot-repair" | "cannot-adopt" | "limit-reached" | "conflict" | "precondition-failed" | "body-too-large" | "package-too-large" | "range-not-satisfiable" | "unsupported-media-type" | "idempotency-key-reused" | "deployment-too-large" | "unresolvable" | "unmet-dependency" | "artifact-missing" | "artifact-mismatch" | "artifact-clash" | "archive-refused" | "version-too-large" | "import-invalid" | "too-many-groups" | "component-rejected" | "precondition-required" | "throttled" | "not-delivered" | "aws-refused" | "aborted" | "import-incomplete" | "timed-out" | "lost" | "internal" | "unavailable" | "stopped" | "preparing" | "busy";
             detail: string;
             errors?: {
                 pointer?: string;
@@ -3198,6 +4085,29 @@ export interface components {
             revision: number;
             /** @description Why; kept with the revision */
             reason?: string;
+        };
+        /** @description What came of a push */
+        PushEvent: {
+            /** @enum {string} */
+            status: "published" | "draft" | "failed";
+            workspaceId?: string;
+            component?: string;
+            version?: string;
+            /** @description The intent that it ended with, where it came to one */
+            intentId?: string;
+            origin: {
+                bucket: string;
+                manifest: {
+                    key: string;
+                    etag: string;
+                };
+                sequencer: string;
+            } | {
+                event: string;
+            };
+            problem?: components["schemas"]["Problem"];
+            /** Format: date-time */
+            finishedAt: string;
         };
         /** @description The short form, with its defaults */
         Recipe: {
@@ -3575,6 +4485,61 @@ export interface components {
             /** @description What became otherwise, and how it is since */
             changes?: Record<string, never>;
         };
+        ReleaseEvent: {
+            id: string;
+            app: string;
+            environment: string;
+            version: string;
+            attributes: string[];
+            cpuArch: string[];
+            hardware: string[];
+            minimumVersion?: string;
+            rollout: number;
+            pauseAbove?: number;
+            /** Format: date-time */
+            notBefore?: string;
+            allowDowngrade: boolean;
+            /** @enum {string} */
+            status: "draft" | "publishing" | "published" | "failed" | "deleting";
+            /**
+             * @description Whether devices get it, once it was published
+             * @enum {string}
+             */
+            availability?: "offered" | "paused" | "withdrawn" | "superseded";
+            /**
+             * Format: date-time
+             * @description When it was last published
+             */
+            publishedAt?: string;
+            /** @description The release whose content it has */
+            promotedFrom?: string;
+            size: number;
+            sha256: string;
+            /** @description Known once published */
+            md5?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        ReplayWebhook: {
+            /**
+             * Format: date-time
+             * @description Everything that was not delivered of events since then
+             */
+            since?: string;
+            /** @description This one, whatever became of it */
+            delivery?: string;
+        };
+        ReplayedWebhook: {
+            /** @description How many are sent again, within a minute or so */
+            deliveries: number;
+            /**
+             * Format: date-time
+             * @description There are more: ask again with this as `since`
+             */
+            next?: string;
+        };
         /** @description An anonymous device's word on a release; nobody checks it */
         Report: {
             app: string;
@@ -3927,6 +4892,73 @@ export interface components {
             name: string;
             /** @description What the deployment to it wants */
             requirement?: string;
+        };
+        Webhook: {
+            id: string;
+            url: string;
+            events: string[];
+            /** @description Free text for people */
+            description?: string;
+            enabled: boolean;
+            /** @description Why Slipway sends nothing any more: it failed for too long, or was answered 410 */
+            disabled?: {
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            };
+            /**
+             * Format: date-time
+             * @description Since when nothing could be delivered
+             */
+            failingSince?: string;
+            /**
+             * Format: date-time
+             * @description Until when everything is signed with the secret before as well
+             */
+            previousSecretUntil?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        WebhookDelivery: {
+            /** @description The event's id */
+            id: string;
+            /** @description The event's type */
+            type: string;
+            /**
+             * @description `held`: came while the webhook was disabled. What has failed, or is held, can be replayed
+             * @enum {string}
+             */
+            status: "pending" | "delivered" | "failed" | "held";
+            tries: components["schemas"]["WebhookTry"][];
+            /** Format: date-time */
+            nextTryAt?: string;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        WebhookEvent: {
+            id: string;
+            description?: string;
+            disabled: {
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            };
+        };
+        WebhookTestEvent: {
+            message: string;
+        };
+        WebhookTry: {
+            /** Format: date-time */
+            at: string;
+            durationMs: number;
+            /** @description Of the answer, where there was one */
+            status?: number;
+            /** @description Why there was none */
+            error?: string;
+            /** @description How its body begins */
+            answer?: string;
         };
         Workspace: {
             id: string;
@@ -19420,6 +20452,1354 @@ export interface operations {
             };
         };
     };
+    listEventRules: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EventRule"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createEventRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request again gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateEventRule"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description Path of what was created */
+                    Location: string;
+                    /** @description `true`: the stored answer again */
+                    "Idempotent-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-idempotency-key`: The Idempotency-Key is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-in-progress`: The first request with this Idempotency-Key is still running. `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteEventRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                eventRule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Webhook"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description Path of what was created */
+                    Location: string;
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `limit-reached`: There can be no more of these. `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read, or `*` */
+                "If-Match": string;
+            };
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["EditWebhook"];
+                "application/json": components["schemas"]["EditWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-required`: If-Match is needed */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Something else changed this at the same time */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTry"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["WebhookDelivery"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                workspace: string;
+                /** @description Id or name */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayedWebhook"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-ready`: The resource is not in a state that allows this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listIntents: {
         parameters: {
             query?: {
@@ -19915,6 +22295,142 @@ export interface operations {
             };
         };
     };
+    listEventTypes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EventType"][];
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEventSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                type: string;
+                /** @description Id or name */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenapi: {
         parameters: {
             query?: never;
@@ -20034,6 +22550,1332 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    slipwayIntentAcceptedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.intent.accepted";
+                    data: components["schemas"]["IntentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayIntentStartedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.intent.started";
+                    data: components["schemas"]["IntentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayIntentSucceededEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.intent.succeeded";
+                    data: components["schemas"]["IntentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayIntentFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.intent.failed";
+                    data: components["schemas"]["IntentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayIntentGrantedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.intent.granted";
+                    data: components["schemas"]["IntentRequestEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayIntentRefusedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.intent.refused";
+                    data: components["schemas"]["IntentRequestEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayWorkspaceCreatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.workspace.created";
+                    data: components["schemas"]["Workspace"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayWorkspaceChangedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.workspace.changed";
+                    data: components["schemas"]["Workspace"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayWorkspaceFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.workspace.failed";
+                    data: components["schemas"]["Workspace"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayWorkspaceDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.workspace.deleted";
+                    data: components["schemas"]["Workspace"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayNodeRegisteredEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.node.registered";
+                    data: components["schemas"]["Node"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayNodeConnectedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.node.connected";
+                    data: components["schemas"]["Node"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayNodeOfflineEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.node.offline";
+                    data: components["schemas"]["Node"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayComponentVersionPublishedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.component-version.published";
+                    data: components["schemas"]["ComponentVersionEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayComponentVersionFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.component-version.failed";
+                    data: components["schemas"]["ComponentVersionEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayComponentVersionDeprecatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.component-version.deprecated";
+                    data: components["schemas"]["ComponentVersionEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayComponentVersionDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.component-version.deleted";
+                    data: components["schemas"]["ComponentVersionEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayDeploymentRevisedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.deployment.revised";
+                    data: components["schemas"]["DeploymentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayReleasePublishedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.release.published";
+                    data: components["schemas"]["ReleaseEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayReleaseChangedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.release.changed";
+                    data: components["schemas"]["ReleaseEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayReleaseFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.release.failed";
+                    data: components["schemas"]["ReleaseEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayReleaseDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.release.deleted";
+                    data: components["schemas"]["ReleaseEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayWebhookDisabledEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.webhook.disabled";
+                    data: components["schemas"]["WebhookEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayWebhookTestEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.webhook.test";
+                    data: components["schemas"]["WebhookTestEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayPushSucceededEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.push.succeeded";
+                    data: components["schemas"]["PushEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayPushFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.push.failed";
+                    data: components["schemas"]["PushEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -1,6 +1,7 @@
 import type { Permission } from "../shared/declared/permissions.ts";
 import { handlerName, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import type { EnvironmentName } from "../shared/env.ts";
+import { ASKABLE } from "../shared/event-rule/event-rule.ts";
 import { LOOKS, type TaskDeclaration, tasks } from "../workflows/tasks.ts";
 
 export interface FunctionDeclaration {
@@ -88,11 +89,15 @@ const ACCEPT_PUSH: readonly Permission[] = [
   "control:ConditionCheckItem",
   "drop:List",
   "drop:Get",
-  "events:PutEvents",
 ];
 
 /** Who fails a publication that its workflow did not fail itself takes what it made out of Greengrass. */
 const UNDO: readonly Permission[] = ["greengrass:DescribeComponent", "greengrass:DeleteComponent"];
+/** What it takes to send to a webhook. */
+const DELIVERS = {
+  environment: ["CONTROL_TABLE", "WEBHOOK_KEY", "WEBHOOK_LOOPBACK", "WEBHOOK_TRIES", "WEBHOOK_RETRY_SECONDS"],
+  permissions: ["control:GetItem", "control:UpdateItem", "webhook-key:GenerateMac"],
+} as const satisfies { environment: EnvironmentName[]; permissions: Permission[] };
 
 /** Every function of a stage by name; on AWS its name is `{stage}-{name}`. */
 export const functions: Readonly<Record<string, FunctionDeclaration>> = {
@@ -133,17 +138,17 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "publish-events": {
     module: "functions/streams/publish-events",
-    environment: ["STAGE", "EVENT_BUS"],
-    timeoutSeconds: 30,
+    environment: ["STAGE", "EVENT_BUS", "EVENT_SCHEMAS"],
+    timeoutSeconds: 60,
     memoryMb: 256,
     permissions: ["events:PutEvents"],
   },
-  "accept-archives": {
-    module: "functions/streams/accept-archives",
-    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE"],
-    timeoutSeconds: 30,
+  "follow-ota": {
+    module: "functions/streams/follow-ota",
+    environment: ["STAGE", "CONTROL_TABLE", "OTA_TABLE", "EVENT_BUS", "EVENT_SCHEMAS"],
+    timeoutSeconds: 60,
     memoryMb: 256,
-    permissions: ["control:PutItem", "ota:UpdateItem"],
+    permissions: ["control:PutItem", "ota:UpdateItem", "events:PutEvents"],
   },
   "refresh-snapshots": {
     module: "functions/streams/refresh-snapshots",
@@ -161,31 +166,31 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
   },
   "accept-drop": {
     module: "functions/events/accept-drop",
-    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: [...ACCEPT_PUSH, "drop:Put"],
   },
   "accept-push": {
     module: "functions/events/accept-push",
-    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "EVENT_BUS"],
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: ACCEPT_PUSH,
   },
   "report-push": {
     module: "functions/events/report-push",
-    environment: ["CONTROL_TABLE", "EVENT_BUS"],
+    environment: ["CONTROL_TABLE"],
     timeoutSeconds: 60,
     memoryMb: 512,
     permissions: [
       "control:GetItem",
       "control:Query",
+      "control:UpdateItem",
       "drop:List",
       "drop:Get",
       "drop:Put",
       "drop:Delete",
-      "events:PutEvents",
     ],
   },
   "note-reports": {
@@ -201,6 +206,42 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     timeoutSeconds: 300,
     memoryMb: 512,
     permissions: [...LOOKS, "iot:ListThingsInThingGroup"],
+  },
+  // It is all of these operations' functions, called another way.
+  "accept-intent": {
+    module: "functions/events/accept-intent",
+    environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS", "OTA_TABLE"],
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    permissions: [
+      ...new Set<Permission>([
+        "control:Query",
+        "control:PutItem",
+        "control:UpdateItem",
+        ...ASKABLE.flatMap((operation) => permissionsOf(routes[operation])),
+      ]),
+    ],
+  },
+  "send-webhooks": {
+    module: "functions/events/send-webhooks",
+    environment: DELIVERS.environment,
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: [...DELIVERS.permissions, "control:Query", "control:PutItem"],
+  },
+  "deliver-webhook": {
+    module: "functions/events/deliver-webhook",
+    environment: DELIVERS.environment,
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    permissions: DELIVERS.permissions,
+  },
+  "retry-webhooks": {
+    module: "functions/events/retry-webhooks",
+    environment: ["CONTROL_TABLE", "EVENT_BUS"],
+    timeoutSeconds: 60,
+    memoryMb: 256,
+    permissions: ["index:dueDeliveries", "control:UpdateItem", "events:PutEvents"],
   },
   "sweep-intents": {
     module: "functions/events/sweep-intents",

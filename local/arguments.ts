@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly streamShards: number;
   /** How likely a batch of a stream is delivered again, 0 to 1. */
   readonly redeliver: number;
+  /** Whether webhooks may be on this machine. */
+  readonly webhooksHere: boolean;
   /** What one address may ask of the OTA endpoint in five minutes; undefined: as much as it likes. */
   readonly otaRequests: number | undefined;
   readonly retryScale: number;
@@ -61,6 +63,7 @@ export const USAGE = `Usage: npm start -- [options]
   --cold                      load a function's modules anew for each call
   --stream-shards N           spread each table's stream over so many shards, each at its own pace (default 1)
   --redeliver P               deliver a stream's batch again with this probability (default 0)
+  --webhooks-here             let webhooks be on this machine, also by HTTP; on AWS they must have public addresses
   --ota-requests N            answer 429 to more OTA requests of one address in five minutes (default: no limit)
   --retry-scale X             multiplies the pauses of workflows' retries and waits (default 1)
   --workflow-timeout S        seconds after which any workflow times out (default: each one's own limit)`;
@@ -138,6 +141,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         "without-statement": { type: "string", multiple: true, default: [] },
         cold: { type: "boolean", default: false },
         "stream-shards": { type: "string", default: "1" },
+        "webhooks-here": { type: "boolean", default: false },
         redeliver: { type: "string", default: "0" },
         help: { type: "boolean", default: false },
       },
@@ -164,6 +168,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
     cold: values.cold === true,
     streamShards: whole("stream-shards", number("stream-shards", String(values["stream-shards"]), 1, 64)),
     redeliver: number("redeliver", String(values.redeliver), 0, 1),
+    webhooksHere: values["webhooks-here"] === true,
     testMode: values["test-mode"] === true || faults.length > 0,
     otaRequests:
       values["ota-requests"] === undefined

@@ -19,6 +19,15 @@ export const ENVIRONMENT = {
   /** ARN of any state machine of the stage up to and with the last colon: a machine's name follows. */
   STATE_MACHINE_PREFIX: z.string().startsWith("arn:"),
   EVENT_BUS: z.string().min(1),
+  /** What the URI of every event's schema starts with: an address with a slash at its end, or a URN with a colon. */
+  EVENT_SCHEMAS: z.string().regex(/^(https?:\/\/.+\/|urn:[a-z0-9-]+:.*:)$/),
+  /** The alias of the key from which webhooks' secrets are derived. */
+  WEBHOOK_KEY: z.string().regex(/^alias\/[\w/-]+$/),
+  /** Whether webhooks may be on this machine itself. */
+  WEBHOOK_LOOPBACK: z.enum(["refused", "allowed"]),
+  /** How often a delivery is tried, and how long the first pause is, in seconds. */
+  WEBHOOK_TRIES: z.string().regex(/^[1-9]\d*$/),
+  WEBHOOK_RETRY_SECONDS: z.string().regex(/^[1-9]\d*$/),
   /** Workspace that `/package` means when the path names none; empty for none. */
   OTA_DEFAULT_WORKSPACE: z.string(),
   /** Archives of up to so many bytes are streamed to devices. */

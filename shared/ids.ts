@@ -11,6 +11,9 @@ export const ID_PREFIXES = {
   credential: "crd",
   invitation: "inv",
   audit: "aud",
+  event: "evt",
+  "event-rule": "evr",
+  webhook: "whk",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

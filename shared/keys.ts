@@ -105,6 +105,15 @@ export const keys = {
   }),
   audit: (workspaceId: string, recordId: string): Key => ({ pk: partitions.audit(workspaceId), sk: recordId }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
+  eventRule: (workspaceId: string, ruleId: string): Key => ({ pk: partitions.eventRules(workspaceId), sk: ruleId }),
+  /** An event that asked for an intent, so that it does so once. */
+  intentRequest: (hash: string): Key => ({ pk: `intent-request#${hash}`, sk: "intent-request" }),
+  webhook: (workspaceId: string, webhookId: string): Key => ({ pk: partitions.webhooks(workspaceId), sk: webhookId }),
+  /** Deliveries of events to a webhook, by the event's id: in the order of the events' times. */
+  webhookDelivery: (webhookId: string, eventId: string): Key => ({
+    pk: partitions.webhookDeliveries(webhookId),
+    sk: eventId,
+  }),
   idempotency: (hash: string): Key => ({ pk: `idempotency#${hash}`, sk: "idempotency" }),
 } as const;
 
@@ -167,6 +176,9 @@ export const partitions = {
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   audit: (workspaceId: string) => `${workspaceId}#audit`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,
+  eventRules: (workspaceId: string) => `${workspaceId}#event-rule`,
+  webhooks: (workspaceId: string) => `${workspaceId}#webhook`,
+  webhookDeliveries: (webhookId: string) => `${webhookId}#delivery`,
 } as const;
 
 export const otaPartitions = {
@@ -182,12 +194,13 @@ export const otaPartitions = {
 export const workspaceOfCurrent = (pk: string): string | undefined => /^(.+)#current$/.exec(pk)?.[1];
 
 /**
- * The secondary indexes of the `control` table: intents of a workspace, intents that have not ended, and a workspace's audit
- * records by who did it, and by what it was done to.
+ * The secondary indexes of the `control` table: intents of a workspace, intents that have not ended, deliveries to webhooks that
+ * are to be made, and a workspace's audit records by who did it, and by what it was done to.
  */
 export const indexes = {
   intentsOfWorkspace: { name: "intents-of-workspace", pk: "workspaceIntents", sk: "id" },
   openIntents: { name: "open-intents", pk: "open", sk: "updatedAt" },
+  dueDeliveries: { name: "due-deliveries", pk: "due", sk: "dueAt" },
   auditOfActor: { name: "audit-of-actor", pk: "auditActor", sk: "id" },
   auditOfObject: { name: "audit-of-object", pk: "auditObject", sk: "id" },
 } as const;

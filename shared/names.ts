@@ -111,6 +111,8 @@ export const stageNames = ({ stage, accountId }: Pick<Place, "stage" | "accountI
     eventBus: named("slipway"),
     /** Keys that sign releases and snapshots are numbered from 1; each signs its successor. */
     signingKey: (number: number) => `alias/${stage}-slipway-signing-${number}`,
+    /** The alias of the key from which webhooks' secrets are derived. */
+    webhookKey: `alias/${stage}-slipway-webhooks`,
     /** Bucket names are the whole world's. */
     otaBucket: `slipway-${stage}-ota-${accountId}`,
     importsBucket: `slipway-${stage}-imports-${accountId}`,

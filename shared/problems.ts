@@ -29,6 +29,7 @@ export const PROBLEMS = {
   ambiguous: { status: 409, title: "Deployments of equal priority disagree about a component" },
   "cannot-repair": { status: 409, title: "Slipway cannot put this right" },
   "cannot-adopt": { status: 409, title: "This cannot become what is wanted" },
+  "limit-reached": { status: 409, title: "There can be no more of these" },
   conflict: { status: 409, title: "Something else changed this at the same time" },
   "precondition-failed": { status: 412, title: "The resource has changed since it was read" },
   "body-too-large": { status: 413, title: "The body is too large" },

@@ -40,6 +40,7 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
     "`detail` says why Slipway may not touch it: put it right in AWS, and the next sweep takes the drift off the list.",
   "cannot-adopt":
     "`detail` says why it cannot be said by one deployment or membership. Repair it, or edit the deployment yourself.",
+  "limit-reached": "`detail` tells how many there can be. Delete one that is not needed.",
   conflict: "Read it again and decide anew. Clients may just try again.",
   "precondition-failed":
     "The ETag in `If-Match`, or the hash of the plan, is of an older state: read or plan again, look, and then send it.",

@@ -10,6 +10,7 @@ import { ota } from "./ota.ts";
 import { stageOf } from "./stage.ts";
 import { storage } from "./storage.ts";
 import { streamReaders } from "./streams.ts";
+import { webhookKey } from "./webhooks.ts";
 import { stateMachines } from "./workflows.ts";
 
 /** Everything of a stage, in order. Answers what a person or a client must know of it. */
@@ -19,6 +20,7 @@ export const deploy = async (name: string) => {
   const stores = storage(stage);
   const identity = identityOf(stage);
   const functions = makeFunctions(stage, key, identity);
+  webhookKey(stage);
   const machines = stateMachines(stage, key, functions);
   const deadLetters = {
     ...streamReaders(stage, stores, functions),

@@ -57,6 +57,16 @@ const variablesOf = (
   OTA_SNAPSHOT_HOURS: String(settings.ota.snapshotHours),
   STATE_MACHINE_PREFIX: arn("states", "stateMachine:"),
   EVENT_BUS: names.eventBus,
+  // AWS gives an API without a name of its own one that is not known before it is made.
+  EVENT_SCHEMAS:
+    settings.api.domain === undefined
+      ? `urn:slipway:${place.stage}:event-schemas:`
+      : `https://${settings.api.domain.name}/v1/event-schemas/`,
+  WEBHOOK_KEY: names.webhookKey,
+  WEBHOOK_LOOPBACK: "refused",
+  // The last one is some twenty hours after the first.
+  WEBHOOK_TRIES: "13",
+  WEBHOOK_RETRY_SECONDS: "5",
   ACCOUNT_ID: place.accountId,
   // https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html, data plane
   GREENGRASS_ENDPOINT: `greengrass-ats.iot.${place.region}.amazonaws.com:8443`,

@@ -6,7 +6,7 @@ import { env } from "../../shared/env.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { faultOfSecret, hashOfSecret } from "../../shared/secrets.ts";
-import { type Caller, isSubjectOfCredential, type Verdict } from "../../shared/workspace/access.ts";
+import { type Caller, isMadeSubject, type Verdict } from "../../shared/workspace/access.ts";
 import { ACCESS_TOKEN_PREFIX, type StoredAccessToken } from "../../shared/workspace/credential.ts";
 
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html, simple responses */
@@ -80,7 +80,7 @@ const ofIssuer = async (token: string): Promise<Caller> => {
   }
   const { sub: subject = "", exp: until = 0 } = payload;
   if (subject === "" || subject.length > 256) refuse("the token names no subject");
-  if (isSubjectOfCredential(subject)) refuse("the token's subject is of a form that is kept for machine credentials");
+  if (isMadeSubject(subject)) refuse("the token's subject is of a form that is kept for machine credentials and rules");
   return { subject, until };
 };
 

@@ -1,13 +1,12 @@
 import middy from "@middy/core";
 import type { Context, EventBridgeEvent } from "aws-lambda";
 import { actorOfAws } from "../../shared/audit/audit.ts";
-import { putEvent } from "../../shared/aws/events.ts";
-import { getItem, remembering } from "../../shared/aws/table.ts";
+import { getItem, remembering, transact } from "../../shared/aws/table.ts";
 import { isId } from "../../shared/ids.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError, problem } from "../../shared/problems.ts";
 import { folderNamed, MAX_MANIFEST_BYTES, PushRequest } from "../../shared/push/manifest.ts";
-import { PUSH_ENDED } from "../../shared/push/push.ts";
+import { answerEvent, hashOfOrigin, type PushResult } from "../../shared/push/push.ts";
 import { checkedJson } from "../../shared/read-json.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { loggerOf } from "../logger.ts";
@@ -15,7 +14,7 @@ import { answer } from "./push.ts";
 
 /**
  * Somebody of the account, who may put such events on the stage's bus, asks for a push without a manifest. Where not even the
- * workspace is known, the outcome is an event alone, and none remembers that it was told.
+ * workspace is known, the outcome is an event alone.
  */
 export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler((event, context) =>
   remembering(() => pushed(event, context)),
@@ -30,12 +29,18 @@ const pushed = async ({ id, account, detail }: EventBridgeEvent<string, unknown>
     const told = `there is no workspace ${JSON.stringify(reference ?? null)}`;
     const findings = [{ pointer: "/workspace", rule: "unknown-workspace", detail: told }];
     log.info("refused", { code: "not-found" });
-    await putEvent(PUSH_ENDED.failed, {
+    const now = new Date();
+    const result: PushResult = {
       status: "failed",
       origin,
       problem: problem("not-found", told, findings),
-      finishedAt: new Date().toISOString(),
-    });
+      finishedAt: now.toISOString(),
+    };
+    try {
+      await transact([answerEvent(hashOfOrigin("", origin), now, result)]);
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === "conflict")) throw error; // told before
+    }
     return;
   }
   const read = async () => {

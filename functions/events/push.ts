@@ -18,6 +18,7 @@ import {
   hashOfOrigin,
   isTheirs,
   type PushOrigin,
+  type PushResult,
   pushAgain,
   pushVersion,
   type StoredPush,
@@ -66,7 +67,7 @@ export const answer = async (occasion: Occasion, read: () => Promise<Asked>, log
     if (!(told instanceof AppError) || !isTheirs(told.code)) throw told;
     if (await isAnswered()) return; // by another delivery of it
     log.info("refused", { code: told.code });
-    await tell(workspace.bucket, {
+    const result: PushResult = {
       status: "failed",
       workspaceId: workspace.id,
       component: asked?.manifest.component,
@@ -74,8 +75,9 @@ export const answer = async (occasion: Occasion, read: () => Promise<Asked>, log
       origin,
       problem: problem(told.code, told.message, told.findings.slice(0, MOST_FINDINGS)),
       finishedAt: new Date().toISOString(),
-    });
-    await transact([answerEvent(hash, new Date())]);
+    };
+    await tell(workspace.bucket, result);
+    await transact([answerEvent(hash, new Date(), result)]);
   }
 };
 

@@ -1,24 +1,26 @@
 import middy from "@middy/core";
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
-import { putEvent } from "../../shared/aws/events.ts";
 import type { INTENT_FAULTS } from "../../shared/declared/metrics.ts";
-import { type StoredIntent, viewIntent } from "../../shared/intent/intent.ts";
+import type { Change } from "../../shared/event/sources.ts";
+import type { StoredIntent } from "../../shared/intent/intent.ts";
 import { PROBLEMS } from "../../shared/problems.ts";
+import { loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
-import { eachRecord } from "./records.ts";
+import { publish } from "./publish.ts";
 
-/** Tells the world of intents that ended: `intent.succeeded` or `intent.failed`, with the intent as the API shows it. */
+/** Tells the world what became of managed devices' data and of intents: `shared/event/sources.ts` says of which changes. */
 export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler((event, context) =>
-  eachRecord(event, context, async (image, log) => {
-    const intent = image as unknown as StoredIntent;
-    await putEvent(`intent.${intent.status}`, viewIntent(intent));
-    measureEnd(intent);
-    log.info("published", { intent: intent.id, status: intent.status });
-  }),
+  publish("control", event.Records, loggerOf(context), measureEnd),
 );
 
+const isOpen = (intent: Partial<StoredIntent> | undefined): boolean =>
+  intent?.status === "requested" || intent?.status === "running";
+
 /** Every end of an intent comes by here, whoever brought it about. */
-const measureEnd = ({ kind, status, problem, createdAt, finishedAt }: StoredIntent): void => {
+const measureEnd = ({ was, is }: Change): void => {
+  const intent = is as StoredIntent | undefined;
+  if (intent?.type !== "intent" || isOpen(intent) || !isOpen(was)) return;
+  const { kind, status, problem, createdAt, finishedAt } = intent;
   if (status === "succeeded") {
     measure("IntentsSucceeded", 1, { kind });
     measure("IntentSeconds", (Date.parse(finishedAt ?? createdAt) - Date.parse(createdAt)) / 1_000, { kind });

@@ -1,5 +1,6 @@
 import { eachItem, transact } from "../../shared/aws/table.ts";
 import type { StoredCell } from "../../shared/deployment/cell.ts";
+import { deleteEventRule, type StoredEventRule } from "../../shared/event-rule/event-rule.ts";
 import { keys, otaKeys, otaPartitions, partitions } from "../../shared/keys.ts";
 import { forgetSnapshot } from "../../shared/ota/snapshot.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
@@ -32,6 +33,12 @@ export const handler = task("forget-workspace", async (input) => {
   }
   for await (const { key } of eachItem<StoredCell>(partitions.cells(workspace.id))) {
     await transact(deletionOf([keys.cell(workspace.id, key)]));
+  }
+  for await (const { pk, sk } of eachItem<Key>(partitions.webhooks(workspace.id))) {
+    await transact([{ do: "delete", key: { pk, sk } }]);
+  }
+  for await (const rule of eachItem<StoredEventRule>(partitions.eventRules(workspace.id))) {
+    await transact(deleteEventRule(workspace.id, rule));
   }
   const owners: string[] = [];
   for await (const { subject, role } of eachItem<Membership>(partitions.members(workspace.id))) {

@@ -4,7 +4,7 @@ import type { AccessOf } from "../iam/actions.ts";
 import type { Gate } from "../iam/gate.ts";
 import type { Log } from "../invoke.ts";
 import { listen, shut } from "../listen.ts";
-import { openKeys } from "./keys.ts";
+import { openKeys, openMacKeys } from "./keys.ts";
 import { arnOfKey, findKey, type KmsPlace, operationsOf } from "./operations.ts";
 
 export interface KmsOptions extends KmsPlace {
@@ -13,6 +13,8 @@ export interface KmsOptions extends KmsPlace {
   readonly port: number;
   /** The keys that there are: made by whoever makes the stage, as the stacks do on AWS. */
   readonly aliases: readonly string[];
+  /** The keys of message authentication codes. */
+  readonly macAliases?: readonly string[];
   readonly faults: Faults;
   /** Refuses what the caller's policy does not allow; all is allowed if it is not given. */
   readonly gate?: ((accessOf: AccessOf) => Gate) | undefined;
@@ -20,17 +22,18 @@ export interface KmsOptions extends KmsPlace {
 }
 
 /**
- * AWS KMS on loopback, for signatures with ECC_NIST_P256.
+ * AWS KMS on loopback, for signatures with ECC_NIST_P256 and codes with HMAC_256.
  * @throws PortTaken
  */
 export const startKms = async (options: KmsOptions) => {
   const { faults, log, region, accountId } = options;
   const place = { region, accountId };
   const keys = openKeys(options.dir, options.aliases);
+  const macKeys = openMacKeys(options.dir, options.macAliases ?? []);
   // https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html: an alias is told as it was named.
   const accessOf: AccessOf = (operation, input) => {
     const asked = String(input.KeyId ?? "");
-    const key = findKey(keys, place, asked);
+    const key = findKey(keys, place, asked) ?? findKey(macKeys, place, asked);
     const alias = /(?:^|:)(alias\/.*)$/.exec(asked)?.[1];
     return [
       {
@@ -44,7 +47,7 @@ export const startKms = async (options: KmsOptions) => {
     iamPrefix: "kms",
     target: "TrentService",
     version: "1.1",
-    operations: operationsOf(keys, place),
+    operations: operationsOf(keys, macKeys, place),
     faults,
     gate: options.gate?.(accessOf),
     log,

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { fillPath, parametersIn, type Route, routes } from "../declared/routes.ts";
 import { scopeOf } from "../declared/scopes.ts";
+import { eventSchema } from "../event/event.ts";
+import { EVENT_NAMES, type EventName, eventTypes } from "../event/types.ts";
 import { ProblemDocument } from "../intent/intent.ts";
 import { PROBLEMS, type ProblemCode } from "../problems.ts";
 import recorded from "./examples.json" with { type: "json" };
@@ -253,6 +255,37 @@ versions they run. Anonymous devices poll one public URL for releases.
 - **Twice the same.** A \`POST\` with an \`Idempotency-Key\` is done once, however often it is sent within 24 hours.
 - **Who saw what.** \`ETag\` is a resource's revision; an edit with \`If-Match\` is refused if somebody else was faster.`;
 
+/** What is sent to the webhooks of a workspace: Standard Webhooks, https://www.standardwebhooks.com */
+const webhook = (name: EventName, components: Map<string, Json>): Json => ({
+  post: {
+    operationId: `${name.replace(/[.-](\w)/g, (_, letter: string) => letter.toUpperCase())}Event`,
+    summary: eventTypes[name].description,
+    description: "Sent to the workspace's webhooks that listen for it; at least once, in no order.",
+    security: [],
+    tags: [EVENTS_TAG],
+    parameters: ["webhook-id", "webhook-timestamp", "webhook-signature"].map((header) => ({
+      name: header,
+      in: "header",
+      required: true,
+      schema: { type: "string" },
+      description: HEADERS[header] ?? "",
+    })),
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: referenced(eventSchema(name), "output", components) } },
+    },
+    responses: { "2XX": { description: "Taken; anything else is tried again, and 410 ends it" } },
+  },
+});
+
+const EVENTS_TAG = "webhooks";
+const HEADERS: Readonly<Record<string, string>> = {
+  "webhook-id": "Id of the event, the same each time that it is sent",
+  "webhook-timestamp": "Seconds since 1970 of this try",
+  "webhook-signature":
+    "`v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces",
+};
+
 const build = (): Json => {
   const components = new Map<string, Json>();
   referenced(ProblemDocument, "output", components);
@@ -275,6 +308,7 @@ const build = (): Json => {
     security: [{ bearer: [] }],
     tags: [...new Set(Object.values<Route>(routes).map(({ path }) => tagOf(path)))].map((name) => ({ name })),
     paths,
+    webhooks: Object.fromEntries(EVENT_NAMES.map((name) => [name, webhook(name, components)])),
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "Of the stage's issuer, or of `/v1/token`" },

@@ -3,7 +3,7 @@ import type { Moment } from "../ids.ts";
 import type { WorkflowInput } from "../intent/intent.ts";
 import { keys } from "../keys.ts";
 import { view } from "../resource.ts";
-import { isSubjectOfCredential } from "../workspace/access.ts";
+import { isMadeSubject } from "../workspace/access.ts";
 import type { Item, Write } from "../writes.ts";
 import { type Change, Changed, type Touched } from "./changes.ts";
 
@@ -20,7 +20,7 @@ export const AuditRecord = z
     at: z.iso.datetime(),
     actor: z.string().meta({
       description:
-        "`user:{subject}`, `credential:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do",
+        "`user:{subject}`, `credential:{id}`, `event-rule:{id}`, `device:{node}`, `aws:{account or service}` for pushes, `anonymous` for what reports of devices lead to, or `system` for what workflows do",
       examples: ["user:5f7c8ec7-c33c-4c00-94bb-afe82"],
     }),
     operation: z.string().meta({
@@ -49,7 +49,7 @@ const USER_AGENT_CHARACTERS = 128;
 /** More than this of changes is told by digests: a transaction holds 4 MB, and what it is about comes first. */
 const MAX_BYTES = 32_768;
 
-export const actorOf = (subject: string): string => (isSubjectOfCredential(subject) ? subject : `user:${subject}`);
+export const actorOf = (subject: string): string => (isMadeSubject(subject) ? subject : `user:${subject}`);
 /** Who puts a manifest into a bucket, or an event on the stage's bus, of whom AWS tells no more. */
 export const actorOfAws = (requester: string): string => `aws:${requester}`;
 /** Devices that nobody knows. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { JsonObject } from "../json.ts";
-import { isSubjectOfCredential } from "../workspace/access.ts";
+import { isMadeSubject } from "../workspace/access.ts";
 import { memberId } from "../workspace/member.ts";
 import type { Attributes, Key, TableName, Write } from "../writes.ts";
 
@@ -43,6 +43,8 @@ const THINGS: Readonly<Record<string, string>> = {
   file: "file",
   deployment: "deployment",
   release: "release",
+  webhook: "webhook",
+  "event-rule": "event-rule",
 };
 
 /** Members that are inner workings, and whatever a secret could be made or known of. */
@@ -84,7 +86,7 @@ const differing = (before: Attributes, after: Attributes): string[] =>
     (name) => !isDeepStrictEqual(before[name], after[name]),
   );
 
-/** What an item is to people; undefined for inner workings, and for machines' memberships, which go with their credential. */
+/** What an item is to people; undefined for inner workings, and for machines' memberships, which go with their credential or rule. */
 const thing = (item: Attributes): Pick<Change, "type" | "id" | "name"> | undefined => {
   const type = THINGS[String(item.type)];
   if (type === undefined) return undefined;
@@ -93,7 +95,7 @@ const thing = (item: Attributes): Pick<Change, "type" | "id" | "name"> | undefin
     return { type, id: String(item.id), ...(typeof name === "string" && { name }) };
   }
   const subject = String(item.subject);
-  return isSubjectOfCredential(subject) ? undefined : { type, id: memberId(subject), name: subject };
+  return isMadeSubject(subject) ? undefined : { type, id: memberId(subject), name: subject };
 };
 
 /** The item with a key, as the decision saw it; undefined where it was not looked at. */

@@ -1,4 +1,4 @@
-import { GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
+import { GenerateMacCommand, GetPublicKeyCommand, KMSClient, SignCommand } from "@aws-sdk/client-kms";
 import { AppError } from "../problems.ts";
 import { clientSettings, once } from "./settings.ts";
 
@@ -31,4 +31,17 @@ export const signWith = async (key: string, message: string): Promise<string> =>
 export const publicKeyOf = async (key: string): Promise<string> => {
   const { PublicKey } = await client().send(new GetPublicKeyCommand({ KeyId: key }));
   return base64(PublicKey, "public key");
+};
+
+/**
+ * HMAC-SHA256 of a text with a key that never leaves KMS.
+ * https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateMac.html
+ * @param key an alias
+ * @returns 32 bytes, base64
+ */
+export const macWith = async (key: string, message: string): Promise<string> => {
+  const { Mac } = await client().send(
+    new GenerateMacCommand({ KeyId: key, Message: Buffer.from(message), MacAlgorithm: "HMAC_SHA_256" }),
+  );
+  return base64(Mac, "MAC");
 };

@@ -376,3 +376,14 @@ export const transact = async (writes: readonly Write[]): Promise<void> => {
     }
   }
 };
+
+/** Writes, unless it has changed meanwhile. @returns whether it did */
+export const unlessChanged = async (write: Write): Promise<boolean> => {
+  try {
+    await transact([write]);
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "conflict") return false;
+    throw error;
+  }
+};

@@ -30,6 +30,7 @@ export const targets = {
   controlTable: { arns: (place) => [table(place, "control")] },
   otaTable: { arns: (place) => [table(place, "ota")] },
   intentsOfWorkspace: { arns: (place) => [`${table(place, "control")}/index/${indexes.intentsOfWorkspace.name}`] },
+  dueDeliveries: { arns: (place) => [`${table(place, "control")}/index/${indexes.dueDeliveries.name}`] },
   openIntents: { arns: (place) => [`${table(place, "control")}/index/${indexes.openIntents.name}`] },
   auditIndexes: {
     arns: (place) =>
@@ -73,6 +74,12 @@ export const targets = {
     }),
     unscoped:
       "KMS gives keys random ids; the alias by which a key is asked for must be one of the stage's signing keys",
+  },
+
+  webhookKey: {
+    arns: (place) => [aws(place, "kms", "key/*")],
+    condition: (place) => ({ StringEquals: { "kms:RequestAlias": stageNames(place).webhookKey } }),
+    unscoped: "KMS gives keys random ids; the alias by which the key is asked for must be the stage's own",
   },
 
   importsBucket: { arns: (place) => [`arn:${place.partition}:s3:::${stageNames(place).importsBucket}`] },
@@ -235,6 +242,7 @@ export const permissions = {
     intentsOfWorkspace: [["dynamodb:Query", "intentsOfWorkspace"]],
     openIntents: [["dynamodb:Query", "openIntents"]],
     audit: [["dynamodb:Query", "auditIndexes"]],
+    dueDeliveries: [["dynamodb:Query", "dueDeliveries"]],
   }),
 
   ...prefixed("artifact-bucket", {
@@ -296,6 +304,8 @@ export const permissions = {
     Sign: [["kms:Sign", "signingKeys"]],
     GetPublicKey: [["kms:GetPublicKey", "signingKeys"]],
   }),
+
+  ...prefixed("webhook-key", { GenerateMac: [["kms:GenerateMac", "webhookKey"]] }),
 
   ...prefixed("import-bucket", { List: [["s3:ListBucket", "importsBucket"]] }),
   ...prefixed("import-upload", {

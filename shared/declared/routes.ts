@@ -33,6 +33,8 @@ import {
 import { PlanAnswer, PlanNodes, PlanRequest } from "../deployment/plan-answer.ts";
 import { DeploymentStatus, NodeDeploymentStatus, NodeStateName, StatusOfNode } from "../deployment/truth-answer.ts";
 import type { EnvironmentName } from "../env.ts";
+import { ListedEventType } from "../event/schema.ts";
+import { CreateEventRule, EventRule } from "../event-rule/event-rule.ts";
 import { Intent } from "../intent/intent.ts";
 import { JsonObject } from "../json.ts";
 import { EditMemberships } from "../node/membership.ts";
@@ -54,6 +56,8 @@ import type { ProblemCode } from "../problems.ts";
 import { Certificate } from "../registration/certificate.ts";
 import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../registration/registration.ts";
 import { Description } from "../resource.ts";
+import { Delivery, Replayed, ReplayWebhook, Try } from "../webhook/delivery.ts";
+import { CreatedWebhook, CreateWebhook, EditWebhook, Webhook } from "../webhook/webhook.ts";
 import type { Access } from "../workspace/access.ts";
 import { AccessToken, CreateCredential, CreatedCredential, CreateToken, Credential } from "../workspace/credential.ts";
 import {
@@ -147,6 +151,7 @@ const I = `${W}/node-imports/{nodeImport}` as const;
 const C = `${W}/components/{component}` as const;
 const V = `${C}/versions/{version}` as const;
 const R = `${W}/releases/{release}` as const;
+const H = `${W}/webhooks/{webhook}` as const;
 
 /** What the declaration of files asks of AWS: former bytes make room for others. */
 const DECLARE_FILES = [
@@ -1354,6 +1359,147 @@ export const routes = {
     permissions: ["ota:GetItem", "ota:Query", "ota:UpdateItem", "control:PutItem"],
   }),
 
+  createEventRule: route({
+    method: "POST",
+    path: `${W}/event-rules`,
+    summary: "Let events of a source ask for intents in the workspace",
+    access: "owner",
+    body: CreateEventRule,
+    status: 201,
+    answer: EventRule,
+    located: true,
+    problems: ["not-ready"],
+    permissions: ["control:PutItem", "control:ConditionCheckItem"],
+  }),
+  listEventRules: route({
+    method: "GET",
+    path: `${W}/event-rules`,
+    summary: "List which events may ask for which intents",
+    access: "viewer",
+    query: Page,
+    status: 200,
+    answer: page(EventRule),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  deleteEventRule: route({
+    method: "DELETE",
+    path: `${W}/event-rules/{eventRule}`,
+    summary: "Let events of a source ask for nothing more",
+    access: "owner",
+    status: 204,
+    problems: [],
+    permissions: ["control:DeleteItem"],
+  }),
+
+  createWebhook: route({
+    method: "POST",
+    path: `${W}/webhooks`,
+    summary: "Create a webhook: events are sent to its URL, signed with the secret that is answered this once",
+    access: "maintainer",
+    body: CreateWebhook,
+    repeatable: true,
+    status: 201,
+    answer: CreatedWebhook,
+    tagged: true,
+    located: true,
+    problems: ["limit-reached", "not-ready"],
+    environment: ["WEBHOOK_KEY", "WEBHOOK_LOOPBACK"],
+    permissions: ["control:Query", "control:PutItem", "control:ConditionCheckItem", "webhook-key:GenerateMac"],
+  }),
+  listWebhooks: route({
+    method: "GET",
+    path: `${W}/webhooks`,
+    summary: "List webhooks in the order of their creation",
+    access: "maintainer",
+    query: Page,
+    status: 200,
+    answer: page(Webhook),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  getWebhook: route({
+    method: "GET",
+    path: H,
+    summary: "Get a webhook",
+    access: "maintainer",
+    status: 200,
+    answer: Webhook,
+    tagged: true,
+    problems: [],
+  }),
+  updateWebhook: route({
+    method: "PATCH",
+    path: H,
+    summary: "Change a webhook, disable it, or enable it again",
+    access: "maintainer",
+    body: EditWebhook,
+    ifMatch: "required",
+    status: 200,
+    answer: Webhook,
+    tagged: true,
+    problems: [],
+    environment: ["WEBHOOK_LOOPBACK"],
+  }),
+  deleteWebhook: route({
+    method: "DELETE",
+    path: H,
+    summary: "Delete a webhook: nothing more is sent",
+    access: "maintainer",
+    status: 204,
+    problems: [],
+    permissions: ["control:DeleteItem"],
+  }),
+  rotateWebhookSecret: route({
+    method: "POST",
+    path: `${H}/secret`,
+    summary: "Make another secret, answered this once; for a day everything is signed with the one before as well",
+    access: "maintainer",
+    repeatable: true,
+    status: 200,
+    answer: CreatedWebhook,
+    tagged: true,
+    problems: ["conflict"],
+    environment: ["WEBHOOK_KEY"],
+    permissions: ["webhook-key:GenerateMac"],
+  }),
+  testWebhook: route({
+    method: "POST",
+    path: `${H}/test`,
+    summary: "Send an event that tells nothing to a webhook, once, and see what comes of it",
+    access: "maintainer",
+    repeatable: true,
+    readOnly: true,
+    status: 200,
+    answer: Try,
+    problems: [],
+    environment: ["EVENT_SCHEMAS", "WEBHOOK_KEY", "WEBHOOK_LOOPBACK"],
+    permissions: ["webhook-key:GenerateMac"],
+  }),
+  listWebhookDeliveries: route({
+    method: "GET",
+    path: `${H}/deliveries`,
+    summary: "List what was sent to a webhook in the last 30 days, newest event first",
+    access: "maintainer",
+    query: Page,
+    status: 200,
+    answer: page(Delivery),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+  replayWebhook: route({
+    method: "POST",
+    path: `${H}/replay`,
+    summary: "Send again what was not delivered since a time, or one delivery",
+    access: "maintainer",
+    body: ReplayWebhook,
+    repeatable: true,
+    status: 200,
+    answer: Replayed,
+    problems: ["not-ready"],
+    permissions: ["control:Query"],
+  }),
+
   listIntents: route({
     method: "GET",
     path: `${W}/intents`,
@@ -1398,6 +1544,24 @@ export const routes = {
     answer: Intent,
     problems: [],
     permissions: ["control:GetItem"],
+  }),
+  listEventTypes: route({
+    method: "GET",
+    path: "/v1/event-schemas",
+    summary: "List the types of the events that are told on the bus and by webhooks",
+    access: "anyone",
+    status: 200,
+    answer: z.object({ items: z.array(ListedEventType) }),
+    problems: [],
+  }),
+  getEventSchema: route({
+    method: "GET",
+    path: "/v1/event-schemas/{type}/{version}",
+    summary: "Get the JSON Schema of events of a type and version",
+    access: "anyone",
+    status: 200,
+    answer: JsonObject,
+    problems: [],
   }),
   getOpenapi: route({
     method: "GET",

@@ -14,7 +14,13 @@ export const tables: Readonly<Record<TableName, TableDeclaration>> = {
   control: {
     stream: true,
     ttl: "expiresAt",
-    indexes: [indexes.intentsOfWorkspace, indexes.openIntents, indexes.auditOfActor, indexes.auditOfObject],
+    indexes: [
+      indexes.intentsOfWorkspace,
+      indexes.openIntents,
+      indexes.dueDeliveries,
+      indexes.auditOfActor,
+      indexes.auditOfObject,
+    ],
   },
   ota: { stream: true, ttl: "expiresAt", indexes: [] },
 };

@@ -1,6 +1,10 @@
 import { EFFECTIVE_DEPLOYMENT_CHANGED, INSTALLED_COMPONENT_CHANGED } from "../deployment/truth.ts";
+import { EVENT_SOURCE } from "../event/event.ts";
+import { sources } from "../event/sources.ts";
+import { INTENT_REQUESTED } from "../event-rule/event-rule.ts";
 import { DROP, MANIFEST } from "../push/manifest.ts";
 import { PUSH_REQUESTED, PUSH_SOURCE } from "../push/push.ts";
+import { DELIVERY_DUE, DELIVERY_SOURCE } from "../webhook/due.ts";
 import type { TableName } from "../writes.ts";
 
 /** A function that reads a table's stream. At most two may read one stream. */
@@ -34,6 +38,12 @@ export interface ScheduleDeclaration {
   readonly function: string;
 }
 
+/** All that becomes of records of these types. */
+const changesOf = (types: readonly string[]): readonly object[] => [
+  { eventName: ["INSERT", "MODIFY"], dynamodb: { NewImage: { type: { S: types } } } },
+  { eventName: ["REMOVE"], dynamodb: { OldImage: { type: { S: types } } } },
+];
+
 export const streams: Readonly<Record<string, StreamDeclaration>> = {
   "start-workflows": {
     table: "control",
@@ -52,24 +62,17 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
   "publish-events": {
     table: "control",
     function: "publish-events",
-    filters: [
-      {
-        eventName: ["MODIFY"],
-        dynamodb: {
-          NewImage: { type: { S: ["intent"] }, status: { S: ["succeeded", "failed"] } },
-          OldImage: { status: { S: ["requested", "running"] } },
-        },
-      },
-    ],
-    batchSize: 10,
+    filters: changesOf(Object.keys(sources.control)),
+    batchSize: 100, // ten events a request
     maximumRetryAttempts: 5,
     maximumRecordAgeSeconds: 86_400,
   },
-  "accept-archives": {
+  "follow-ota": {
     table: "ota",
-    function: "accept-archives",
-    // A device asked for an archive that is not stored, or no longer.
+    function: "follow-ota",
     filters: [
+      ...changesOf(Object.keys(sources.ota)),
+      // A device asked for an archive that is not stored, or no longer.
       {
         eventName: ["INSERT", "MODIFY"],
         dynamodb: { NewImage: { type: { S: ["archive"] }, status: { S: ["requested"] } } },
@@ -77,7 +80,7 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
     ],
     batchSize: 10,
     maximumRetryAttempts: 5,
-    maximumRecordAgeSeconds: 3_600, // by then devices ask anew
+    maximumRecordAgeSeconds: 86_400,
   },
   "refresh-snapshots": {
     table: "ota",
@@ -145,14 +148,36 @@ export const rules = (
     pattern: { source: [PUSH_SOURCE], account: [accountId], "detail-type": [PUSH_REQUESTED] },
     function: "accept-push",
   },
+  // Somebody asks for an intent by an event.
+  "accept-intent": {
+    bus: "slipway",
+    pattern: { account: [accountId], "detail-type": [INTENT_REQUESTED] },
+    function: "accept-intent",
+  },
+  // Whatever is told of a workspace.
+  "send-webhooks": {
+    bus: "slipway",
+    pattern: {
+      source: [EVENT_SOURCE],
+      account: [accountId],
+      "detail-type": [{ prefix: "slipway." }],
+      detail: { workspaceid: [{ exists: true }] },
+    },
+    function: "send-webhooks",
+  },
+  "deliver-webhook": {
+    bus: "slipway",
+    pattern: { source: [DELIVERY_SOURCE], account: [accountId], "detail-type": [DELIVERY_DUE] },
+    function: "deliver-webhook",
+  },
   // An intent has ended that may be a push's last one.
   "report-push": {
     bus: "slipway",
     pattern: {
-      source: ["slipway"],
+      source: [EVENT_SOURCE],
       account: [accountId],
-      "detail-type": ["intent.succeeded", "intent.failed"],
-      detail: { kind: ["component-version.push", "component-version.publish"] },
+      "detail-type": ["slipway.intent.succeeded", "slipway.intent.failed"],
+      detail: { data: { kind: ["component-version.push", "component-version.publish"] } },
     },
     function: "report-push",
   },
@@ -160,6 +185,7 @@ export const rules = (
 
 export const schedules: Readonly<Record<string, ScheduleDeclaration>> = {
   "sweep-intents": { every: "rate(1 minute)", function: "sweep-intents" },
+  "retry-webhooks": { every: "rate(1 minute)", function: "retry-webhooks" },
   "renew-snapshots": { every: "rate(15 minutes)", function: "renew-snapshots" },
   "sweep-fleets": { every: "rate(5 minutes)", function: "sweep-fleets" },
 };

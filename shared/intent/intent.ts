@@ -97,6 +97,8 @@ export type StoredIntent = Intent & {
   readonly sk: string;
   readonly type: "intent";
   readonly requestedBy: string;
+  /** Rises with each change of the status, for the order of events; absent on one that is older than this number. */
+  readonly revision?: number;
   /** What the workflow needs beside the subject's id: the component of a version, the node of a certificate. */
   readonly parentId?: string;
 };
@@ -125,6 +127,7 @@ export const requestIntent = (wish: NewIntent, moment: Moment): StoredIntent => 
     ...wish,
     status: "requested",
     attempt: 1,
+    revision: 1,
     createdAt: at,
     updatedAt: at,
     ...indexed(wish.workspaceId),
@@ -154,6 +157,7 @@ export const startIntent = (intentId: string, attempt: number, now: Date): Write
   do: "update",
   key: keys.intent(intentId),
   set: { status: "running", updatedAt: now.toISOString() },
+  add: { revision: 1 },
   when: { status: OPEN, attempt },
 });
 
@@ -166,6 +170,7 @@ const end = (intentId: string, attempt: number, now: Date, outcome: Record<strin
     finishedAt: now.toISOString(),
     expiresAt: Math.floor(now.getTime() / 1000) + KEPT_DAYS * 86_400,
   },
+  add: { revision: 1 },
   remove: ["open"],
   when: { status: OPEN, attempt },
 });
@@ -181,6 +186,7 @@ export const retryIntent = (intentId: string, attempt: number, now: Date): Write
   do: "update",
   key: keys.intent(intentId),
   set: { status: "requested", attempt: attempt + 1, updatedAt: now.toISOString() },
+  add: { revision: 1 },
   when: { status: OPEN, attempt },
 });
 

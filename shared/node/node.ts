@@ -105,6 +105,8 @@ export type StoredNode = z.infer<typeof Node> &
     readonly token?: string;
     /** When AWS IoT last told of its connection, in milliseconds. */
     readonly connectionAt?: number;
+    /** How often that was noted: what the revision does not count. */
+    readonly connectionChanges?: number;
   };
 
 /** Where a node that is to be comes from. */
@@ -223,6 +225,7 @@ export const connectionChanged = (node: StoredNode, connected: boolean, at: Date
   do: "update",
   key: keys.node(node.workspaceId, node.id),
   set: { connection: { connected, since: at.toISOString() }, connectionAt: at.getTime() },
+  add: { connectionChanges: 1 },
   when: {
     status: { exists: true },
     connectionAt: node.connectionAt === undefined ? { exists: false } : { below: at.getTime() },

@@ -28,10 +28,9 @@ export type PushOrigin =
   | { readonly bucket: string; readonly manifest: DroppedObject; readonly sequencer: string }
   | { readonly event: string };
 
-/** The event that asks for a push, on the stage's bus; and those by which its outcome is told, from source `slipway`. */
+/** The event that asks for a push, on the stage's bus. */
 export const PUSH_SOURCE = "slipway.push";
 export const PUSH_REQUESTED = "push.requested";
-export const PUSH_ENDED = { succeeded: "push.succeeded", failed: "push.failed" } as const;
 
 /** Who asks for what a push makes: nobody of the workspace's members. */
 export const PUSHED_BY = "push";
@@ -73,15 +72,23 @@ export const hashOfOrigin = (workspaceId: string, origin: PushOrigin): string =>
 /** An event comes again within a day, and from a dead letter queue within two weeks. */
 const EVENT_KEPT_DAYS = 30;
 
-/** The event has been answered. Of two deliveries of it, one writes this. */
-export const answerEvent = (hash: string, now: Date): Write => ({
+const expiry = (now: Date): number => Math.floor(now.getTime() / 1_000) + EVENT_KEPT_DAYS * 86_400;
+
+/**
+ * The event has been answered. Of two deliveries of it, one writes this.
+ * @param result what came of it, where that is known already: the table's stream tells it to the world
+ */
+export const answerEvent = (hash: string, now: Date, result?: PushResult): Write => ({
   do: "create",
-  item: {
-    ...keys.pushEvent(hash),
-    type: "push-event",
-    expiresAt: Math.floor(now.getTime() / 1_000) + EVENT_KEPT_DAYS * 86_400,
-  },
+  item: { ...keys.pushEvent(hash), type: "push-event", expiresAt: expiry(now), ...(result && { result }) },
   otherwise: { code: "conflict", detail: "the event has come before" },
+});
+
+/** What came of a push that was accepted: the table's stream tells it to the world, the first time. */
+export const recordResult = (push: StoredPush, result: PushResult, now: Date): Write => ({
+  do: "update",
+  key: keys.pushEvent(hashOfOrigin(push.workspaceId, push.origin)),
+  set: { type: "push-event", expiresAt: expiry(now), result },
 });
 
 /** Whether the fault is in what was pushed: then it is told; otherwise the event is tried again. */
@@ -199,7 +206,8 @@ export const isEndOf = (push: StoredPush, intent: StoredIntent): boolean => {
 /** What came of a push: the detail of its event, and the document beside its manifest. */
 export interface PushResult {
   readonly status: "published" | "draft" | "failed";
-  readonly workspaceId: string;
+  /** Absent where there is no such workspace. */
+  readonly workspaceId?: string | undefined;
   readonly component?: string | undefined;
   readonly version?: string | undefined;
   /** The intent that it ended with, where it came to one. */

@@ -32,6 +32,14 @@ export const subjectOfCredential = (credentialId: string): string => `${CREDENTI
 
 export const isSubjectOfCredential = (subject: string): boolean => subject.startsWith(CREDENTIAL);
 
+const RULE = "event-rule:";
+
+/** In whose name an event that a rule lets in asks. No token may name one of this form either. */
+export const subjectOfRule = (ruleId: string): string => `${RULE}${ruleId}`;
+
+/** Whether it is the subject of what is made in a workspace, and of nobody who logs in: a credential's or a rule's. */
+export const isMadeSubject = (subject: string): boolean => isSubjectOfCredential(subject) || subject.startsWith(RULE);
+
 /** Who asks, as the gateway's authoriser found out. */
 export interface Caller {
   readonly subject: string;

@@ -31,6 +31,12 @@ export const ASSUMED = {
     "messages of a connected core a day",
     "health and telemetry once a day each (the nucleus' defaults), and one reconnection of 10 messages",
   ),
+  eventsPerIntent: assumed(
+    4,
+    "events told of an intent",
+    "accepted, started and ended, and what became of its subject",
+  ),
+  eventsPerDay: assumed(2, "events told of a connected core a day", "one reconnection: offline, and connected again"),
   messagesPerDeployment: assumed(12, "messages of a core for a deployment", "the job's notices, reports and answers"),
   pollsOfIntent: assumed(10, "requests in which a client waits for an intent", "a request a second until it has ended"),
   readsPerNode: assumed(1, "API reads a month for each managed device", "consoles list 50 nodes in a request"),
@@ -146,7 +152,9 @@ export const managed = (devices: number): Quantities => {
     ),
   );
   const requests = accepted * (1 + A.pollsOfIntent) + devices * A.readsPerNode;
-  const streamCalls = accepted * Object.keys(streams).length;
+  const events = accepted * A.eventsPerIntent + devices * DAYS * A.eventsPerDay;
+  // Each event comes by a call of a stream's reader, and is heard by the function that sends webhooks.
+  const streamCalls = accepted * Object.keys(streams).length + 2 * events;
   const reports = devices * A.deploymentsPerMonth * A.reportsPerDeployment;
   const looks = Math.min(devices * DAYS, (SECONDS * 0.8) / A.secondsPerLook);
   const calls = requests + taskCalls + streamCalls + reports;
@@ -171,7 +179,7 @@ export const managed = (devices: number): Quantities => {
       reports * memoryGb("note-reports") * A.quickSeconds +
       looks * memoryGb("sweep-fleets") * A.secondsPerLook,
     transitions: sum(paths.map(({ count, transitions }) => count * transitions)),
-    events: accepted,
+    events,
     tableWrites: accepted * A.writesPerRequest + taskCalls * A.writesPerTask + (reports + looks) * A.writesPerTask,
     tableReads: (calls + 2 * looks) * A.readsPerCall,
     tableStorage: tableGb,
@@ -231,11 +239,11 @@ const ALARMS =
 
 /** What a stage uses that nobody asks anything of. */
 export const idle = (): Quantities => {
-  const sweeps = MINUTES;
+  const sweeps = MINUTES; // of intents, and of deliveries
   const renewals = MINUTES / 15;
   const fleetSweeps = MINUTES / 5;
   return {
-    keys: 2, // for logs and alarms, and for signatures
+    keys: 3, // for logs and alarms, for signatures, and for webhooks' secrets
     alarms: ALARMS,
     dashboards: 1,
     metrics: sum(
@@ -243,15 +251,15 @@ export const idle = (): Quantities => {
     ),
     wafAcls: 1,
     wafRules: 3,
-    lambdaRequests: sweeps + renewals + fleetSweeps,
+    lambdaRequests: 2 * sweeps + renewals + fleetSweeps,
     lambdaTime:
-      (sweeps * memoryGb("sweep-intents") +
+      (sweeps * (memoryGb("sweep-intents") + memoryGb("retry-webhooks")) +
         renewals * memoryGb("renew-snapshots") +
         fleetSweeps * memoryGb("sweep-fleets")) *
       A.quickSeconds,
-    tableReads: sweeps + 2 * renewals + 2 * fleetSweeps,
+    tableReads: 2 * sweeps + 2 * renewals + 2 * fleetSweeps,
     tableWrites: fleetSweeps,
-    traces: sampled(sweeps + renewals + fleetSweeps),
-    ...logsOf(sweeps + renewals + fleetSweeps),
+    traces: sampled(2 * sweeps + renewals + fleetSweeps),
+    ...logsOf(2 * sweeps + renewals + fleetSweeps),
   };
 };

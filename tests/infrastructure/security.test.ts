@@ -317,9 +317,9 @@ describe.each(STAGES)("in stage %s", (stage) => {
         const uses = Action.filter((action) =>
           /:(\*|Decrypt|Encrypt|ReEncrypt|GenerateDataKey|GenerateMac|Sign|CreateGrant)/.test(action),
         );
-        // Signatures are of roles of the account, each of which its condition names.
+        // Signatures and webhooks' secrets are of roles of the account, each of which its condition names.
         if (isAccount && uses.length > 0) {
-          expect(uses).toEqual(["kms:Sign"]);
+          expect([["kms:Sign"], ["kms:GenerateMac"]]).toContainEqual(uses);
           expect(Condition?.ArnEquals?.["aws:PrincipalArn"]).toEqual(
             expect.arrayContaining([expect.stringMatching(/:role\//)]),
           );

@@ -71,6 +71,11 @@ const BESIDE_THE_WALK: readonly (readonly [role: RegExp, actions: RegExp, reason
     "what an upload that fails has sent so far",
   ],
   [
+    /^local-accept-intent$/,
+    /^(ControlTable dynamodb:DeleteItem|OtaTable dynamodb:(ConditionCheckItem|PutItem|Query))$/,
+    "calls the handlers of many operations, each of which is walked through under its own role",
+  ],
+  [
     /^local-verify-artifacts$/,
     /^(Artifacts s3:DeleteObject|ControlTable dynamodb:DeleteItem)$/,
     "a package that was changed behind the API: publishing.test.ts",
@@ -104,7 +109,14 @@ test.each([
   "local-api-create-workspace/OtaTable",
   "local-workspace-create-workflow/Tasks",
 ])("the walk itself stops without %s", async (statement) => {
-  const lacking = await startTestCloud(["--test-mode", "--retry-scale", "0.02", "--without-statement", statement]);
+  const lacking = await startTestCloud([
+    "--test-mode",
+    "--retry-scale",
+    "0.02",
+    "--webhooks-here",
+    "--without-statement",
+    statement,
+  ]);
   try {
     await expect(walk(lacking)).rejects.toThrow();
   } finally {

@@ -57,8 +57,10 @@ const shown = async (component: string) => (await api.call<Shown>("GET", version
 /** The outcomes that were told of an event, or of a folder, as events. */
 const outcomes = async (which: (result: PushResult) => boolean): Promise<[type: string, result: PushResult][]> =>
   (await control.events())
-    .filter(({ source, "detail-type": type }) => source === "slipway" && /^push\.(?:succeeded|failed)$/.test(type))
-    .map(({ "detail-type": type, detail }): [string, PushResult] => [type, detail as PushResult])
+    .filter(
+      ({ source, "detail-type": type }) => source === "slipway" && /^slipway\.push\.(?:succeeded|failed)$/.test(type),
+    )
+    .map(({ "detail-type": type, detail }): [string, PushResult] => [type, (detail as { data: PushResult }).data])
     .filter(([, result]) => which(result));
 const ofFolder =
   (folder: string) =>
@@ -85,7 +87,8 @@ describe("a manifest with files beside it", () => {
     const { recipe } = await cloud.greengrass.send(new GetComponentCommand({ arn: (await shown(name)).arn }));
     const digest = Buffer.from(sha256(SCRIPT), "hex").toString("base64");
     expect(Buffer.from(recipe ?? []).toString()).toContain(digest);
-    expect(await outcomes(ofFolder("first"))).toEqual([["push.succeeded", result]]);
+    expect(await outcome(ofFolder("first"))).toEqual(["slipway.push.succeeded", result]);
+    expect(await outcomes(ofFolder("first"))).toHaveLength(1);
     const account = `aws:${cloud.endpoints.accountId}`;
     const pushed = (await cloud.audit()).filter(({ actor }) => actor === account);
     const source = { ip: expect.stringMatching(/127\.0\.0\.1$/), userAgent: "" };
@@ -130,6 +133,7 @@ Manifests:
     expect(await drop.result("draft")).toMatchObject({ status: "draft", component: name });
     expect(await shown(name)).toMatchObject({ status: "draft" });
     await api.done("POST", `${versionAt(name)}/publish`);
+    await outcome(ofFolder("draft"));
     expect(await outcomes(ofFolder("draft"))).toHaveLength(1);
   });
 
@@ -164,14 +168,14 @@ describe("an event", () => {
     await drop.put("for-event/main.sh", SCRIPT);
     const first = await drop.request({ workspace: "pushes", folder: "for-event", ...manifestOf(withFiles) });
     expect(await outcome(ofEvent(first))).toMatchObject([
-      "push.succeeded",
+      "slipway.push.succeeded",
       { status: "published", component: withFiles },
     ]);
     expect(await drop.keysBelow("drop/for-event/")).toEqual([]);
     const bare = { component: without, version: "1.0.0", recipe: { run: "true" } };
     const second = await drop.request({ workspace: workspace.id, ...bare });
     expect(await outcome(ofEvent(second))).toMatchObject([
-      "push.succeeded",
+      "slipway.push.succeeded",
       { status: "published", component: without },
     ]);
     expect(await shown(without)).toMatchObject({ status: "published" });
@@ -206,7 +210,7 @@ describe("an event", () => {
       ...detail,
     });
     const [type, { problem }] = await outcome(ofEvent(id));
-    expect([type, problem?.code]).toEqual(["push.failed", code]);
+    expect([type, problem?.code]).toEqual(["slipway.push.failed", code]);
     expect(problem?.errors?.[0]).toMatchObject({ pointer, rule: expect.any(String), detail: expect.any(String) });
     const left = Object.keys(await cloud.items()).filter((key) => !before.includes(key));
     expect(left.filter((key) => !key.startsWith("control push-event#"))).toEqual([]);
@@ -246,7 +250,7 @@ describe("what was delivered twice", () => {
     const detail = { workspace: "pushes", component: name, version: "1.0.0", recipe: { run: "true" } };
     const event = { id: "00000000-0000-0000-0000-000000000001", detail };
     await Promise.all(Array.from({ length: 5 }, () => control.invoke("accept-push", event)));
-    expect(await outcome(ofEvent(event.id))).toMatchObject(["push.succeeded", { status: "published" }]);
+    expect(await outcome(ofEvent(event.id))).toMatchObject(["slipway.push.succeeded", { status: "published" }]);
     const { items } = (await api.call<{ items: (IntentBody & { kind: string })[] }>("GET", `${workspace.path}/intents`))
       .body;
     const intents = items.filter(({ subject }) => subject.name === `${name} 1.0.0`).map(({ kind }) => kind);
@@ -258,7 +262,10 @@ describe("what was delivered twice", () => {
     const name = "com.example.RefusedTwice";
     const files = [fileOf("main.sh", SCRIPT)];
     const id = await drop.request({ workspace: "pushes", folder: "late", ...manifestOf(name, { files }) });
-    expect(await outcome(ofEvent(id))).toMatchObject(["push.failed", { problem: { code: "artifact-missing" } }]);
+    expect(await outcome(ofEvent(id))).toMatchObject([
+      "slipway.push.failed",
+      { problem: { code: "artifact-missing" } },
+    ]);
     const { pk } = keys.pushEvent(hashOfOrigin(workspace.id, { event: id }));
     await until(async () => `control ${pk} push-event` in (await cloud.items()), { what: "the event to be answered" });
     await drop.put("late/main.sh", SCRIPT);
@@ -361,7 +368,8 @@ describe("a push that cannot be", () => {
       const left = Object.keys(await cloud.items()).filter((key) => !before.includes(key));
       expect(left.filter((key) => !key.startsWith("control push-event#"))).toEqual([]);
       expect(await drop.keysBelow(`drop/${folder}/`)).toContain(`drop/${folder}/slipway.json`);
-      expect(await outcomes(ofFolder(folder))).toMatchObject([["push.failed", { problem: { code } }]]);
+      expect(await outcome(ofFolder(folder))).toMatchObject(["slipway.push.failed", { problem: { code } }]);
+      expect(await outcomes(ofFolder(folder))).toHaveLength(1);
     },
   );
 

@@ -6,10 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type Fault, Faults } from "../../local/faults.ts";
 import { startKms } from "../../local/kms/server.ts";
 import { translated } from "../../shared/aws/aws-errors.ts";
-import { publicKeyOf, signWith } from "../../shared/aws/kms.ts";
+import { macWith, publicKeyOf, signWith } from "../../shared/aws/kms.ts";
 import { AppError } from "../../shared/problems.ts";
 
 const ALIAS = "alias/dev-slipway-signing-1";
+const MAC_ALIAS = "alias/dev-slipway-webhooks";
 const PLACE = { region: "eu-west-1", accountId: "123456789012" };
 const KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "a secret", sessionToken: "a token" };
 
@@ -19,7 +20,7 @@ const faults = new Faults(1);
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "slipway-kms-"));
-  kms = await startKms({ ...PLACE, dir, port: 0, aliases: [ALIAS], faults, log: () => {} });
+  kms = await startKms({ ...PLACE, dir, port: 0, aliases: [ALIAS], macAliases: [MAC_ALIAS], faults, log: () => {} });
 });
 afterAll(async () => {
   await kms?.close();
@@ -44,6 +45,49 @@ const call = async (operation: string, input: object) => {
   });
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 };
+
+describe("a code", () => {
+  test("is the same for the same message, by a key that outlives a restart, and another for another", async () => {
+    const first = await macWith(MAC_ALIAS, "a message");
+    expect(Buffer.from(first, "base64")).toHaveLength(32);
+    expect(await macWith(MAC_ALIAS, "a message")).toBe(first);
+    expect(await macWith(MAC_ALIAS, "a massage")).not.toBe(first);
+    const again = await startKms({
+      ...PLACE,
+      dir,
+      port: 0,
+      aliases: [],
+      macAliases: [MAC_ALIAS],
+      faults,
+      log: () => {},
+    });
+    const input = {
+      KeyId: MAC_ALIAS,
+      Message: Buffer.from("a message").toString("base64"),
+      MacAlgorithm: "HMAC_SHA_256",
+    };
+    const answer = await fetch(again.url, {
+      method: "POST",
+      headers: { "x-amz-target": "TrentService.GenerateMac", "content-type": "application/x-amz-json-1.1" },
+      body: JSON.stringify(input),
+    });
+    expect(await answer.json()).toMatchObject({ Mac: first });
+    await again.close();
+  });
+
+  test.each([
+    ["by a key that signs", ALIAS, "HMAC_SHA_256", "InvalidKeyUsageException"],
+    ["by no key", "alias/none", "HMAC_SHA_256", "NotFoundException"],
+    ["by another algorithm", MAC_ALIAS, "HMAC_SHA_512", "InvalidKeyUsageException"],
+  ])("%s is refused", async (_, KeyId, MacAlgorithm, code) => {
+    const { status, body } = await call("GenerateMac", { KeyId, Message: "YQ==", MacAlgorithm });
+    expect([status, String(body.__type).replace(/^.*#/, "")]).toEqual([400, code]);
+  });
+
+  test("is no signature: its key does not sign", async () => {
+    await expect(signWith(MAC_ALIAS, "a message")).rejects.toThrow(/not for this/);
+  });
+});
 
 describe("a request", () => {
   test("is for the alias, and its signature is of the message, by the key of the alias", async () => {

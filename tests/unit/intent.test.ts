@@ -50,6 +50,7 @@ describe("an intent that is requested", () => {
       ...WISH,
       status: "requested",
       attempt: 1,
+      revision: 1,
       createdAt: NOW.toISOString(),
       updatedAt: NOW.toISOString(),
       workspaceIntents: "ws_00000000000000000001#intent",

@@ -90,6 +90,10 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   certificate: making("certificate", keys.certificate, idOf("node"), hash),
   audit: making("audit", keys.audit, workspace, idOf("audit")),
   intent: making("intent", keys.intent, idOf("intent")),
+  eventRule: making("eventRule", keys.eventRule, workspace, idOf("event-rule")),
+  intentRequest: making("intentRequest", keys.intentRequest, hash),
+  webhook: making("webhook", keys.webhook, workspace, idOf("webhook")),
+  webhookDelivery: making("webhookDelivery", keys.webhookDelivery, idOf("webhook"), idOf("event")),
   idempotency: making("idempotency", keys.idempotency, hash),
 };
 const ota: Readonly<Record<keyof typeof otaKeys, fc.Arbitrary<Made>>> = {
@@ -165,6 +169,9 @@ describe("a list", () => {
       deployments: "deployment",
       audit: "audit",
       deploymentRevisions: "deploymentRevision",
+      eventRules: "eventRule",
+      webhooks: "webhook",
+      webhookDeliveries: "webhookDelivery",
     };
     expect(Object.keys(lists)).toEqual(Object.keys(partitions));
     const ids = ["ws", "grp", "nod", "imp", "cmp", "ver"].map((prefix) => `${prefix}_${"1".repeat(20)}`);

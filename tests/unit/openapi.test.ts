@@ -69,6 +69,7 @@ describe("the document", () => {
       "security",
       "servers",
       "tags",
+      "webhooks",
     ]);
     for (const scheme of document.security.flatMap((one) => Object.keys(one))) {
       expect(Object.keys(document.components.securitySchemes)).toContain(scheme);

@@ -54,6 +54,8 @@ const furnished = async (name: string): Promise<Places> => {
   const invitation = await created("/invitations", { role: "viewer" });
   const credential = await created("/credentials", { name: "ci", role: "viewer" });
   const nodeImport = await created("/node-imports", importOf("name\ngateway-2\n"));
+  const eventRule = await created("/event-rules", bodyFor("createEventRule", name));
+  const webhook = await created("/webhooks", bodyFor("createWebhook", name));
   const certificate = "0".repeat(64);
   await cloud.documents.send(
     new PutCommand({
@@ -101,6 +103,9 @@ const furnished = async (name: string): Promise<Places> => {
     path: file.path,
     release,
     nodeImport,
+    eventRule,
+    webhook,
+    type: "slipway.node.offline",
     revision: "1",
     intent: node.id,
   };
@@ -202,6 +207,7 @@ describe("a request without a valid token", () => {
   test("gets the contract all the same", async () => {
     const open = operations.filter(([, { access }]) => access === "anyone");
     const names = ["createToken", "register", "getInstaller", "createReport", "getOpenapi", "getDocs"];
+    names.push("listEventTypes", "getEventSchema");
     expect(open.map(([name]) => name).sort()).toEqual(names.sort());
     const answer = await apiClient(cloud.endpoints.api, "garbage").call("GET", "/v1/openapi.json");
     expect(answer.status).toBe(200);

@@ -154,6 +154,7 @@ const walk = async (): Promise<void> => {
   await done("updateNodeMemberships", { add: ["g"] });
   await deployments();
   await drifting();
+  await eventsInAndOut();
   const release = await made("createRelease", releaseOf("app", "binary"));
   places.release = release.body.id;
   await sendFile(release.body.upload, "binary");
@@ -176,6 +177,8 @@ const walk = async (): Promise<void> => {
   await api.ended(failed.body.id);
   await call("getIntent", { at: { intent: failed.body.id } }); // a failed one, with its problem
   await refusals();
+  await call("deleteEventRule");
+  await call("deleteWebhook");
   await done("deleteNodeDeployment");
   await done("deleteNodeGroupDeployment");
   await done("revokeNodeCertificate");
@@ -227,6 +230,25 @@ const people = async (): Promise<void> => {
   for (const name of ["createWorkspace", "updateWorkspace", "acceptInvitation"] as const) {
     await call(name, { client: machine, body: bodyFor(name, "walk") });
   }
+};
+
+/** A rule for events, and a webhook where nobody listens. */
+const eventsInAndOut = async (): Promise<void> => {
+  places.type = "slipway.node.offline";
+  await call("listEventTypes");
+  await call("getEventSchema", { at: { version: "1" } });
+  await call("getEventSchema", { at: { version: "2" } });
+  places.eventRule = (await made("createEventRule", bodyFor("createEventRule", "contract"))).body.id;
+  const webhook = { url: "http://127.0.0.1:9/", events: ["slipway.node.*", "slipway.release.published"] };
+  places.webhook = (await made("createWebhook", webhook)).body.id;
+  await call("createWebhook", { body: { url: "https://10.0.0.1/" } });
+  await call("updateWebhook", { body: { description: "d", enabled: false } });
+  await call("replayWebhook", { body: bodyFor("replayWebhook", "") }); // disabled
+  await call("updateWebhook", { body: { enabled: true } });
+  await call("rotateWebhookSecret");
+  await call("testWebhook");
+  await call("replayWebhook", { body: bodyFor("replayWebhook", "") });
+  await call("replayWebhook", { body: { delivery: "evt_none" } });
 };
 
 /** The deployments of a group and of a node, edited in every way. */
@@ -356,6 +378,8 @@ const refusals = async (): Promise<void> => {
         member: "no",
         invitation: "no",
         credential: "no",
+        eventRule: "no",
+        webhook: "no",
       };
       if (/\}.*\{/.test(route.path)) await call(name, { at: no, ...valid });
     }

@@ -35,7 +35,7 @@ export interface TestCloud extends RunningCloud {
   readonly remove: () => Promise<void>;
 }
 
-const TEST_ARGS = ["--test-mode", "--retry-scale", "0.02"];
+const TEST_ARGS = ["--test-mode", "--retry-scale", "0.02", "--webhooks-here"];
 
 export const startTestCloud = async (args: readonly string[] = TEST_ARGS): Promise<TestCloud> => {
   const folder = await mkdtemp(join(tmpdir(), "slipway-api-"));

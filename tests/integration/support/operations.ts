@@ -53,6 +53,11 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     pauseRelease: {},
     resumeRelease: {},
     withdrawRelease: {},
+    createEventRule: { source: `com.example.${suffix}`, operations: ["deleteNode"] },
+    // Nobody listens there, and nothing is told of these but by hand.
+    createWebhook: { url: "http://127.0.0.1:9/", events: ["slipway.webhook.test"] },
+    updateWebhook: { description },
+    replayWebhook: { since: "2026-01-01T00:00:00Z" },
     promoteRelease: { environment: `e-${suffix}` },
   };
   return bodies[name];

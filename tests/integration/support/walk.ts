@@ -17,6 +17,7 @@ import { machineOf } from "./machines.ts";
 import { anUploadedImport, getImport, importOf, resultsOf, runImport } from "./node-imports.ts";
 import { ageSnapshot, snapshotOfAll } from "./ota.ts";
 import { pushesOf } from "./pushes.ts";
+import { startReceiver } from "./receiver.ts";
 import { registrationOf } from "./registration.ts";
 
 const MINUTES_OLD = 5;
@@ -260,19 +261,92 @@ const pushes = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
     });
     const told = await until(
       async () =>
-        (await control.events()).find(({ detail }) => (detail as { origin?: { event?: string } }).origin?.event === id),
+        (await control.events()).find(
+          ({ detail }) => (detail as { data?: { origin?: { event?: string } } }).data?.origin?.event === id,
+        ),
       { what: "the outcome of an event" },
     );
     if (told["detail-type"] !== expected) throw new Error(`the event: ${JSON.stringify(told)}`);
   };
-  await requested("push.failed", "1.1.0");
+  await requested("slipway.push.failed", "1.1.0");
   const recipe = { RecipeFormatVersion: "2020-01-25", ComponentName: component, ComponentVersion: "1.1.0" };
   await drop.put("event/recipe.json", JSON.stringify({ ...recipe, Manifests: [{ Lifecycle: { run: "true" } }] }));
-  await requested("push.succeeded", "1.1.0");
+  await requested("slipway.push.succeeded", "1.1.0");
   for (const version of ["1.0.0", "1.1.0"]) {
     await api.done("DELETE", `${workspace}/components/${component}/versions/${version}`);
   }
   await expecting(204, api.call("DELETE", `${workspace}/components/${component}`));
+};
+
+/** Events that ask for intents, and webhooks: one that takes what it gets at the second try, and one that never does. */
+const eventsInAndOut = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  const receiver = await startReceiver();
+  try {
+    const source = "com.example.walk";
+    const operations = ["createNodeGroup", "deleteNodeGroup", "deleteNode", "publishRelease"];
+    const rule = await expecting(
+      201,
+      api.call<{ id: string }>("POST", `${workspace}/event-rules`, { body: { source, operations } }),
+    );
+    await expecting(200, api.call("GET", `${workspace}/event-rules`));
+    await expecting(200, api.call("GET", "/v1/event-schemas"));
+    await expecting(200, api.call("GET", "/v1/event-schemas/slipway.node.offline/1"));
+    const asks = (id: string, operation: string, more: object) =>
+      control.invoke("accept-intent", { id, source, detail: { workspace: "walk", operation, ...more } });
+    const outcome = (id: string) =>
+      until(
+        async () =>
+          (await control.events()).find(
+            ({ detail }) => (detail as { data?: { requestId?: string } }).data?.requestId === id,
+          ),
+        { what: `the outcome of ${id}` },
+      );
+
+    receiver.answer("/second", (response) => {
+      response.writeHead(receiver.at("/second").length > 1 ? 204 : 500).end();
+    });
+    const hook = async (path: string) => {
+      const body = { url: receiver.url(path), events: ["slipway.deployment.revised"] };
+      const made = await expecting(201, api.call<{ id: string }>("POST", `${workspace}/webhooks`, { body }));
+      return `${workspace}/webhooks/${made.body.id}`;
+    };
+    const webhook = await hook("/second");
+    await asks("walk-1", "createNodeGroup", { body: { name: "asked" } });
+    const { detail } = await outcome("walk-1");
+    await api.ended((detail as { data: { intentId: string } }).data.intentId);
+    const tries = async () => {
+      const list = api.call<{ items: { id: string; tries: unknown[] }[] }>("GET", `${webhook}/deliveries`);
+      return (await expecting(200, list)).body.items;
+    };
+    await until(async () => (await tries())[0]?.tries.length === 1, { what: "a first try" });
+    const [first] = await tries();
+    await expecting(200, api.call("POST", `${webhook}/replay`, { body: { delivery: first?.id } }));
+    await control.invoke("retry-webhooks");
+    await until(async () => (await tries())[0]?.tries.length === 2, { what: "a second try" });
+    const heard = (await control.events()).find((event) => (event.detail as { id?: string }).id === first?.id);
+    await control.invoke("send-webhooks", heard); // again
+    await expecting(200, api.call("POST", `${webhook}/replay`, { body: { since: "2026-01-01T00:00:00Z" } }));
+    await expecting(200, api.call("POST", `${webhook}/secret`));
+    await expecting(200, api.call("POST", `${webhook}/test`));
+    await expecting(200, api.call("GET", `${workspace}/webhooks`));
+    await describeAnew(api, webhook);
+    await expecting(204, api.call("DELETE", webhook));
+
+    await asks("walk-2", "deleteNodeGroup", { parameters: { nodeGroup: "asked" } });
+    const gone = await outcome("walk-2");
+    await api.ended((gone.detail as { data: { intentId: string } }).data.intentId);
+    await asks("walk-3", "deleteNode", { parameters: { node: "none" } });
+    const release = await anUploadedRelease(api, workspace, "os_asked");
+    await asks("walk-4", "publishRelease", { parameters: { release } });
+    const published = await outcome("walk-4");
+    await api.ended((published.detail as { data: { intentId: string } }).data.intentId);
+    await api.done("DELETE", `${workspace}/releases/${release}`);
+    await expecting(204, api.call("DELETE", `${workspace}/event-rules/${rule.body.id}`));
+    await hook("/left"); // goes with the workspace
+  } finally {
+    await receiver.close();
+  }
 };
 
 /** Devices that register, are replaced and get other certificates; tokens that are issued and revoked. */
@@ -601,6 +675,7 @@ export const walk = async (cloud: TestCloud): Promise<void> => {
   await people(cloud, api, workspace);
   await managedDevices(cloud, api, workspace);
   await pushes(cloud, api, workspace);
+  await eventsInAndOut(cloud, api, workspace);
   await registrations(cloud, api, workspace);
   await moves(cloud, api, workspace);
   await driftAway(cloud, api, workspace);

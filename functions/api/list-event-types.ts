@@ -1,0 +1,4 @@
+import { listedEventTypes } from "../../shared/event/schema.ts";
+import { endpoint } from "../http/endpoint.ts";
+
+export const handler = endpoint("listEventTypes", async () => ({ body: { items: listedEventTypes() } }));
