@@ -10,10 +10,14 @@ import { findWebhook } from "../http/webhooks.ts";
 /** Deliveries that one call looks at: its function has half a minute. */
 const MOST_AT_ONCE = 500;
 
-export const handler = endpoint("replayWebhook", async ({ workspace, params, body, moment }) => {
+export const handler = endpoint("replayWebhook", async ({ workspace, params, body, moment, commit }) => {
   const webhook = await findWebhook(workspace, params.webhook);
   if (!webhook.enabled) throw new AppError("not-ready", "the webhook is disabled: enable it first");
-  if (body.delivery !== undefined) return { body: { deliveries: await replayOne(webhook, body.delivery, moment.now) } };
+  // When it was asked for, for the record of who did.
+  const noted = [{ do: "update", key: webhook, set: { replayedAt: moment.now.toISOString() } }] as const;
+  if (body.delivery !== undefined) {
+    return commit(noted, { body: { deliveries: await replayOne(webhook, body.delivery, moment.now) } });
+  }
   const since = new Date(body.since ?? "");
   const { items, next } = await listItems<StoredDelivery>({
     partition: partitions.webhookDeliveries(webhook.id),
@@ -23,12 +27,12 @@ export const handler = endpoint("replayWebhook", async ({ workspace, params, bod
   const lost = items.filter(({ status }) => status === "failed" || status === "held");
   const replayed = await Promise.all(lost.map((delivery) => unlessChanged(replay(delivery, moment.now))));
   const last = items.at(-1);
-  return {
+  return commit(noted, {
     body: {
       deliveries: replayed.filter(Boolean).length,
       ...(next !== undefined && last !== undefined && { next: JSON.parse(last.body).time as string }),
     },
-  };
+  });
 });
 
 const replayOne = async ({ id }: StoredWebhook, deliveryId: string, now: Date): Promise<number> => {
