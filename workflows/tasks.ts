@@ -152,7 +152,7 @@ export const tasks = {
     "control:UpdateItem",
     "iot:CreateThingGroup",
     "greengrass:CreateDeployment",
-    "greengrass:CreateThingDeployment",
+    "thing-deployment:Create",
   ),
   "recall-nodes": patient(
     ["CONTROL_TABLE"],

@@ -11,6 +11,7 @@ import type { Key } from "../../shared/writes.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { type Facts, factsOf } from "../truth/facts.ts";
 import { lookAtGeneration, lookAtGroup, lookAtNode } from "../truth/look.ts";
+import { lookAtMembers } from "../truth/members.ts";
 
 /** A run goes on for so long, and the next one, five minutes after its start, from there on. */
 const BUDGET_MS = 240_000;
@@ -144,7 +145,7 @@ const PAGES: Readonly<Record<Phase, PageSweep>> = {
     const due = items.filter((one) => sweep.all || amiss.has(generationId(one)) || isOld(one, now));
     await each(due, sweep, generationId, async (generation) => {
       const withMembers = sweep.all || (generation.membersLookedAt ?? 0) + MEMBERS_EVERY_MS < now;
-      const nodes = await lookAtGeneration(generation, withMembers);
+      const nodes = await lookAtGeneration(generation, withMembers ? lookAtMembers : undefined);
       await each(nodes, sweep, String, (id) => lookAtNode(workspaceId, id));
       const key = keys.cellGeneration(workspaceId, generation.key, generation.generation);
       await noteLook(key, { lookedAt: now, ...(withMembers && { membersLookedAt: now }) });

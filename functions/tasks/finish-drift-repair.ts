@@ -28,5 +28,5 @@ const lookAt = async ({ workspaceId, subject }: StoredDrift): Promise<void> => {
   const { key, generation } = parseGenerationId(subject.id);
   const found = await getItem<StoredGeneration>(keys.cellGeneration(workspaceId, key, generation));
   if (found?.blocked !== undefined) throw new AppError(found.blocked.code, found.blocked.detail);
-  if (found !== undefined) await lookAtGeneration(found, false);
+  if (found !== undefined) await lookAtGeneration(found);
 };

@@ -1,7 +1,7 @@
 import { seenDevice } from "../../shared/aws/core-devices.ts";
 import { latestDeployment } from "../../shared/aws/greengrass.ts";
-import { groupsOfThing, thingGroupArn, thingsInGroup } from "../../shared/aws/iot.ts";
-import { getItem, getItems, listItems, transact } from "../../shared/aws/table.ts";
+import { groupsOfThing, thingGroupArn } from "../../shared/aws/iot.ts";
+import { getItem, getItems, transact } from "../../shared/aws/table.ts";
 import { takeTurn } from "../../shared/aws/turns.ts";
 import { generationId, type StoredGeneration } from "../../shared/deployment/cell.ts";
 import {
@@ -13,8 +13,6 @@ import {
   type Names,
   reconcile,
 } from "../../shared/deployment/drift.ts";
-import type { StoredProgress } from "../../shared/deployment/placement.ts";
-import { sameCell } from "../../shared/deployment/steps.ts";
 import {
   nodeStays,
   type StoredComponents,
@@ -24,8 +22,8 @@ import {
   writeReport,
 } from "../../shared/deployment/truth.ts";
 import { env } from "../../shared/env.ts";
-import { keys, partitions } from "../../shared/keys.ts";
-import { awsNames, cellOfThingGroup, nodeOfClientId } from "../../shared/names.ts";
+import { keys } from "../../shared/keys.ts";
+import { awsNames, cellOfThingGroup } from "../../shared/names.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
 import type { StoredNodeGroup } from "../../shared/node-group/node-group.ts";
 import { AppError } from "../../shared/problems.ts";
@@ -119,19 +117,25 @@ const hasStayed = (before: Facts, after: Facts): boolean => {
   );
 };
 
+/** What a look at the things of a cell's thing group finds: things of others, and nodes that should not be there, or should. */
+export type LookAtMembers = (
+  generation: StoredGeneration,
+  thingGroup: string,
+) => Promise<{ readonly strangers: readonly string[]; readonly misplaced: string[] }>;
+
 /**
  * Looks at a thing group by which Greengrass delivers: that it is there, and what it was last given.
- * @param withMembers whether the things that are in it are looked at too, of which there may be many
+ * @param lookAtMembers looks at the things that are in it too, of which there may be many
  * @returns ids of nodes that are in it otherwise than they should be, as far as their own looks have to tell
  */
-export const lookAtGeneration = async (before: StoredGeneration, withMembers: boolean): Promise<string[]> => {
+export const lookAtGeneration = async (before: StoredGeneration, lookAtMembers?: LookAtMembers): Promise<string[]> => {
   const { workspaceId, key, generation, arn } = before;
   if (arn === undefined || isMoving(before)) return [];
   const name = awsNames.cell(env("STAGE"), workspaceId, key, generation);
   await takeTurn("SweepReads", 2);
   const exists = (await thingGroupArn(name)) !== undefined;
   const latest = exists ? await latestDeployment(arn, false) : undefined;
-  const members = withMembers && exists ? await membersOf(workspaceId, name) : undefined;
+  const members = exists ? await lookAtMembers?.(before, name) : undefined;
   const after = await getItem<StoredGeneration>(keys.cellGeneration(workspaceId, key, generation));
   if (after === undefined || isMoving(after)) return [];
   if (after.delivered?.sequence !== before.delivered?.sequence || after.arn !== arn) return [];
@@ -139,53 +143,11 @@ export const lookAtGeneration = async (before: StoredGeneration, withMembers: bo
   const isTold = ({ kind }: Found) => members !== undefined || kind !== "cell-stranger";
   const known = (await driftOf(workspaceId, generationId(before))).filter((one) => isTold(one) || !exists);
   await writeAll(reconcile(workspaceId, known, driftOfGeneration(after, { exists, latest, strangers }), new Date()));
-  return members === undefined ? [] : misplaced(after, members.nodes);
+  return members?.misplaced ?? [];
 };
 
 const isMoving = ({ pending, leaseUntil, removing, again }: StoredGeneration): boolean =>
   pending !== undefined || removing === true || again === true || leaseUntil > Date.now();
-
-/** At most so many strangers are told of a thing group. */
-const STRANGERS = 20;
-
-const membersOf = async (workspaceId: string, name: string) => {
-  const nodes = new Set<string>();
-  const strangers: string[] = [];
-  for await (const page of thingsInGroup(name)) {
-    await takeTurn("SweepReads");
-    for (const thing of page) {
-      const node = nodeOfClientId(env("STAGE"), thing);
-      if (node?.workspaceId === workspaceId && node.main) nodes.add(node.nodeId);
-      else if (strangers.length < STRANGERS) strangers.push(thing);
-    }
-  }
-  return { nodes, strangers };
-};
-
-/** Nodes whose own looks will tell why they are in the thing group, or not. Only where numbers differ all are gone through. */
-const misplaced = async (generation: StoredGeneration, members: ReadonlySet<string>): Promise<string[]> => {
-  const { workspaceId } = generation;
-  const ids = [...members];
-  const known = await getItems<StoredProgress>(ids.map((id) => keys.nodeProgress(workspaceId, id)));
-  const counted = new Set(
-    known.filter(({ mayBeIn }) => mayBeIn.some((one) => sameCell(one, generation))).map(({ nodeId }) => nodeId),
-  );
-  const extra = ids.filter((id) => !counted.has(id));
-  if (counted.size >= generation.nodes) return extra;
-  let after: string | undefined;
-  do {
-    const page: { items: StoredProgress[]; next?: string } = await listItems<StoredProgress>({
-      partition: partitions.nodeProgress(workspaceId),
-      attributes: ["nodeId", "cell", "placed", "gone"],
-      after,
-    });
-    for (const { nodeId, cell, placed, gone } of page.items) {
-      if (placed === true && gone !== true && sameCell(cell, generation) && !members.has(nodeId)) extra.push(nodeId);
-    }
-    after = page.next;
-  } while (after !== undefined);
-  return extra;
-};
 
 /** Looks at a node group's own thing group. */
 export const lookAtGroup = async (group: StoredNodeGroup): Promise<void> => {

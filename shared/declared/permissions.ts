@@ -380,11 +380,6 @@ export const permissions = {
       ...jobsOfDeployment.cancel, // a new revision cancels the job of the one before
       ...jobsOfDeployment.read,
     ],
-    // A deployment for a thing alone.
-    CreateThingDeployment: [
-      ["greengrass:CreateDeployment", "anyDeployment"],
-      ["iot:CreateJob", "things"],
-    ],
     ListDeployments: [["greengrass:ListDeployments", "anyDeployment"], ...jobsOfDeployment.read],
     GetDeployment: [["greengrass:GetDeployment", "deployments"], ...jobsOfDeployment.read],
     CancelDeployment: [
@@ -414,6 +409,9 @@ export const permissions = {
       ["iot:DescribeJobExecution", "things"],
     ],
   }),
+
+  // A deployment for a thing alone, beside what any deployment needs.
+  ...prefixed("thing-deployment", { Create: [["iot:CreateJob", "things"]] }),
 
   // What nodes do themselves, with credentials for their certificates.
   ...prefixed("node", {

@@ -70,6 +70,7 @@ export const WELL: Readonly<Record<string, Script>> = {
   "check-workspace-empty": answers(["c1", "c2"]),
   "check-node-group-empty": answers(["c1", "c2"]),
   "list-cells-of-deployment": answers({ cells: ["c1", "c2"], places: false }),
+  "repair-drift": answers({ cells: ["c1", "c2"] }),
   "place-node": answers({ next: "done", cells: ["c1", "c2"] }),
   "leave-groups": answers(["c1", "c2"]),
   "check-node-import": answers({ cells: ["c1", "c2"], bucket: "imports", key: "batches" }),

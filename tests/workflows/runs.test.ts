@@ -94,6 +94,7 @@ const IN_ORDER: Readonly<Record<string, readonly string[]>> = {
     "delete-component-files",
     "forget-component-version",
   ],
+  "drift-repair": ["repair-drift", "create-cell", "deliver-cell", "recall-nodes", "finish-drift-repair"],
   "deployment-apply": [
     "list-cells-of-deployment",
     "create-cell",
