@@ -246,6 +246,15 @@ describe("an archive that a device unpacks", () => {
     expect(problem?.detail).toContain("with 1 more it has 4400000000 bytes unpacked");
   });
 
+  test("is refused beside one that is unpacked into the same folder", async () => {
+    const artifacts = ["app.zip", "app.jar"].map((name) => ({ path: `dist/${name}`, unarchive: "ZIP" }));
+    const version = await drafts.draft("com.example.Archive.Folder", "1.0.0", { run: "true", artifacts });
+    for (const { path } of artifacts) await drafts.send(version, path, archiveOf(`z.writestr("a", "${path}")`));
+    const { status, problem } = await drafts.publish(version);
+    expect([status, problem?.code]).toEqual(["failed", "artifact-clash"]);
+    expect(problem?.detail).toContain("dist/app.jar and dist/app.zip would be unpacked into the same folder");
+  });
+
   test("is looked into as well where a recipe of one's own unpacks it, in any letter case", async () => {
     const name = "com.example.Archive.Own";
     const [head, uri] = [
@@ -318,6 +327,16 @@ describe("Greengrass", () => {
     expect(await control.faults()).toEqual([]);
     expect(await inGreengrass(name)).toEqual(["1.0.0"]);
   });
+
+  test.each(["greengrass:DescribeComponent", "greengrass:GetComponent"])(
+    "that throttles %s publishes the version in the end",
+    async (operation) => {
+      const version = await drafts.draft(`com.example.Slow.${operation.split(":")[1]}`);
+      await control.arm(operation, "ThrottlingException", 429, 9); // the SDK tries three times a run
+      expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+      expect(await control.faults()).toEqual([]);
+    },
+  );
 
   test.each([
     { fault: "ServiceQuotaExceededException", status: 402, code: "component-rejected" },
