@@ -11285,9 +11285,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.foreign.x",
                      *           "kind": "foreign-deployment",
                      *           "subject": {
-                     *             "id": "nod_01k0example000000002",
+                     *             "type": "node",
                      *             "name": "n",
-                     *             "type": "node"
+                     *             "id": "nod_01k0example000000002"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -11304,9 +11304,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
                      *           "kind": "group-membership",
                      *           "subject": {
-                     *             "type": "node",
+                     *             "id": "nod_01k0example000000002",
                      *             "name": "n",
-                     *             "id": "nod_01k0example000000002"
+                     *             "type": "node"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -11430,8 +11430,8 @@ export interface operations {
                      *           "kind": "foreign-deployment",
                      *           "subject": {
                      *             "name": "n",
-                     *             "id": "nod_01k0example000000002",
-                     *             "type": "node"
+                     *             "type": "node",
+                     *             "id": "nod_01k0example000000002"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -20461,7 +20461,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -20474,6 +20477,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "evr_01k0example000000002",
+                     *           "source": "com.example.contract",
+                     *           "operations": [
+                     *             "deleteNode"
+                     *           ],
+                     *           "createdBy": "developer",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["EventRule"][];
                         /** @description Absent on the last page */
@@ -20563,13 +20581,24 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "source": "com.example.contract",
+                 *       "operations": [
+                 *         "deleteNode"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateEventRule"];
             };
         };
@@ -20584,6 +20613,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "evr_01k0example000000002",
+                     *       "source": "com.example.contract",
+                     *       "operations": [
+                     *         "deleteNode"
+                     *       ],
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EventRule"];
                 };
             };
@@ -20702,9 +20742,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example evr_01k0example000000002
+                 */
                 eventRule: string;
             };
             cookie?: never;
@@ -20801,7 +20847,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
@@ -20814,6 +20863,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "whk_01k0example000000002",
+                     *           "url": "https://api.example.com/",
+                     *           "events": [
+                     *             "slipway.node.*",
+                     *             "slipway.release.published"
+                     *           ],
+                     *           "description": "d",
+                     *           "enabled": true,
+                     *           "failingSince": "2026-01-01T12:00:00.000Z",
+                     *           "previousSecretUntil": "2026-01-01T12:00:00.000Z",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Webhook"][];
                         /** @description Absent on the last page */
@@ -20900,13 +20969,25 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "url": "https://api.example.com/",
+                 *       "events": [
+                 *         "slipway.node.*",
+                 *         "slipway.release.published"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateWebhook"];
             };
         };
@@ -20921,6 +21002,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "whk_01k0example000000002",
+                     *       "url": "https://api.example.com/",
+                     *       "events": [
+                     *         "slipway.node.*",
+                     *         "slipway.release.published"
+                     *       ],
+                     *       "enabled": true,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "secret": "whsec_uc6cUHYgrS7ToDkadpPj8YnSF3w/iflBHFJXn9O143k="
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedWebhook"];
                 };
             };
@@ -21030,9 +21125,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
@@ -21047,6 +21148,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "whk_01k0example000000002",
+                     *       "url": "https://api.example.com/",
+                     *       "events": [
+                     *         "slipway.node.*",
+                     *         "slipway.release.published"
+                     *       ],
+                     *       "description": "d",
+                     *       "enabled": true,
+                     *       "failingSince": "2026-01-01T12:00:00.000Z",
+                     *       "previousSecretUntil": "2026-01-01T12:00:00.000Z",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
@@ -21129,9 +21246,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
@@ -21227,16 +21350,34 @@ export interface operations {
                 "If-Match": string;
             };
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "d",
+                 *       "enabled": false
+                 *     }
+                 */
                 "application/merge-patch+json": components["schemas"]["EditWebhook"];
+                /**
+                 * @example {
+                 *       "description": "d",
+                 *       "enabled": false
+                 *     }
+                 */
                 "application/json": components["schemas"]["EditWebhook"];
             };
         };
@@ -21249,6 +21390,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "whk_01k0example000000002",
+                     *       "url": "https://api.example.com/",
+                     *       "events": [
+                     *         "slipway.node.*",
+                     *         "slipway.release.published"
+                     *       ],
+                     *       "description": "d",
+                     *       "enabled": false,
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
@@ -21367,9 +21522,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
@@ -21384,6 +21545,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "whk_01k0example000000002",
+                     *       "url": "https://api.example.com/",
+                     *       "events": [
+                     *         "slipway.node.*",
+                     *         "slipway.release.published"
+                     *       ],
+                     *       "description": "d",
+                     *       "enabled": true,
+                     *       "previousSecretUntil": "2026-01-01T12:00:00.000Z",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *       "secret": "whsec_g+4LhUB7I05FFSdOfra5e/LDP8Wu/wl0YZ1bBhJVJ1c="
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedWebhook"];
                 };
             };
@@ -21475,9 +21652,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
@@ -21490,6 +21673,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-01-01T12:00:00.000Z",
+                     *       "durationMs": 2,
+                     *       "error": "ECONNREFUSED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookTry"];
                 };
             };
@@ -21576,9 +21766,15 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
@@ -21591,6 +21787,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "evt_01k0example000000003",
+                     *           "type": "slipway.release.published",
+                     *           "status": "pending",
+                     *           "tries": [
+                     *             {
+                     *               "at": "2026-01-01T12:00:00.000Z",
+                     *               "durationMs": 0,
+                     *               "error": "ECONNREFUSED"
+                     *             }
+                     *           ],
+                     *           "nextTryAt": "2026-01-01T12:00:00.000Z",
+                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["WebhookDelivery"][];
                         /** @description Absent on the last page */
@@ -21677,15 +21894,26 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
                 workspace: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example whk_01k0example000000002
+                 */
                 webhook: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "since": "2026-01-01T12:00:00.000Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ReplayWebhook"];
             };
         };
@@ -21696,6 +21924,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "deliveries": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReplayedWebhook"];
                 };
             };
@@ -22310,6 +22543,168 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "type": "slipway.intent.accepted",
+                     *           "version": 1,
+                     *           "description": "An intent was accepted",
+                     *           "schema": "/v1/event-schemas/slipway.intent.accepted/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.intent.started",
+                     *           "version": 1,
+                     *           "description": "An intent's workflow has started",
+                     *           "schema": "/v1/event-schemas/slipway.intent.started/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.intent.succeeded",
+                     *           "version": 1,
+                     *           "description": "An intent has succeeded",
+                     *           "schema": "/v1/event-schemas/slipway.intent.succeeded/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.intent.failed",
+                     *           "version": 1,
+                     *           "description": "An intent has failed; `problem` tells why",
+                     *           "schema": "/v1/event-schemas/slipway.intent.failed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.intent.granted",
+                     *           "version": 1,
+                     *           "description": "An event has asked for an intent, which was accepted: `intentId`",
+                     *           "schema": "/v1/event-schemas/slipway.intent.granted/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.intent.refused",
+                     *           "version": 1,
+                     *           "description": "An event has asked for an intent, and there is none; `problem` tells why",
+                     *           "schema": "/v1/event-schemas/slipway.intent.refused/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.workspace.created",
+                     *           "version": 1,
+                     *           "description": "A workspace can be used",
+                     *           "schema": "/v1/event-schemas/slipway.workspace.created/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.workspace.changed",
+                     *           "version": 1,
+                     *           "description": "A workspace's description or settings were changed",
+                     *           "schema": "/v1/event-schemas/slipway.workspace.changed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.workspace.failed",
+                     *           "version": 1,
+                     *           "description": "A workspace could not be created or deleted",
+                     *           "schema": "/v1/event-schemas/slipway.workspace.failed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.workspace.deleted",
+                     *           "version": 1,
+                     *           "description": "A workspace is gone",
+                     *           "schema": "/v1/event-schemas/slipway.workspace.deleted/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.node.registered",
+                     *           "version": 1,
+                     *           "description": "A node's device has connected with a certificate for the first time",
+                     *           "schema": "/v1/event-schemas/slipway.node.registered/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.node.connected",
+                     *           "version": 1,
+                     *           "description": "A node's device is connected",
+                     *           "schema": "/v1/event-schemas/slipway.node.connected/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.node.offline",
+                     *           "version": 1,
+                     *           "description": "A node's device is connected no more",
+                     *           "schema": "/v1/event-schemas/slipway.node.offline/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.component-version.published",
+                     *           "version": 1,
+                     *           "description": "A component version can be deployed",
+                     *           "schema": "/v1/event-schemas/slipway.component-version.published/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.component-version.failed",
+                     *           "version": 1,
+                     *           "description": "A component version could not be published or deleted",
+                     *           "schema": "/v1/event-schemas/slipway.component-version.failed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.component-version.deprecated",
+                     *           "version": 1,
+                     *           "description": "A component version is to be used no more, or is again",
+                     *           "schema": "/v1/event-schemas/slipway.component-version.deprecated/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.component-version.deleted",
+                     *           "version": 1,
+                     *           "description": "A component version is gone",
+                     *           "schema": "/v1/event-schemas/slipway.component-version.deleted/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.deployment.revised",
+                     *           "version": 1,
+                     *           "description": "A deployment has another revision",
+                     *           "schema": "/v1/event-schemas/slipway.deployment.revised/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.release.published",
+                     *           "version": 1,
+                     *           "description": "Anonymous devices may get a release",
+                     *           "schema": "/v1/event-schemas/slipway.release.published/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.release.changed",
+                     *           "version": 1,
+                     *           "description": "A published release's terms or availability were changed",
+                     *           "schema": "/v1/event-schemas/slipway.release.changed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.release.failed",
+                     *           "version": 1,
+                     *           "description": "A release could not be published or deleted",
+                     *           "schema": "/v1/event-schemas/slipway.release.failed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.release.deleted",
+                     *           "version": 1,
+                     *           "description": "A release is gone",
+                     *           "schema": "/v1/event-schemas/slipway.release.deleted/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.webhook.disabled",
+                     *           "version": 1,
+                     *           "description": "Nothing is sent to a webhook any more, since it failed for too long or was answered 410",
+                     *           "schema": "/v1/event-schemas/slipway.webhook.disabled/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.webhook.test",
+                     *           "version": 1,
+                     *           "description": "Somebody tries whether a webhook works; sent to that one alone",
+                     *           "schema": "/v1/event-schemas/slipway.webhook.test/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.push.succeeded",
+                     *           "version": 1,
+                     *           "description": "A push has made its version",
+                     *           "schema": "/v1/event-schemas/slipway.push.succeeded/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.push.failed",
+                     *           "version": 1,
+                     *           "description": "A push has failed; `problem` tells why",
+                     *           "schema": "/v1/event-schemas/slipway.push.failed/1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["EventType"][];
                     };
@@ -22362,9 +22757,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example slipway.node.offline
+                 */
                 type: string;
-                /** @description Id or name */
+                /**
+                 * @description Id or name
+                 * @example 1
+                 */
                 version: string;
             };
             cookie?: never;
@@ -22377,6 +22778,183 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "$schema": "https://json-schema.org/draft/2020-12/schema",
+                     *       "type": "object",
+                     *       "properties": {
+                     *         "specversion": {
+                     *           "type": "string",
+                     *           "const": "1.0"
+                     *         },
+                     *         "id": {
+                     *           "type": "string",
+                     *           "description": "The same each time that an event is told"
+                     *         },
+                     *         "source": {
+                     *           "type": "string",
+                     *           "description": "The stage and the workspace: `/slipway/{stage}/workspaces/{id}`"
+                     *         },
+                     *         "subject": {
+                     *           "type": "string",
+                     *           "description": "Id of the object that the event is about"
+                     *         },
+                     *         "time": {
+                     *           "type": "string",
+                     *           "format": "date-time",
+                     *           "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
+                     *         },
+                     *         "datacontenttype": {
+                     *           "type": "string",
+                     *           "const": "application/json"
+                     *         },
+                     *         "dataschema": {
+                     *           "type": "string",
+                     *           "description": "URI of the JSON Schema of an event of this type and version"
+                     *         },
+                     *         "workspaceid": {
+                     *           "description": "Absent where no workspace is known",
+                     *           "type": "string"
+                     *         },
+                     *         "sequence": {
+                     *           "type": "string",
+                     *           "pattern": "^\\d{10}$",
+                     *           "description": "Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher"
+                     *         },
+                     *         "type": {
+                     *           "type": "string",
+                     *           "const": "slipway.node.offline"
+                     *         },
+                     *         "data": {
+                     *           "$ref": "#/$defs/Node"
+                     *         }
+                     *       },
+                     *       "required": [
+                     *         "specversion",
+                     *         "id",
+                     *         "source",
+                     *         "subject",
+                     *         "time",
+                     *         "datacontenttype",
+                     *         "dataschema",
+                     *         "sequence",
+                     *         "type",
+                     *         "data"
+                     *       ],
+                     *       "$defs": {
+                     *         "Node": {
+                     *           "type": "object",
+                     *           "properties": {
+                     *             "id": {
+                     *               "type": "string"
+                     *             },
+                     *             "name": {
+                     *               "type": "string",
+                     *               "pattern": "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
+                     *             },
+                     *             "description": {
+                     *               "type": "string",
+                     *               "maxLength": 1024,
+                     *               "description": "Free text for people"
+                     *             },
+                     *             "status": {
+                     *               "type": "string",
+                     *               "enum": [
+                     *                 "creating",
+                     *                 "active",
+                     *                 "deleting",
+                     *                 "failed"
+                     *               ]
+                     *             },
+                     *             "groups": {
+                     *               "type": "array",
+                     *               "items": {
+                     *                 "type": "string"
+                     *               },
+                     *               "description": "Ids of its node groups"
+                     *             },
+                     *             "runtime": {
+                     *               "type": "string",
+                     *               "enum": [
+                     *                 "nucleus",
+                     *                 "nucleus-lite"
+                     *               ],
+                     *               "description": "The Greengrass runtime on the device"
+                     *             },
+                     *             "attributes": {
+                     *               "type": "object",
+                     *               "propertyNames": {
+                     *                 "type": "string",
+                     *                 "pattern": "^[a-zA-Z0-9_.,@/:#-]{1,128}$"
+                     *               },
+                     *               "additionalProperties": {
+                     *                 "type": "string",
+                     *                 "pattern": "^[a-zA-Z0-9_.,@/:#=[\\]-]{1,800}$"
+                     *               },
+                     *               "description": "Attributes of its AWS IoT thing, by which fleets are indexed and searched"
+                     *             },
+                     *             "thing": {
+                     *               "type": "string",
+                     *               "description": "Name of its AWS IoT thing, which is also its Greengrass core device"
+                     *             },
+                     *             "tokenExpiresAt": {
+                     *               "description": "When its registration token ends; absent when it has none that could still be used",
+                     *               "type": "string",
+                     *               "format": "date-time",
+                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
+                     *             },
+                     *             "registeredAt": {
+                     *               "description": "When its device first connected",
+                     *               "type": "string",
+                     *               "format": "date-time",
+                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
+                     *             },
+                     *             "connection": {
+                     *               "description": "As AWS IoT last told; the ETag does not cover it",
+                     *               "type": "object",
+                     *               "properties": {
+                     *                 "connected": {
+                     *                   "type": "boolean"
+                     *                 },
+                     *                 "since": {
+                     *                   "type": "string",
+                     *                   "format": "date-time",
+                     *                   "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
+                     *                 }
+                     *               },
+                     *               "required": [
+                     *                 "connected",
+                     *                 "since"
+                     *               ]
+                     *             },
+                     *             "createdAt": {
+                     *               "type": "string",
+                     *               "format": "date-time",
+                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
+                     *             },
+                     *             "updatedAt": {
+                     *               "type": "string",
+                     *               "format": "date-time",
+                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
+                     *             }
+                     *           },
+                     *           "required": [
+                     *             "id",
+                     *             "name",
+                     *             "status",
+                     *             "groups",
+                     *             "runtime",
+                     *             "thing",
+                     *             "createdAt",
+                     *             "updatedAt"
+                     *           ]
+                     *         }
+                     *       },
+                     *       "$id": "https://api.example.com/v1/event-schemas/slipway.node.offline/1",
+                     *       "title": "slipway.node.offline",
+                     *       "description": "A node's device is connected no more"
+                     *     }
+                     */
                     "application/json": Record<string, never>;
                 };
             };

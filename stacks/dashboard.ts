@@ -122,10 +122,10 @@ const graphsOf = (stage: Stage, { api, stateMachines, deadLetters, ota }: Watche
     {
       title: "Tables: refused",
       lines: (["control", "ota"] as const).flatMap((table) =>
-        labelled(throttlesOf(table, stage.names.table(table)), ({ name, dimensions }) =>
-          [table, dimensions.GlobalSecondaryIndexName, name.replace("ThrottleEvents", "").toLowerCase()]
-            .filter(Boolean)
-            .join(" "),
+        (["Read", "Write"] as const).flatMap((what) =>
+          labelled(throttlesOf(table, stage.names.table(table), what), ({ dimensions }) =>
+            [table, dimensions.GlobalSecondaryIndexName, what.toLowerCase()].filter(Boolean).join(" "),
+          ),
         ),
       ),
     },

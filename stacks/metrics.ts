@@ -58,10 +58,10 @@ export const ours = (
   stat,
 });
 
-/** How often a table refused to read or to write because of too much at once, the table itself and each index. */
-export const throttlesOf = (table: TableName, tableName: string): Metric[] =>
-  [{}, ...tables[table].indexes.map(({ name }) => ({ GlobalSecondaryIndexName: name }))].flatMap((index) =>
-    ["ReadThrottleEvents", "WriteThrottleEvents"].map((name) => ofTable(name, { TableName: tableName, ...index })),
+/** How often a table refused to read, or to write, because of too much at once: the table itself and each index. */
+export const throttlesOf = (table: TableName, tableName: string, what: "Read" | "Write"): Metric[] =>
+  [{}, ...tables[table].indexes.map(({ name }) => ({ GlobalSecondaryIndexName: name }))].map((index) =>
+    ofTable(`${what}ThrottleEvents`, { TableName: tableName, ...index }),
   );
 
 /** How often a state machine's executions ended without having told their intents. */

@@ -118,14 +118,20 @@ const alarmsOf = (stage: Stage, { api, stateMachines, deadLetters }: Watched): R
       description: "Functions of the account in this region are refused: too many run at once",
       metrics: [ofLambda("Throttles", {})],
     },
-    ...eachOf<TableName>({ control: "control", ota: "ota" }, (_, table) => [
-      `${table}-table-throttles`,
-      {
-        ...found,
-        description: `DynamoDB refuses reads or writes of the table ${table}, or of its indexes`,
-        metrics: throttlesOf(table, stage.names.table(table)),
-      },
-    ]),
+    // Two for each table: an alarm looks at ten metrics at most, and an index has one of either kind.
+    ...Object.assign(
+      {},
+      ...(["Read", "Write"] as const).map((what) =>
+        eachOf<TableName>({ control: "control", ota: "ota" }, (_, table) => [
+          `${table}-table-${what.toLowerCase()}-throttles`,
+          {
+            ...found,
+            description: `DynamoDB refuses ${what.toLowerCase()}s of the table ${table}, or of its indexes`,
+            metrics: throttlesOf(table, stage.names.table(table), what),
+          },
+        ]),
+      ),
+    ),
     ...eachOf(streams, (name, stream) => [
       `${name}-behind`,
       {
