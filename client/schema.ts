@@ -2235,6 +2235,86 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "slipway.deployment.succeeded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A node's device runs what was delivered to it
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayDeploymentSucceededEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.deployment.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A node's device could not do what was delivered to it; `error` tells why
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayDeploymentFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.drift.found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Something was changed behind Slipway's back, or otherwise than was known
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayDriftFoundEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "slipway.drift.cleared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What was changed behind Slipway's back is so no more
+         * @description Sent to the workspace's webhooks that listen for it; at least once, in no order.
+         */
+        post: operations["slipwayDriftClearedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "slipway.release.published": {
         parameters: {
             query?: never;
@@ -2783,7 +2863,7 @@ export interface components {
              *       "*"
              *     ]
              */
-            events?: ("*" | "slipway.intent.*" | "slipway.workspace.*" | "slipway.node.*" | "slipway.component-version.*" | "slipway.deployment.*" | "slipway.release.*" | "slipway.webhook.*" | "slipway.push.*" | "slipway.intent.accepted" | "slipway.intent.started" | "slipway.intent.succeeded" | "slipway.intent.failed" | "slipway.intent.granted" | "slipway.intent.refused" | "slipway.workspace.created" | "slipway.workspace.changed" | "slipway.workspace.failed" | "slipway.workspace.deleted" | "slipway.node.registered" | "slipway.node.connected" | "slipway.node.offline" | "slipway.component-version.published" | "slipway.component-version.failed" | "slipway.component-version.deprecated" | "slipway.component-version.deleted" | "slipway.deployment.revised" | "slipway.release.published" | "slipway.release.changed" | "slipway.release.failed" | "slipway.release.deleted" | "slipway.webhook.disabled" | "slipway.webhook.test" | "slipway.push.succeeded" | "slipway.push.failed")[];
+            events?: ("*" | "slipway.intent.*" | "slipway.workspace.*" | "slipway.node.*" | "slipway.component-version.*" | "slipway.deployment.*" | "slipway.drift.*" | "slipway.release.*" | "slipway.webhook.*" | "slipway.push.*" | "slipway.intent.accepted" | "slipway.intent.started" | "slipway.intent.succeeded" | "slipway.intent.failed" | "slipway.intent.granted" | "slipway.intent.refused" | "slipway.workspace.created" | "slipway.workspace.changed" | "slipway.workspace.failed" | "slipway.workspace.deleted" | "slipway.node.registered" | "slipway.node.connected" | "slipway.node.offline" | "slipway.component-version.published" | "slipway.component-version.failed" | "slipway.component-version.deprecated" | "slipway.component-version.deleted" | "slipway.deployment.revised" | "slipway.deployment.succeeded" | "slipway.deployment.failed" | "slipway.drift.found" | "slipway.drift.cleared" | "slipway.release.published" | "slipway.release.changed" | "slipway.release.failed" | "slipway.release.deleted" | "slipway.webhook.disabled" | "slipway.webhook.test" | "slipway.push.succeeded" | "slipway.push.failed")[];
             /** @description Free text for people */
             description?: string;
         };
@@ -3272,6 +3352,21 @@ export interface components {
             /** @description The intent that was last asked to put it right */
             intent?: string;
         };
+        /** @description What was changed behind Slipway's back */
+        DriftEvent: {
+            id: string;
+            /** @enum {string} */
+            kind: "components" | "cell-membership" | "group-membership" | "thing-deployment" | "foreign-deployment" | "cell-missing" | "cell-deployment" | "cell-stranger" | "group-missing" | "group-deployment";
+            subject: {
+                /** @enum {string} */
+                type: "node" | "cell" | "node-group";
+                id: string;
+                name?: string;
+            };
+            detail: string;
+            /** Format: date-time */
+            since: string;
+        };
         /** @description What is published already stays as it is */
         EditComponent: {
             /** @description null removes it */
@@ -3328,7 +3423,7 @@ export interface components {
             /** @description Where events are sent by POST: HTTPS, at a public address */
             url?: string;
             /** @description Types of events that are sent; `slipway.node.*` for all of nodes, `*` for all */
-            events?: ("*" | "slipway.intent.*" | "slipway.workspace.*" | "slipway.node.*" | "slipway.component-version.*" | "slipway.deployment.*" | "slipway.release.*" | "slipway.webhook.*" | "slipway.push.*" | "slipway.intent.accepted" | "slipway.intent.started" | "slipway.intent.succeeded" | "slipway.intent.failed" | "slipway.intent.granted" | "slipway.intent.refused" | "slipway.workspace.created" | "slipway.workspace.changed" | "slipway.workspace.failed" | "slipway.workspace.deleted" | "slipway.node.registered" | "slipway.node.connected" | "slipway.node.offline" | "slipway.component-version.published" | "slipway.component-version.failed" | "slipway.component-version.deprecated" | "slipway.component-version.deleted" | "slipway.deployment.revised" | "slipway.release.published" | "slipway.release.changed" | "slipway.release.failed" | "slipway.release.deleted" | "slipway.webhook.disabled" | "slipway.webhook.test" | "slipway.push.succeeded" | "slipway.push.failed")[];
+            events?: ("*" | "slipway.intent.*" | "slipway.workspace.*" | "slipway.node.*" | "slipway.component-version.*" | "slipway.deployment.*" | "slipway.drift.*" | "slipway.release.*" | "slipway.webhook.*" | "slipway.push.*" | "slipway.intent.accepted" | "slipway.intent.started" | "slipway.intent.succeeded" | "slipway.intent.failed" | "slipway.intent.granted" | "slipway.intent.refused" | "slipway.workspace.created" | "slipway.workspace.changed" | "slipway.workspace.failed" | "slipway.workspace.deleted" | "slipway.node.registered" | "slipway.node.connected" | "slipway.node.offline" | "slipway.component-version.published" | "slipway.component-version.failed" | "slipway.component-version.deprecated" | "slipway.component-version.deleted" | "slipway.deployment.revised" | "slipway.deployment.succeeded" | "slipway.deployment.failed" | "slipway.drift.found" | "slipway.drift.cleared" | "slipway.release.published" | "slipway.release.changed" | "slipway.release.failed" | "slipway.release.deleted" | "slipway.webhook.disabled" | "slipway.webhook.test" | "slipway.push.succeeded" | "slipway.push.failed")[];
             /** @description null removes it */
             description?: string | null;
             /** @description Whether events are sent; while not, they are kept to be replayed */
@@ -3669,6 +3764,14 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+        };
+        /** @description How a node's device is with what was delivered to it */
+        NodeDeploymentEvent: {
+            nodeId: string;
+            /** @description Of the Greengrass deployment */
+            deploymentId?: string;
+            /** @description The device's word for the failure */
+            error?: string;
         };
         /** @description What is wanted of a node, what was delivered, what it reports */
         NodeDeploymentStatus: {
@@ -24036,6 +24139,210 @@ export interface operations {
                     /** @constant */
                     type: "slipway.deployment.revised";
                     data: components["schemas"]["DeploymentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayDeploymentSucceededEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.deployment.succeeded";
+                    data: components["schemas"]["NodeDeploymentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayDeploymentFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.deployment.failed";
+                    data: components["schemas"]["NodeDeploymentEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayDriftFoundEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.drift.found";
+                    data: components["schemas"]["DriftEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; anything else is tried again, and 410 ends it */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    slipwayDriftClearedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the event, the same each time that it is sent */
+                "webhook-id": string;
+                /** @description Seconds since 1970 of this try */
+                "webhook-timestamp": string;
+                /** @description `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64; several are separated by spaces */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    /** @description The same each time that an event is told */
+                    id: string;
+                    /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+                    source: string;
+                    /** @description Id of the object that the event is about */
+                    subject: string;
+                    /** Format: date-time */
+                    time: string;
+                    /** @constant */
+                    datacontenttype: "application/json";
+                    /** @description URI of the JSON Schema of an event of this type and version */
+                    dataschema: string;
+                    /** @description Absent where no workspace is known */
+                    workspaceid?: string;
+                    /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+                    sequence: string;
+                    /** @constant */
+                    type: "slipway.drift.cleared";
+                    data: components["schemas"]["DriftEvent"];
                 };
             };
         };

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { Askable } from "../../shared/event-rule/event-rule.ts";
+import { handler as adoptDrift } from "../api/adopt-drift.ts";
 import { handler as createNode } from "../api/create-node.ts";
 import { handler as createNodeGroup } from "../api/create-node-group.ts";
 import { handler as deleteComponentVersion } from "../api/delete-component-version.ts";
@@ -16,6 +17,7 @@ import { handler as publishComponentVersion } from "../api/publish-component-ver
 import { handler as publishRelease } from "../api/publish-release.ts";
 import { handler as refreshNodeDeployment } from "../api/refresh-node-deployment.ts";
 import { handler as refreshNodeGroupDeployment } from "../api/refresh-node-group-deployment.ts";
+import { handler as repairDrift } from "../api/repair-drift.ts";
 import { handler as replaceNodeDeployment } from "../api/replace-node-deployment.ts";
 import { handler as replaceNodeGroupDeployment } from "../api/replace-node-group-deployment.ts";
 import { handler as revokeNodeCertificate } from "../api/revoke-node-certificate.ts";
@@ -48,6 +50,8 @@ export const handlers: Readonly<Record<Askable, Handler>> = {
   updateNodeMemberships,
   deleteNode,
   revokeNodeCertificate,
+  repairDrift,
+  adoptDrift,
   startNodeImport,
   deleteNodeImport,
   importComponent,

@@ -27,6 +27,8 @@ export const ASKABLE = [
   "updateNodeMemberships",
   "deleteNode",
   "revokeNodeCertificate",
+  "repairDrift",
+  "adoptDrift",
   "startNodeImport",
   "deleteNodeImport",
   "importComponent",

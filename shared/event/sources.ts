@@ -1,4 +1,6 @@
 import type { StoredVersion } from "../component/version.ts";
+import type { StoredDrift } from "../deployment/drift.ts";
+import type { StoredReport } from "../deployment/truth.ts";
 import type { StoredRequest } from "../event-rule/event-rule.ts";
 import { isId } from "../ids.ts";
 import type { StoredIntent } from "../intent/intent.ts";
@@ -133,6 +135,37 @@ const ofDeployment = ({ was, is }: Changed<KeptRevisionItem>): Happening[] => {
   ];
 };
 
+/** A device's reports have a number of their own, and so a subject of their own beside the node. */
+const ofReport = ({ was, is }: Changed<StoredReport>): Happening[] => {
+  if (is === undefined || (is.state !== "succeeded" && is.state !== "failed")) return [];
+  const isSame = was?.state === is.state && was.deploymentId === is.deploymentId && was.error === is.error;
+  if (isSame) return [];
+  return [
+    about(is.state === "failed" ? "slipway.deployment.failed" : "slipway.deployment.succeeded", is, {
+      subject: `${is.nodeId}/deployment`,
+      sequence: is.version,
+      time: new Date(is.stateSince).toISOString(),
+      workspaceId: is.workspaceId,
+    }),
+  ];
+};
+
+/** Drift has no number: that of what is found is even, by its second, and that of its end the next odd one or a later one. */
+const evenOf = (time: Date): number => 2 * Math.floor(time.getTime() / 1_000);
+
+const ofDrift = ({ was, is, at }: Changed<StoredDrift>): Happening[] => {
+  if (is === undefined) {
+    if (was === undefined) return [];
+    const sequence = evenOf(at) + 1;
+    const { id: subject, workspaceId } = was;
+    return [about("slipway.drift.cleared", was, { subject, workspaceId, sequence, time: at.toISOString() })];
+  }
+  // Who asks for its repair writes that down as well, which is no news.
+  if (was?.detail === is.detail && was.deploymentId === is.deploymentId) return [];
+  const { id: subject, workspaceId } = is;
+  return [about("slipway.drift.found", is, { subject, workspaceId, sequence: evenOf(at), time: at.toISOString() })];
+};
+
 const ofRelease = ({ was, is, at }: Changed<StoredRelease>): Happening[] => {
   if (is === undefined) return was === undefined ? [] : [gone("slipway.release.deleted", was, was.workspaceId, at)];
   if (is.status === "failed" && was?.status !== "failed")
@@ -192,6 +225,8 @@ export const sources = {
     node: source(ofNode),
     "component-version": source(ofVersion),
     "deployment-revision": source(ofDeployment),
+    "node-report": source(ofReport),
+    drift: source(ofDrift),
     "intent-request": source(ofRequest),
     webhook: source(ofWebhook),
     "push-event": source(ofPush),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { VersionStatus } from "../component/version.ts";
+import { DRIFT_KINDS } from "../deployment/drift.ts";
 import { Intent, ProblemDocument } from "../intent/intent.ts";
 import { Node } from "../node/node.ts";
 import { Release } from "../ota/release.ts";
@@ -53,6 +54,24 @@ const DeploymentData = z
   })
   .meta({ id: "DeploymentEvent", description: "A revision without what it says of components: ask the API for that" });
 
+const NodeDeploymentData = z
+  .object({
+    nodeId: z.string(),
+    deploymentId: z.string().optional().meta({ description: "Of the Greengrass deployment" }),
+    error: z.string().optional().meta({ description: "The device's word for the failure" }),
+  })
+  .meta({ id: "NodeDeploymentEvent", description: "How a node's device is with what was delivered to it" });
+
+const DriftData = z
+  .object({
+    id: z.string(),
+    kind: z.enum(DRIFT_KINDS),
+    subject: z.object({ type: z.enum(["node", "cell", "node-group"]), id: z.string(), name: z.string().optional() }),
+    detail: z.string(),
+    since: z.iso.datetime(),
+  })
+  .meta({ id: "DriftEvent", description: "What was changed behind Slipway's back" });
+
 const ReleaseData = Release.omit({ reports: true }).meta({ id: "ReleaseEvent" });
 
 const PushData = z
@@ -81,6 +100,8 @@ const request = (description: string) => type({ version: 1, description, data: R
 const workspace = (description: string) => type({ version: 1, description, data: Workspace });
 const node = (description: string) => type({ version: 1, description, data: Node });
 const version = (description: string) => type({ version: 1, description, data: VersionData });
+const nodeDeployment = (description: string) => type({ version: 1, description, data: NodeDeploymentData });
+const drift = (description: string) => type({ version: 1, description, data: DriftData });
 const release = (description: string) => type({ version: 1, description, data: ReleaseData });
 const push = (description: string) => type({ version: 1, description, data: PushData });
 
@@ -108,6 +129,12 @@ export const eventTypes = {
     description: "A deployment has another revision",
     data: DeploymentData,
   }),
+  "slipway.deployment.succeeded": nodeDeployment("A node's device runs what was delivered to it"),
+  "slipway.deployment.failed": nodeDeployment(
+    "A node's device could not do what was delivered to it; `error` tells why",
+  ),
+  "slipway.drift.found": drift("Something was changed behind Slipway's back, or otherwise than was known"),
+  "slipway.drift.cleared": drift("What was changed behind Slipway's back is so no more"),
   "slipway.release.published": release("Anonymous devices may get a release"),
   "slipway.release.changed": release("A published release's terms or availability were changed"),
   "slipway.release.failed": release("A release could not be published or deleted"),

@@ -122,7 +122,7 @@ export const ACCESS: Readonly<Record<RouteName, string>> = {
   updateWebhook: "maintainer webhooks:write",
   deleteWebhook: "maintainer webhooks:write",
   rotateWebhookSecret: "maintainer webhooks:write",
-  testWebhook: "maintainer webhooks:write",
+  testWebhook: "maintainer webhooks:read",
   replayWebhook: "maintainer webhooks:write",
   listWebhookDeliveries: "maintainer webhooks:read",
   listEventTypes: "anyone",

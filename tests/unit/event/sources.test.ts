@@ -29,6 +29,60 @@ const change = (was: object | undefined, is: object | undefined): Change => ({ w
 const typesOf = (was: object | undefined, is: object | undefined) =>
   happeningsOf("control", change(was, is)).map(({ type }) => type);
 
+describe("a device's report", () => {
+  const report = {
+    type: "node-report",
+    nodeId: node.id,
+    workspaceId: WORKSPACE,
+    stateSince: 0,
+    version: 4,
+    effective: [],
+  };
+  const state = (one: string, more: object = {}) => ({ ...report, state: one, deploymentId: "d", ...more });
+  test.each([
+    ["that it is at it", undefined, state("in-progress"), []],
+    ["that it has done it", state("in-progress"), state("succeeded"), ["slipway.deployment.succeeded"]],
+    ["the same again", state("succeeded"), state("succeeded", { lookedAt: 9 }), []],
+    [
+      "another deployment",
+      state("succeeded"),
+      state("succeeded", { deploymentId: "e" }),
+      ["slipway.deployment.succeeded"],
+    ],
+    ["that it could not", state("in-progress"), state("failed", { error: "no space" }), ["slipway.deployment.failed"]],
+    ["that it cannot be reached", state("succeeded"), state("unreachable"), []],
+    ["its end", state("succeeded"), undefined, []],
+  ])("%s", (_, was, is, expected) => {
+    expect(typesOf(was, is)).toEqual(expected);
+  });
+});
+
+describe("drift", () => {
+  const drift = {
+    ...{ type: "drift", id: `${node.id}.components`, workspaceId: WORKSPACE, kind: "components", detail: "a is 2" },
+    ...{ subject: { type: "node", id: node.id, name: "n" }, since: AT },
+  };
+  test.each([
+    ["that is found", undefined, drift, ["slipway.drift.found"]],
+    ["that is otherwise", drift, { ...drift, detail: "a is 3" }, ["slipway.drift.found"]],
+    ["that is to be put right", drift, { ...drift, intent: "int_1" }, []],
+    ["that is gone", drift, undefined, ["slipway.drift.cleared"]],
+  ])("%s", (_, was, is, expected) => {
+    expect(typesOf(was, is)).toEqual(expected);
+  });
+
+  test("has a number that rises when it is gone, and when it is found again", () => {
+    const later = (seconds: number) => new Date(Date.parse(AT) + seconds * 1_000);
+    const numbers = [
+      { was: undefined, is: drift, at: later(0) },
+      { was: drift, is: undefined, at: later(0) },
+      { was: undefined, is: drift, at: later(1) },
+    ].map((one) => happeningsOf("control", one)[0]?.sequence);
+    expect(numbers).toEqual([...numbers].sort((a, b) => Number(a) - Number(b)));
+    expect(new Set(numbers).size).toBe(3);
+  });
+});
+
 describe("a node's change", () => {
   const connected = (yes: boolean) => ({ connection: { connected: yes, since: AT } });
 
