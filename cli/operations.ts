@@ -54,9 +54,9 @@ const EXCEPTIONS: Readonly<Record<string, readonly [noun: string, verb: string]>
 
 export const kebab = (text: string): string => text.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-const singular = (noun: string): string => noun.replace(/ies$/, "y").replace(/(?<!s)s$/, "");
+const singular = (noun: string): string => noun.replace(/ies$/, "y").replace(/(?<![su])s$/, "");
 
-export const plural = (noun: string): string => (noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`);
+export const plural = (noun: string): string => `${noun.replace(/(?<=[^aeiou])y$/, "ie").replace(/s$/, "se")}s`;
 
 /** `createNodeGroup` → `group create`; undefined for what is no command. */
 export const commandName = (operation: string): readonly [noun: string, verb: string] | undefined => {

@@ -2716,7 +2716,7 @@ export interface components {
             /** @description What `source` of the events must be: who may put such events is IAM's to say */
             source: string;
             /** @description What they may ask for */
-            operations: ("deleteWorkspace" | "createNodeGroup" | "deleteNodeGroup" | "updateNodeGroupDeployment" | "replaceNodeGroupDeployment" | "deleteNodeGroupDeployment" | "refreshNodeGroupDeployment" | "rollBackNodeGroupDeployment" | "updateNodeDeployment" | "replaceNodeDeployment" | "deleteNodeDeployment" | "refreshNodeDeployment" | "rollBackNodeDeployment" | "createNode" | "updateNodeMemberships" | "deleteNode" | "revokeNodeCertificate" | "startNodeImport" | "deleteNodeImport" | "importComponent" | "publishComponentVersion" | "deleteComponentVersion" | "publishRelease" | "promoteRelease" | "deleteRelease")[];
+            operations: ("deleteWorkspace" | "createNodeGroup" | "deleteNodeGroup" | "updateNodeGroupDeployment" | "replaceNodeGroupDeployment" | "deleteNodeGroupDeployment" | "refreshNodeGroupDeployment" | "rollBackNodeGroupDeployment" | "updateNodeDeployment" | "replaceNodeDeployment" | "deleteNodeDeployment" | "refreshNodeDeployment" | "rollBackNodeDeployment" | "createNode" | "updateNodeMemberships" | "deleteNode" | "revokeNodeCertificate" | "repairDrift" | "adoptDrift" | "startNodeImport" | "deleteNodeImport" | "importComponent" | "publishComponentVersion" | "deleteComponentVersion" | "publishRelease" | "promoteRelease" | "deleteRelease")[];
             /** @description Free text for people */
             description?: string;
         };
@@ -11388,9 +11388,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.foreign.x",
                      *           "kind": "foreign-deployment",
                      *           "subject": {
+                     *             "id": "nod_01k0example000000002",
                      *             "type": "node",
-                     *             "name": "n",
-                     *             "id": "nod_01k0example000000002"
+                     *             "name": "n"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -11407,8 +11407,8 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
                      *           "kind": "group-membership",
                      *           "subject": {
-                     *             "id": "nod_01k0example000000002",
                      *             "name": "n",
+                     *             "id": "nod_01k0example000000002",
                      *             "type": "node"
                      *           },
                      *           "detail": "seen",
@@ -11533,8 +11533,8 @@ export interface operations {
                      *           "kind": "foreign-deployment",
                      *           "subject": {
                      *             "name": "n",
-                     *             "type": "node",
-                     *             "id": "nod_01k0example000000002"
+                     *             "id": "nod_01k0example000000002",
+                     *             "type": "node"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -21116,7 +21116,7 @@ export interface operations {
                      *       "enabled": true,
                      *       "createdAt": "2026-01-01T12:00:00.000Z",
                      *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "secret": "whsec_uc6cUHYgrS7ToDkadpPj8YnSF3w/iflBHFJXn9O143k="
+                     *       "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
                      *     }
                      */
                     "application/json": components["schemas"]["CreatedWebhook"];
@@ -21661,7 +21661,7 @@ export interface operations {
                      *       "previousSecretUntil": "2026-01-01T12:00:00.000Z",
                      *       "createdAt": "2026-01-01T12:00:00.000Z",
                      *       "updatedAt": "2026-01-01T12:00:00.000Z",
-                     *       "secret": "whsec_g+4LhUB7I05FFSdOfra5e/LDP8Wu/wl0YZ1bBhJVJ1c="
+                     *       "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
                      *     }
                      */
                     "application/json": components["schemas"]["CreatedWebhook"];
@@ -21779,7 +21779,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "at": "2026-01-01T12:00:00.000Z",
-                     *       "durationMs": 2,
+                     *       "durationMs": 1,
                      *       "error": "ECONNREFUSED"
                      *     }
                      */
@@ -21900,7 +21900,7 @@ export interface operations {
                      *           "tries": [
                      *             {
                      *               "at": "2026-01-01T12:00:00.000Z",
-                     *               "durationMs": 0,
+                     *               "durationMs": 2,
                      *               "error": "ECONNREFUSED"
                      *             }
                      *           ],
@@ -22758,6 +22758,30 @@ export interface operations {
                      *           "schema": "/v1/event-schemas/slipway.deployment.revised/1"
                      *         },
                      *         {
+                     *           "type": "slipway.deployment.succeeded",
+                     *           "version": 1,
+                     *           "description": "A node's device runs what was delivered to it",
+                     *           "schema": "/v1/event-schemas/slipway.deployment.succeeded/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.deployment.failed",
+                     *           "version": 1,
+                     *           "description": "A node's device could not do what was delivered to it; `error` tells why",
+                     *           "schema": "/v1/event-schemas/slipway.deployment.failed/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.drift.found",
+                     *           "version": 1,
+                     *           "description": "Something was changed behind Slipway's back, or otherwise than was known",
+                     *           "schema": "/v1/event-schemas/slipway.drift.found/1"
+                     *         },
+                     *         {
+                     *           "type": "slipway.drift.cleared",
+                     *           "version": 1,
+                     *           "description": "What was changed behind Slipway's back is so no more",
+                     *           "schema": "/v1/event-schemas/slipway.drift.cleared/1"
+                     *         },
+                     *         {
                      *           "type": "slipway.release.published",
                      *           "version": 1,
                      *           "description": "Anonymous devices may get a release",
@@ -22860,15 +22884,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Id or name
-                 * @example slipway.node.offline
-                 */
+                /** @description Id or name */
                 type: string;
-                /**
-                 * @description Id or name
-                 * @example 1
-                 */
+                /** @description Id or name */
                 version: string;
             };
             cookie?: never;
@@ -22881,183 +22899,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "$schema": "https://json-schema.org/draft/2020-12/schema",
-                     *       "type": "object",
-                     *       "properties": {
-                     *         "specversion": {
-                     *           "type": "string",
-                     *           "const": "1.0"
-                     *         },
-                     *         "id": {
-                     *           "type": "string",
-                     *           "description": "The same each time that an event is told"
-                     *         },
-                     *         "source": {
-                     *           "type": "string",
-                     *           "description": "The stage and the workspace: `/slipway/{stage}/workspaces/{id}`"
-                     *         },
-                     *         "subject": {
-                     *           "type": "string",
-                     *           "description": "Id of the object that the event is about"
-                     *         },
-                     *         "time": {
-                     *           "type": "string",
-                     *           "format": "date-time",
-                     *           "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
-                     *         },
-                     *         "datacontenttype": {
-                     *           "type": "string",
-                     *           "const": "application/json"
-                     *         },
-                     *         "dataschema": {
-                     *           "type": "string",
-                     *           "description": "URI of the JSON Schema of an event of this type and version"
-                     *         },
-                     *         "workspaceid": {
-                     *           "description": "Absent where no workspace is known",
-                     *           "type": "string"
-                     *         },
-                     *         "sequence": {
-                     *           "type": "string",
-                     *           "pattern": "^\\d{10}$",
-                     *           "description": "Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher"
-                     *         },
-                     *         "type": {
-                     *           "type": "string",
-                     *           "const": "slipway.node.offline"
-                     *         },
-                     *         "data": {
-                     *           "$ref": "#/$defs/Node"
-                     *         }
-                     *       },
-                     *       "required": [
-                     *         "specversion",
-                     *         "id",
-                     *         "source",
-                     *         "subject",
-                     *         "time",
-                     *         "datacontenttype",
-                     *         "dataschema",
-                     *         "sequence",
-                     *         "type",
-                     *         "data"
-                     *       ],
-                     *       "$defs": {
-                     *         "Node": {
-                     *           "type": "object",
-                     *           "properties": {
-                     *             "id": {
-                     *               "type": "string"
-                     *             },
-                     *             "name": {
-                     *               "type": "string",
-                     *               "pattern": "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
-                     *             },
-                     *             "description": {
-                     *               "type": "string",
-                     *               "maxLength": 1024,
-                     *               "description": "Free text for people"
-                     *             },
-                     *             "status": {
-                     *               "type": "string",
-                     *               "enum": [
-                     *                 "creating",
-                     *                 "active",
-                     *                 "deleting",
-                     *                 "failed"
-                     *               ]
-                     *             },
-                     *             "groups": {
-                     *               "type": "array",
-                     *               "items": {
-                     *                 "type": "string"
-                     *               },
-                     *               "description": "Ids of its node groups"
-                     *             },
-                     *             "runtime": {
-                     *               "type": "string",
-                     *               "enum": [
-                     *                 "nucleus",
-                     *                 "nucleus-lite"
-                     *               ],
-                     *               "description": "The Greengrass runtime on the device"
-                     *             },
-                     *             "attributes": {
-                     *               "type": "object",
-                     *               "propertyNames": {
-                     *                 "type": "string",
-                     *                 "pattern": "^[a-zA-Z0-9_.,@/:#-]{1,128}$"
-                     *               },
-                     *               "additionalProperties": {
-                     *                 "type": "string",
-                     *                 "pattern": "^[a-zA-Z0-9_.,@/:#=[\\]-]{1,800}$"
-                     *               },
-                     *               "description": "Attributes of its AWS IoT thing, by which fleets are indexed and searched"
-                     *             },
-                     *             "thing": {
-                     *               "type": "string",
-                     *               "description": "Name of its AWS IoT thing, which is also its Greengrass core device"
-                     *             },
-                     *             "tokenExpiresAt": {
-                     *               "description": "When its registration token ends; absent when it has none that could still be used",
-                     *               "type": "string",
-                     *               "format": "date-time",
-                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
-                     *             },
-                     *             "registeredAt": {
-                     *               "description": "When its device first connected",
-                     *               "type": "string",
-                     *               "format": "date-time",
-                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
-                     *             },
-                     *             "connection": {
-                     *               "description": "As AWS IoT last told; the ETag does not cover it",
-                     *               "type": "object",
-                     *               "properties": {
-                     *                 "connected": {
-                     *                   "type": "boolean"
-                     *                 },
-                     *                 "since": {
-                     *                   "type": "string",
-                     *                   "format": "date-time",
-                     *                   "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
-                     *                 }
-                     *               },
-                     *               "required": [
-                     *                 "connected",
-                     *                 "since"
-                     *               ]
-                     *             },
-                     *             "createdAt": {
-                     *               "type": "string",
-                     *               "format": "date-time",
-                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
-                     *             },
-                     *             "updatedAt": {
-                     *               "type": "string",
-                     *               "format": "date-time",
-                     *               "pattern": "^(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))T(?:(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?(?:Z))$"
-                     *             }
-                     *           },
-                     *           "required": [
-                     *             "id",
-                     *             "name",
-                     *             "status",
-                     *             "groups",
-                     *             "runtime",
-                     *             "thing",
-                     *             "createdAt",
-                     *             "updatedAt"
-                     *           ]
-                     *         }
-                     *       },
-                     *       "$id": "https://api.example.com/v1/event-schemas/slipway.node.offline/1",
-                     *       "title": "slipway.node.offline",
-                     *       "description": "A node's device is connected no more"
-                     *     }
-                     */
                     "application/json": Record<string, never>;
                 };
             };

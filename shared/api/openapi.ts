@@ -233,7 +233,10 @@ const accessText = (route: Route): string => {
 };
 
 /** What is asked of a resource, and no collection. */
-const NO_COLLECTIONS = ["", "v1", "publish", "re-register", "findings", "accept", "export"];
+const NO_COLLECTIONS = [
+  ...["", "v1", "publish", "re-register", "findings", "accept", "export", "repair", "adopt", "status", "refresh"],
+  ...["rollback", "diff", "start", "test", "replay", "pause", "resume", "withdraw", "promote", "history"],
+];
 
 /** The last collection in the path. */
 const tagOf = (path: string): string =>

@@ -44,4 +44,9 @@ test("a creation takes the name of what it creates as an argument", () => {
   expect(naming("updateNode")).toBeUndefined();
 });
 
-test("plurals", () => expect(["node", "policy", "release"].map(plural)).toEqual(["nodes", "policies", "releases"]));
+test.each([
+  ["node", "nodes"],
+  ["policy", "policies"],
+  ["signing-key", "signing-keys"],
+  ["deployment-status", "deployment-statuses"],
+])("the plural of %s is %s", (noun, expected) => expect(plural(noun)).toBe(expected));

@@ -5,7 +5,7 @@ import { runGuide } from "./run-guide.ts";
 
 let cloud: TestCloud;
 beforeAll(async () => {
-  cloud = await startTestCloud();
+  cloud = await startTestCloud(["--test-mode", "--retry-scale", "0.02", "--webhooks-here"]);
 });
 afterAll(() => cloud?.remove());
 

@@ -4,8 +4,8 @@ import chromium from "@sparticuz/chromium";
 import { type Browser, chromium as driver, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeDocsPage } from "../../functions/docs/make-page.ts";
-import { documentedPath } from "../../shared/api/openapi.ts";
 import { routes } from "../../shared/declared/routes.ts";
+import { until } from "../local/until.ts";
 import { startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { ask } from "./support/http.ts";
 
@@ -43,17 +43,27 @@ const open = async (url: string): Promise<Seen> => {
 };
 
 describe("the page of the contract, in a browser", () => {
-  test("shows every operation, and asks nobody but the API", async () => {
+  test("shows every operation and webhook, and asks nobody but the API", async () => {
     const { page, requests, complaints } = await open(`${cloud.endpoints.api}/v1/docs`);
-    const shown = await page.locator(".opblock-summary-path").evaluateAll((all) =>
-      // A path has invisible breaks in it, so that it wraps.
-      all.map((path) => path.getAttribute("data-path")),
+    // Of so many, those alone are drawn that are in view.
+    const told = (await (await fetch(`${cloud.endpoints.api}/v1/openapi.json`)).json()) as {
+      readonly webhooks: Readonly<Record<string, { readonly post: { readonly operationId: string } }>>;
+    };
+    const hooks = Object.values(told.webhooks);
+    const wanted = [...Object.keys(routes), ...hooks.map(({ post }) => post.operationId)];
+    const shown = new Set<string>();
+    await page.mouse.move(200, 200);
+    await until(
+      async () => {
+        const ids = await page.locator(".opblock").evaluateAll((all) => all.map(({ id }) => id));
+        for (const id of ids) shown.add(id);
+        await page.mouse.wheel(0, 300);
+        return shown.size >= wanted.length;
+      },
+      { what: "all operations and webhooks" },
     );
-    expect(shown.sort()).toEqual(
-      Object.values(routes)
-        .map(({ path }) => documentedPath(path))
-        .sort(),
-    );
+    const named = [...shown].map((id) => id.split("-").at(-1));
+    expect(named.sort()).toEqual(wanted.sort());
     expect(new Set(requests.filter((url) => !url.startsWith("data:")))).toEqual(
       new Set([`${cloud.endpoints.api}/v1/docs`, `${cloud.endpoints.api}/v1/openapi.json`]),
     );

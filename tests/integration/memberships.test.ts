@@ -10,6 +10,8 @@ import { controlOf } from "./support/control.ts";
 
 /** Nodes that change groups, without devices: what Slipway and AWS then have, whatever went wrong on the way. */
 
+import { isLong } from "./support/long.ts";
+
 let cloud: TestCloud;
 let api: ApiClient;
 let ws: string;
@@ -162,19 +164,22 @@ const CALLS = [
 const WRITES = ["dynamodb:TransactWriteItems", "dynamodb:UpdateItem"];
 
 /** Each of them once; a call three times, since the SDK tries that often: its task fails then, and is tried again. */
-test.each<{
-  what: string;
-  operations: readonly string[];
-  kind: "lost-answer" | "duplicate" | "throttling";
-  times: number;
-}>([
+const STRIKES: readonly {
+  readonly what: string;
+  readonly operations: readonly string[];
+  readonly kind: "lost-answer" | "duplicate" | "throttling";
+  readonly times: number;
+  readonly long?: true;
+}[] = [
   { what: "every task", operations: TASKS, kind: "lost-answer", times: 1 },
-  { what: "every task", operations: TASKS, kind: "duplicate", times: 1 },
+  { what: "every task", operations: TASKS, kind: "duplicate", times: 1, long: true },
   { what: "every call", operations: CALLS, kind: "lost-answer", times: 3 },
-  { what: "every call", operations: CALLS, kind: "throttling", times: 3 },
-  { what: "the table", operations: WRITES, kind: "lost-answer", times: 9 },
-  { what: "the table", operations: WRITES, kind: "throttling", times: 9 },
-])(
+  { what: "every call", operations: CALLS, kind: "throttling", times: 3, long: true },
+  { what: "the table", operations: WRITES, kind: "lost-answer", times: 9, long: true },
+  { what: "the table", operations: WRITES, kind: "throttling", times: 9, long: true },
+];
+
+test.each(STRIKES.filter(({ long }) => isLong || long === undefined))(
   "a move in which $kind strikes $what ends where it should, with nothing left behind",
   async ({ operations, kind, times }) => {
     await api.done("POST", `${ws}/nodes`, { name: "struck", groups: ["a"] });

@@ -22,6 +22,7 @@ import {
   type Upload,
 } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
+import { isLong } from "./support/long.ts";
 import {
   anUploadedImport,
   getImport,
@@ -324,7 +325,7 @@ describe("a run that fails", () => {
     for (const row of partial.filter(({ status }) => status === "created")) expect(whole).toContainEqual(row);
   });
 
-  test("tells what kept its batches from being done, and goes on with them", async () => {
+  test.runIf(isLong)("tells what kept its batches from being done, and goes on with them", async () => {
     const { id, path: workspace } = await withGroups();
     const path = await anUploadedImport(api, workspace, csvOf(150));
     await controlOf(cloud.endpoints).arm("iot:AddThingToThingGroup", "LimitExceededException", 410);
@@ -372,7 +373,7 @@ describe("a run that fails", () => {
     expect(await runImport(api, path)).toMatchObject({ status: "succeeded" });
   });
 
-  test("is whole after the supervisor was killed in the middle of it", async () => {
+  test.runIf(isLong)("is whole after the supervisor was killed in the middle of it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "slipway-imports-"));
     const dir = join(folder, "data");
     let running = await runCloud(dir);

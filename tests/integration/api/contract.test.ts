@@ -37,6 +37,9 @@ const calls: {
 /** What the walk has seen, by operation. */
 const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string> }>();
 
+/** What these answer has references of its own, which a document that has it as an example would take for its own. */
+const SCHEMAS: ReadonlySet<RouteName> = new Set(["getOpenapi", "getEventSchema"]);
+
 /** The first request of each operation that was done, with its answer. */
 const recorded = new Map<RouteName, Example>();
 
@@ -64,7 +67,7 @@ const call = async <Body = Record<string, unknown>>(
   entry.statuses.add(answer.status);
   for (const violation of contract.violations(name, answer)) entry.violations.add(violation);
   seen.set(name, entry);
-  const isJson = (route.media ?? "application/json") === "application/json" && name !== "getOpenapi";
+  const isJson = (route.media ?? "application/json") === "application/json" && !SCHEMAS.has(name);
   if (answer.status === route.status && isJson && !recorded.has(name)) {
     const sent = route.oauth ? Object.fromEntries(new URLSearchParams(String(body))) : body;
     recorded.set(name, exampleOf(`${pathOf(route.path, { ...places, ...at })}${query}`, sent, answer));
@@ -471,7 +474,7 @@ describe("the document", () => {
           const validate = contract.schemaAt(...place, ...where, "content", type, "schema");
           return mistakes(validate, example).map((mistake) => `${name}: ${where[0]} ${mistake}`);
         });
-      const isJson = answer !== undefined && media === undefined && name !== "getOpenapi";
+      const isJson = answer !== undefined && media === undefined && !SCHEMAS.has(name);
       return [
         ...(body === undefined ? [] : told(["requestBody"], requestBody?.content)),
         ...(isJson ? told(["responses", String(status)], responses[status]?.content) : []),

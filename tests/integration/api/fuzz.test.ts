@@ -9,7 +9,7 @@ import { bodyFor, operations } from "../support/operations.ts";
 import { anyJson, nastyText, spoilt, valuesOf } from "../support/schema-arbitrary.ts";
 
 /** Requests of each operation; many more in `npm run test:long`. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 12);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 8);
 
 let cloud: TestCloud;
 let api: ApiClient;

@@ -15,6 +15,7 @@ import { until } from "../../local/until.ts";
 import { aWorkspace, expecting, sha256, type TestCloud, testCloud } from "../support/cloud.ts";
 import { controlOf } from "../support/control.ts";
 import { draftsOf } from "../support/drafts.ts";
+import { isLong } from "../support/long.ts";
 import { pushesOf } from "../support/pushes.ts";
 
 let folder: string;
@@ -128,7 +129,8 @@ const killAt = async (operations: readonly string[], work: () => Promise<void>):
 };
 
 describe("the process is killed", () => {
-  test.each(MOMENTS.map((moment, index) => ({ ...moment, index })))("$when", async ({ operations, large, index }) => {
+  const moments = MOMENTS.filter(({ large }) => isLong || large === undefined);
+  test.each(moments.map((moment, index) => ({ ...moment, index })))("$when", async ({ operations, large, index }) => {
     const name = `com.example.Killed${index}`;
     const version = await drafts.draft(name);
     for (const path of ["src/main.py", "src/lib/a.py"]) await drafts.send(version, path, `${path} of ${index}`);
@@ -218,7 +220,7 @@ const MOMENTS_OF_A_COPY: typeof MOMENTS = [
   { when: "before its end", operations: ["lambda:local-finish-component-copy"] },
 ];
 
-describe("the process that copies files is killed", () => {
+describe.runIf(isLong)("the process that copies files is killed", () => {
   test.each(MOMENTS_OF_A_COPY.map((moment, index) => ({ ...moment, index })))(
     "$when",
     async ({ operations, index }) => {
@@ -272,7 +274,7 @@ const MOMENTS_OF_A_PUSH: typeof MOMENTS = [
   { when: "before the outcome is written down", operations: ["s3:DeleteObjects", "s3:PutObject"] },
 ];
 
-describe("the process that takes a push is killed", () => {
+describe.runIf(isLong)("the process that takes a push is killed", () => {
   test.each(MOMENTS_OF_A_PUSH.map((moment, index) => ({ ...moment, index })))(
     "$when",
     async ({ operations, index }) => {

@@ -28,6 +28,7 @@ const settled = () => {
     [/\b([a-z]{2,3})_([0-9a-hjkmnp-tv-z]{20})\b/g, (_, kind = "", tail = "") => `${kind}_${id(tail)}`],
     [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, () => "2026-01-01T12:00:00.000Z"],
     [/\b(sl[a-z]_)([0-9a-zA-Z_-]{24,})/g, (_, kind = "", tail = "") => kind + secret(kind).slice(0, tail.length)],
+    [/\bwhsec_[\w+/=-]+/g, () => `whsec_${Buffer.alloc(32).toString("base64")}`],
     [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, () => "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJleGFtcGxlIn0.c2lnbmF0dXJl"],
     [/\?X-Amz-[^"\s]*/g, () => "?X-Amz-Signature=example"],
     [/\bhttp:\/\/127\.0\.0\.1:\d+/g, () => "https://api.example.com"],

@@ -161,7 +161,6 @@ describe("what is asked for", () => {
 test.each([
   ["iot", "UpdateThing"],
   ["iot", "constructor"],
-  ["greengrass", "GetDeployment"],
   ["states", "StopExecution"],
   ["states", "toString"],
   ["events", "PutRule"],
