@@ -72,6 +72,25 @@ export const driftsOf = (given: () => { cloud: TestCloud; api: ApiClient; worksp
   };
 };
 
+const adoptByEvent = async (cloud: TestCloud, api: ApiClient, workspace: string, drift: Drift): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  const body = { source: "com.example.drifts", operations: ["adoptDrift"] };
+  const rule = await expecting(201, api.call<{ id: string }>("POST", `${workspace}/event-rules`, { body }));
+  const detail = { workspace: workspace.split("/").at(-1), operation: "adoptDrift", parameters: { drift: drift.id } };
+  const asked = "adopt-by-event";
+  await control.invoke("accept-intent", { id: asked, source: body.source, detail });
+  const outcome = await until(
+    async () => {
+      const told = (await control.events()).map((event) => event.detail as { data?: Record<string, string> });
+      return told.find(({ data }) => data?.requestId === asked)?.data;
+    },
+    { what: "the outcome of the event" },
+  );
+  const { status } = await api.ended(String(outcome.intentId));
+  if (status !== "succeeded") throw new Error(`an adoption by an event ${status}`);
+  await expecting(204, api.call("DELETE", `${workspace}/event-rules/${rule.body.id}`));
+};
+
 /** For the walk: a fleet of one device, of which everything is changed that sweeps look at, and put right or adopted. */
 export const driftAway = async (cloud: TestCloud, api: ApiClient, workspace: string): Promise<void> => {
   const fleet = devices(() => cloud.endpoints);
@@ -106,8 +125,10 @@ export const driftAway = async (cloud: TestCloud, api: ApiClient, workspace: str
     });
     await deployPast(cell.arn, { "com.example.Walk": "1.3.0" });
     await api.done("POST", path(await found("cell-deployment", cell.id), "adopt"));
-    // What is known of drift goes with what drifted.
     await deployPast(cell.arn, { "com.example.Walk": "1.0.0" });
+    await adoptByEvent(cloud, api, workspace, await found("cell-deployment", cell.id));
+    // What is known of drift goes with what drifted.
+    await deployPast(cell.arn, { "com.example.Walk": "1.3.0" });
     await found("cell-deployment", cell.id);
     await api.done("DELETE", node);
     await api.done("DELETE", deployment);
