@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runCloud } from "../../local/child.ts";
+import { benchApi } from "./api.ts";
 import { benchBundles } from "./bundles.ts";
 import { benchCalls } from "./calls.ts";
 import { benchCli } from "./cli.ts";
@@ -44,6 +45,7 @@ const benchCloud = async (quick: boolean): Promise<Row[]> => {
 /** Each engine alone, beside the bare thing: the cost of being honest. */
 const SUITES: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   cloud: benchCloud,
+  api: (quick) => benchApi(quick ? 100 : 1_000),
   imports: (quick) => benchImports(quick ? 200 : 10_000),
   s3: (quick) => benchS3(quick ? 200 : 2_000),
   iot: (quick) => benchIot(quick ? 200 : 2_000),
