@@ -11407,9 +11407,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
                      *           "kind": "group-membership",
                      *           "subject": {
-                     *             "name": "n",
+                     *             "type": "node",
                      *             "id": "nod_01k0example000000002",
-                     *             "type": "node"
+                     *             "name": "n"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -21779,7 +21779,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "at": "2026-01-01T12:00:00.000Z",
-                     *       "durationMs": 1,
+                     *       "durationMs": 12,
                      *       "error": "ECONNREFUSED"
                      *     }
                      */
@@ -21900,7 +21900,7 @@ export interface operations {
                      *           "tries": [
                      *             {
                      *               "at": "2026-01-01T12:00:00.000Z",
-                     *               "durationMs": 2,
+                     *               "durationMs": 12,
                      *               "error": "ECONNREFUSED"
                      *             }
                      *           ],

@@ -40,6 +40,9 @@ const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string>
 /** What these answer has references of its own, which a document that has it as an example would take for its own. */
 const SCHEMAS: ReadonlySet<RouteName> = new Set(["getOpenapi", "getEventSchema"]);
 
+/** What has come by the time that it is asked for differs: that these are as the document says is another test. */
+const OF_THE_MOMENT: readonly RouteName[] = ["listWebhookDeliveries", "listIntents", "listAudit"];
+
 /** The first request of each operation that was done, with its answer. */
 const recorded = new Map<RouteName, Example>();
 
@@ -455,7 +458,13 @@ describe("the answers of a walk through all operations", () => {
     );
     const file = new URL("../../../shared/api/examples.json", import.meta.url);
     if (process.env.WRITE_EXAMPLES) writeFileSync(file, `${JSON.stringify(found, null, 2)}\n`);
-    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(found);
+    const told = JSON.parse(readFileSync(file, "utf8")) as Record<string, Example>;
+    expect(Object.keys(told)).toEqual(Object.keys(found));
+    const lasting = ({ ...all }: Record<string, Example | undefined>) => {
+      for (const name of OF_THE_MOMENT) delete all[name];
+      return all;
+    };
+    expect(lasting(told)).toEqual(lasting(found));
   });
 
   test.each(operations.map(([name]) => name))("are as the document says: %s", (name) => {

@@ -50,15 +50,17 @@ const settled = () => {
 const OF_THE_MOMENT: Readonly<Record<string, unknown>> = {
   nextCursor: "eyJhZnRlciI6ImV4YW1wbGUifQ",
   uploadId: "example",
+  durationMs: 12,
 };
 
 /** @param path with its query */
 export const exampleOf = (path: string, body: unknown, { body: answer }: ApiAnswer<unknown>): Example => {
   const settle = settled();
   const clean = (value: unknown): unknown =>
-    JSON.parse(JSON.stringify(value), (name, inner) =>
-      typeof inner === "string" ? (OF_THE_MOMENT[name] ?? settle(inner)) : inner,
-    );
+    JSON.parse(JSON.stringify(value), (name, inner) => {
+      if (Object.hasOwn(OF_THE_MOMENT, name)) return OF_THE_MOMENT[name];
+      return typeof inner === "string" ? settle(inner) : inner;
+    });
   return {
     path: settle(path),
     ...(body !== undefined && { body: clean(body) }),
