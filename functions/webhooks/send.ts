@@ -54,6 +54,13 @@ const lookupOf =
     else if (first !== undefined) answer(null, first.address, first.family);
   };
 
+/** What comes of work that cannot be stopped itself. @throws the signal's reason when that is earlier */
+const beforeAbort = <T>(signal: AbortSignal, work: Promise<T>): Promise<T> =>
+  Promise.race([
+    work,
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),
+  ]);
+
 /** How a body begins, as far as it comes in time. */
 const beginning = async (answer: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = [];
@@ -102,12 +109,11 @@ export const send = async ({ url: text, headers, body }: Sending, options: SendO
     const url = new URL(text);
     const isPlain = url.protocol === "http:";
     if (fault !== undefined) throw new Refused(`the URL ${fault}`);
-    const literal = addressIn(url);
-    const late = new Promise<never>((_, reject) =>
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
-    );
+    // An address in the URL itself was looked at with it.
     const lookup =
-      literal === undefined ? { lookup: lookupOf(await Promise.race([addressesOf(url.hostname, options), late])) } : {}; // was looked at with the URL
+      addressIn(url) === undefined
+        ? { lookup: lookupOf(await beforeAbort(signal, addressesOf(url.hostname, options))) }
+        : {};
     const sent = (isPlain ? http : https)(url, {
       method: "POST",
       agent: false,
@@ -121,7 +127,6 @@ export const send = async ({ url: text, headers, body }: Sending, options: SendO
         connection: "close",
       },
     });
-    late.catch(() => undefined); // the request has the signal as well
     const answer = await answered(sent, body);
     const durationMs = Date.now() - started;
     const status = answer.statusCode ?? 0;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
@@ -158,7 +159,7 @@ export const fetchArtifacts = async (folder: Folder, component: Component, sourc
     }
     if (artifact.Unarchive !== "ZIP") continue;
     const unpacked = join(folder.decompressed(name, version), file.replace(/\.zip$/i, ""));
-    if (await stat(unpacked).catch(() => undefined)) continue; // it has its name when all of it is there
+    if (existsSync(unpacked)) continue; // it has its name when all of it is there
     const temporary = `${unpacked}.part`;
     await rm(temporary, { recursive: true, force: true });
     await unzip(await readFile(path), temporary).catch((error: unknown) => {
