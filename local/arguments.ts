@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly enforceIam: boolean;
   /** `{role}/{statement}` to leave out of the policies: to see what breaks without it. */
   readonly withoutStatements: readonly string[];
+  /** Whether an answer of the API that is not as its document says is kept back. */
+  readonly checkAnswers: boolean;
   /** Whether each invocation of a function has modules of its own, as after a cold start. */
   readonly cold: boolean;
   /** Over so many shards a table's stream is spread, each at its own pace. */
@@ -60,6 +62,7 @@ export const USAGE = `Usage: npm start -- [options]
   --enforce-iam               each function and workflow may do just what its role's policy allows
   --without-statement R/S     leave statement S out of role R's policy, to see what breaks; may be repeated, and
                               implies --enforce-iam
+  --check-answers             answer 500 where an answer of the API is not as its OpenAPI document says
   --cold                      load a function's modules anew for each call
   --stream-shards N           spread each table's stream over so many shards, each at its own pace (default 1)
   --redeliver P               deliver a stream's batch again with this probability (default 0)
@@ -139,6 +142,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
         "no-job-restart": { type: "boolean", default: false },
         "enforce-iam": { type: "boolean", default: false },
         "without-statement": { type: "string", multiple: true, default: [] },
+        "check-answers": { type: "boolean", default: false },
         cold: { type: "boolean", default: false },
         "stream-shards": { type: "string", default: "1" },
         "webhooks-here": { type: "boolean", default: false },
@@ -165,6 +169,7 @@ export const startOptions = (args: readonly string[]): StartOptions => {
     restartJobs: values["no-job-restart"] !== true,
     enforceIam: values["enforce-iam"] === true || withoutStatements.length > 0,
     withoutStatements,
+    checkAnswers: values["check-answers"] === true,
     cold: values.cold === true,
     streamShards: whole("stream-shards", number("stream-shards", String(values["stream-shards"]), 1, 64)),
     redeliver: number("redeliver", String(values.redeliver), 0, 1),

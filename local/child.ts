@@ -22,8 +22,8 @@ export interface RunningCloud {
 export interface RunOptions {
   readonly portBase?: number;
   readonly args?: readonly string[];
-  /** Whether each function may do just what its role allows; true by default. */
-  readonly enforceIam?: boolean;
+  /** Whether each function may do just what its role allows, and the API's answers are held against its document; true by default. */
+  readonly strict?: boolean;
 }
 
 const READY_WITHIN_MS = 60_000;
@@ -47,7 +47,7 @@ export const runCloud = async (dir: string, options: RunOptions = {}): Promise<R
 const start = async (
   dir: string,
   portBase: number,
-  { args = [], enforceIam = true }: RunOptions,
+  { args = [], strict = true }: RunOptions,
 ): Promise<RunningCloud> => {
   const startedAt = performance.now();
   const child = spawn(
@@ -62,7 +62,7 @@ const start = async (
       dir,
       "--port-base",
       String(portBase),
-      ...(enforceIam ? ["--enforce-iam"] : []),
+      ...(strict ? ["--enforce-iam", "--check-answers"] : []),
       ...args,
     ],
     { stdio: ["ignore", "pipe", "pipe"] },

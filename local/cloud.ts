@@ -497,6 +497,7 @@ const start = async (
       })),
       defaultFunction: nameOf(NO_ROUTE),
       authorizer: { functionName: nameOf(AUTHORIZER), ttlMs: AUTHORIZER_TTL_SECONDS * 1_000 },
+      ...(options.checkAnswers && { violations: (await import("./contract.ts")).documentedAnswers() }),
       region: REGION,
       invoke,
       log,

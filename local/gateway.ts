@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { parametersIn, patternOf, type Route } from "../shared/declared/routes.ts";
 import { problem } from "../shared/problems.ts";
+import type { ApiAnswer } from "./api-client.ts";
 import type { Invoke } from "./invoke.ts";
 import { listen, shut } from "./listen.ts";
 
@@ -17,6 +18,8 @@ export interface GatewayOptions {
   readonly defaultFunction: string;
   /** The Lambda authoriser of every route that is not open to anyone, and for how long its word on a header is kept. */
   readonly authorizer: { readonly functionName: string; readonly ttlMs: number };
+  /** What in an answer is not as documented; such an answer is kept back, and 500 says why. Without it all are sent. */
+  readonly violations?: (route: GatewayRoute, answer: ApiAnswer<unknown>) => string[];
   readonly region: string;
   readonly accountId: string;
   readonly invoke: Invoke;
@@ -64,6 +67,8 @@ const compile = (routes: readonly GatewayRoute[]) =>
     }))
     .sort((a, b) => a.names.length - b.names.length);
 
+type CompiledRoute = ReturnType<typeof compile>[number];
+
 /** What an authoriser with simple responses answers. */
 interface Verdict {
   readonly isAuthorized: boolean;
@@ -109,12 +114,8 @@ export const startGateway = async (options: GatewayOptions) => {
   const routes = compile(options.routes);
   const authorize = startAuthorizer(options);
 
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const requestId = randomUUID();
-    response.setHeader("apigw-requestid", requestId);
+  const answer = async (request: IncomingMessage, route: CompiledRoute | undefined, requestId: string) => {
     const [rawPath = "/", rawQueryString = ""] = splitOnce(request.url ?? "/", "?");
-    const matching = routes.filter(({ pattern }) => pattern.test(rawPath));
-    const route = matching.find(({ method }) => method === request.method);
     const header = request.headers.authorization ?? "";
     const isOpen = route === undefined || route.access === "anyone";
     if (!isOpen && header === "") throw new Refused(401, "there is no bearer token");
@@ -158,29 +159,72 @@ export const startGateway = async (options: GatewayOptions) => {
     });
     if ("functionError" in result) {
       options.log("a function failed", { route: event.routeKey, ...result.functionError });
-      return send(response, { statusCode: 500, body: JSON.stringify({ message: "Internal Server Error" }) });
+      return ownAnswer(500, "Internal Server Error");
     }
-    send(response, result.payload as APIGatewayProxyStructuredResultV2);
+    return result.payload as APIGatewayProxyStructuredResultV2;
+  };
+
+  const violationsIn = (route: CompiledRoute, result: APIGatewayProxyStructuredResultV2): string[] => {
+    try {
+      return options.violations?.(route, readAnswer(result)) ?? [];
+    } catch (error) {
+      if (error instanceof SyntaxError) return [`no JSON: ${error.message}`];
+      throw error;
+    }
+  };
+
+  /** The answer, or why it is kept back. */
+  const checked = (route: CompiledRoute, result: APIGatewayProxyStructuredResultV2) => {
+    const found = violationsIn(route, result);
+    if (found.length === 0) return result;
+    const told = `${route.method} ${route.path} answers otherwise than documented: ${found.join("; ")}`;
+    process.stderr.write(`${told}\n`);
+    return ownAnswer(500, told);
+  };
+
+  const refusal = (error: unknown): APIGatewayProxyStructuredResultV2 => {
+    if (error instanceof Refused) return ownAnswer(error.status, error.message);
+    options.log("the gateway failed", { error: String(error) });
+    return ownAnswer(500, "Internal Server Error");
   };
 
   const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      if (!(error instanceof Refused)) options.log("the gateway failed", { error: String(error) });
-      const status = error instanceof Refused ? error.status : 500;
-      const headers = {
-        "content-type": status === 401 ? "application/problem+json" : "application/json",
-        ...(status === 401 && { "www-authenticate": 'Bearer error="invalid_token"' }),
-        ...(status === 413 && { connection: "close" }),
-      };
-      const told =
-        status === 401
-          ? { ...problem("unauthorized", (error as Refused).message), message: "Unauthorized" }
-          : { message: error instanceof Refused ? error.message : "Internal Server Error" };
-      send(response, { statusCode: status, headers, body: JSON.stringify(told) });
-    });
+    const requestId = randomUUID();
+    const path = request.url?.split("?")[0] ?? "/";
+    const route = routes.find(({ method, pattern }) => method === request.method && pattern.test(path));
+    answer(request, route, requestId)
+      .catch(refusal)
+      .then((result) => {
+        response.setHeader("apigw-requestid", requestId);
+        send(response, route === undefined ? result : checked(route, result));
+      })
+      .catch((error: unknown) => {
+        options.log("an answer was not sent", { error: String(error) });
+        response.destroy();
+      });
   });
   const port = await listen("api", server, options.port);
   return { port, close: () => shut(server) };
+};
+
+/** What the gateway itself answers. */
+const ownAnswer = (statusCode: number, message: string): APIGatewayProxyStructuredResultV2 => ({
+  statusCode,
+  headers: {
+    "content-type": statusCode === 401 ? "application/problem+json" : "application/json",
+    ...(statusCode === 401 && { "www-authenticate": 'Bearer error="invalid_token"' }),
+    ...(statusCode === 413 && { connection: "close" }),
+  },
+  body: JSON.stringify(
+    statusCode === 401 ? { ...problem("unauthorized", message), message: "Unauthorized" } : { message },
+  ),
+});
+
+/** An answer as a client reads it. @throws SyntaxError */
+const readAnswer = ({ statusCode = 200, headers = {}, body = "" }: APIGatewayProxyStructuredResultV2) => {
+  const named = new Headers(Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]));
+  const isJson = /\bjson\b/.test(named.get("content-type") ?? "");
+  return { status: statusCode, headers: named, body: isJson ? (JSON.parse(body) as unknown) : body };
 };
 
 const splitOnce = (text: string, by: string): string[] => {

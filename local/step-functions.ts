@@ -119,7 +119,7 @@ export const startStepFunctions = async (options: StepFunctionsOptions): Promise
     for (const machine of options.machines) {
       for (const known of prepare(machine, options, arns)) machines.set(known.name, known);
     }
-    await validateDefinitions(options.machines, store);
+    await validateDefinitions(options.machines);
     const mapRuns = openMapRuns(store);
     const publish = (event: StatusChange) => options.publish(event);
     const { mayInvoke = () => {}, mayMap = () => {} } = options;

@@ -140,8 +140,6 @@ CREATE TABLE IF NOT EXISTS tokens (
   beat_at INTEGER NOT NULL,
   UNIQUE (execution, place)
 ) WITHOUT ROWID;
--- Definitions that the validator has accepted, by the hash of their text.
-CREATE TABLE IF NOT EXISTS accepted (hash TEXT PRIMARY KEY) WITHOUT ROWID;
 `;
 
 export const EXECUTION = `position, machine, name, status, input, output, error, cause, started_at AS startedAt,
@@ -397,11 +395,6 @@ export const openExecutions = (dir: string) => {
     goOnFrom: (execution: number, from: Omit<Checkpoint, "event" | "at">, told: Events): void =>
       insertStep(execution, from.step, from.state, told, from.input),
     transact: <T>(work: () => T): T => db.transact(work),
-
-    isAccepted: (hash: string): boolean => db.get("SELECT hash FROM accepted WHERE hash = ?", hash) !== undefined,
-    accept: (hash: string): void => {
-      db.run("INSERT OR IGNORE INTO accepted (hash) VALUES (?)", hash);
-    },
     close: () => db.close(),
   };
 };

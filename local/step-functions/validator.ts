@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { UnsupportedDefinition } from "./definition.ts";
 import { isFields } from "./paths.ts";
-import type { Executions } from "./store.ts";
 
 interface Named {
   readonly name: string;
@@ -40,20 +42,24 @@ const asBranches = (machines: readonly Named[]): object => ({
   },
 });
 
+/** Where build tools keep what they need not do twice. */
+const CACHE = fileURLToPath(new URL("../../node_modules/.cache/slipway/definitions", import.meta.url));
+
 /**
- * Has asl-validator accept the definitions, each once: later starts on the same folder know the hash of what was
- * accepted.
+ * Has asl-validator accept the definitions, each once: later starts find a file named by the hash of what was accepted.
  *
+ * @returns the names of those that it was asked about
  * @throws UnsupportedDefinition for the first that is not accepted, with all that the validator finds
  */
-export const validateDefinitions = async (machines: readonly Named[], store: Executions): Promise<void> => {
+export const validateDefinitions = async (machines: readonly Named[], cache = CACHE): Promise<string[]> => {
   const { version }: { version: string } = createRequire(import.meta.url)("asl-validator/package.json");
   const hashOf = ({ definition }: Named): string =>
     createHash("sha256")
       .update(`asl-validator ${version}\n${JSON.stringify(definition)}`)
       .digest("hex");
-  const fresh = machines.filter((machine) => !store.isAccepted(hashOf(machine)));
-  if (fresh.length === 0) return;
+  const fresh = machines.filter((machine) => !existsSync(join(cache, hashOf(machine))));
+  if (fresh.length === 0) return [];
+  mkdirSync(cache, { recursive: true });
   // Loaded only for a new definition: it costs more time than all the rest of the start.
   const { default: validate } = await import("asl-validator");
   // A copy, as JSON has it: the validator changes what it is given, and looks at members that are undefined.
@@ -73,6 +79,7 @@ export const validateDefinitions = async (machines: readonly Named[], store: Exe
     if (errors.length > 0) {
       throw new UnsupportedDefinition(machine.name, `asl-validator says ${JSON.stringify(errors)}`);
     }
-    store.accept(hashOf(machine));
+    writeFileSync(join(cache, hashOf(machine)), "");
   }
+  return fresh.map(({ name }) => name);
 };

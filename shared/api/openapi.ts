@@ -45,7 +45,18 @@ const withComponentRefs = (value: unknown): unknown => {
  * referred to.
  */
 const referenced = (schema: z.ZodType, io: "input" | "output", components: Map<string, Json>): Json => {
-  const { $schema: _dialect, $defs = {}, ...root } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
+  const {
+    $schema: _dialect,
+    $defs = {},
+    ...root
+  } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      // zod's own name for what the pattern beside it says; JSON Schema knows no such format.
+      if (jsonSchema.format === "starts_with") delete jsonSchema.format;
+    },
+  }) as Json;
   for (const [id, definition] of Object.entries($defs as Record<string, Json>)) {
     const component = withComponentRefs(withoutId(definition)) as Json;
     const known = components.get(id);
@@ -97,6 +108,23 @@ const OAUTH_ERROR: Json = {
   required: ["error", "error_description"],
 };
 
+/** What API Gateway answers in a form of its own, whatever the function would. */
+const OF_THE_GATEWAY = new Set([401, 413, 429, 500, 503]);
+const GATEWAY_ERROR: Json = {
+  type: "object",
+  properties: { message: { type: "string" } },
+  required: ["message"],
+};
+
+const refusals = (route: Route, status: number): Json => {
+  const isGateways = OF_THE_GATEWAY.has(status) && (status !== 401 || route.access !== "anyone");
+  const plain = [...(route.oauth ? [OAUTH_ERROR] : []), ...(isGateways ? [GATEWAY_ERROR] : [])];
+  return {
+    ...(!route.oauth && { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } }),
+    ...(plain.length > 0 && { "application/json": { schema: plain.length === 1 ? plain[0] : { anyOf: plain } } }),
+  };
+};
+
 const problemResponses = (route: Route): Json => {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of problemsOf(route)) {
@@ -112,18 +140,7 @@ const problemResponses = (route: Route): Json => {
           ...(status === 401 && { "WWW-Authenticate": header("How to authenticate", false) }),
           ...(codes.some((code) => "retry" in PROBLEMS[code]) && { "Retry-After": header("Seconds to wait", false) }),
         },
-        content: {
-          ...(route.oauth
-            ? { "application/json": { schema: OAUTH_ERROR } }
-            : { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } }),
-          // On AWS, API Gateway itself refuses a request without a token, in a form of its own.
-          ...(status === 401 &&
-            route.access !== "anyone" && {
-              "application/json": {
-                schema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
-              },
-            }),
-        },
+        content: refusals(route, status),
       },
     ]),
   );

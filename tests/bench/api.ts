@@ -32,7 +32,7 @@ const answered = async (api: ApiClient, wanted: number, method: string, path: st
 /** What the API takes to answer, with its authoriser before every request and IAM held against every call behind it. */
 export const benchApi = async (count: number): Promise<Row[]> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"] });
+  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode", "--enforce-iam"], strict: false });
   try {
     const api = apiClient(cloud.endpoints.api, await cloud.token());
     const workspace = "/v1/workspaces/bench";

@@ -83,7 +83,7 @@ const scenesOf = (api: ApiClient, ws: string, nodes: number): readonly Scene[] =
 /** AWS's calls that changes of deployments and memberships take, and how few they could take. */
 export const benchCalls = async (nodes: number): Promise<Row[]> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], enforceIam: false });
+  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], strict: false });
   try {
     const control = controlOf(cloud.endpoints);
     const api = apiClient(cloud.endpoints.api, await cloud.token());

@@ -228,7 +228,7 @@ const forgetVerified = async (cloud: TestCloud, versionId: string, paths: readon
 /** Publications of a folder of small files and of one large file, beside a plain copy of the same bytes. */
 export const benchComponents = async (files: number, largeBytes: number): Promise<Row[]> => {
   const folder = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  const cloud = testCloud(await runCloud(join(folder, "data"), { enforceIam: false }), folder);
+  const cloud = testCloud(await runCloud(join(folder, "data"), { strict: false }), folder);
   try {
     await bundle(bundlesOf(cloud), TASKS);
     return [

@@ -108,14 +108,14 @@ export const benchDevices = async (count: number): Promise<Row[]> => {
   const data = join(dir, "data");
   const rows: Row[] = [];
   try {
-    const first = await runCloud(data, { args: ["--test-mode"], enforceIam: false });
+    const first = await runCloud(data, { args: ["--test-mode"], strict: false });
     try {
       rows.push(await claims(first, Math.min(count, 100)));
       rows.push(...(await registrations(first, dir, count)));
     } finally {
       await first.stop();
     }
-    const second = await runCloud(data, { args: ["--test-mode"], portBase: first.portBase, enforceIam: false });
+    const second = await runCloud(data, { args: ["--test-mode"], portBase: first.portBase, strict: false });
     try {
       rows.push(...(await idle(second, dir, count)));
     } finally {

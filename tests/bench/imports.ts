@@ -34,7 +34,7 @@ const peakOf = (cloud: RunningCloud): (() => Promise<number>) => {
 /** Imports of a tenth of so many nodes, and of all: rows a second, and whether more rows take more memory. */
 export const benchImports = async (rows: number): Promise<Row[]> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], enforceIam: false });
+  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], strict: false });
   try {
     const api = apiClient(cloud.endpoints.api, await cloud.token());
     const workspace = "/v1/workspaces/bench";

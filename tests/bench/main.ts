@@ -26,10 +26,10 @@ const benchCloud = async (quick: boolean): Promise<Row[]> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-bench-"));
   const rows: Row[] = [];
   try {
-    const cold = await runCloud(join(dir, "data"), { enforceIam: false });
+    const cold = await runCloud(join(dir, "data"), { strict: false });
     rows.push({ name: "time to ready, new data folder", value: cold.readyMs, unit: "ms" });
     await cold.stop();
-    const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], enforceIam: false });
+    const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], strict: false });
     rows.push({ name: "time to ready, existing data folder", value: cloud.readyMs, unit: "ms" });
     try {
       rows.push(...(await benchIntents(cloud, quick ? 100 : 1_000)));

@@ -207,7 +207,7 @@ const storedUrl = async (url: string): Promise<string> => {
  */
 export const benchOta = async (quick: boolean): Promise<Row[]> => {
   const dir = await mkdtemp(join(tmpdir(), "slipway-bench-"));
-  const cloud = testCloud(await runCloud(join(dir, "data"), { args: ["--test-mode"], enforceIam: false }), dir);
+  const cloud = testCloud(await runCloud(join(dir, "data"), { args: ["--test-mode"], strict: false }), dir);
   const origins: Origin[] = [];
   const start = async (constant: string, options?: OriginOptions): Promise<Origin> => {
     const origin = await startOriginProcess(cloud, constant, options);

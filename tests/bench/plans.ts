@@ -91,7 +91,7 @@ const timed = async (api: ApiClient, name: string, body: object, times: number):
 /** How long plans take in a workspace of so many nodes. */
 export const benchPlans = async (size: number, times: number): Promise<Row[]> => {
   const dir = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], enforceIam: false });
+  const cloud = await runCloud(join(dir, "data"), { args: ["--test-mode"], strict: false });
   try {
     const api = apiClient(cloud.endpoints.api, await cloud.token());
     const { subject } = await api.done("POST", "/v1/workspaces", { name: "bench" });

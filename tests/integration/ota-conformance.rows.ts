@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { expect } from "vitest";
 import { readTar } from "../unit/ota/read-tar.ts";
+import { SAMPLE_ROWS } from "../unit/ota/releases.ts";
 import type { Told } from "./support/http.ts";
 import type { Binary } from "./support/ota.ts";
 
@@ -25,23 +26,10 @@ export interface Row {
 
 const text = (app: string, environment: string, version: string) => `${app} ${environment} ${version} `.repeat(40);
 
-const binary = (app: string, environment: string, version: string, attributes: readonly string[] = []): Binary => ({
+export const BINARIES: readonly Binary[] = SAMPLE_ROWS.map(([app, environment, version, attributes]) => ({
   ...{ app, environment, version, attributes },
   bytes: Buffer.from(text(app, environment, version)),
-});
-
-/** The nine rows of the sample. */
-export const BINARIES: readonly Binary[] = [
-  binary("os_armv8", "beta", "2.0.0"),
-  binary("os_armv8", "prod", "1.1.0"),
-  binary("os_armv7", "beta", "2.0.0"),
-  binary("os_armv7", "prod", "1.0.0"),
-  binary("scoreboard", "beta", "2.0.0"),
-  binary("scoreboard", "prod", "1.0.0", ["gamer"]),
-  binary("videoStreamer", "beta", "0.1.2", ["camera"]),
-  binary("videoStreamer", "prod", "0.0.1", ["camera", "gamer"]),
-  binary("modemFW", "prod", "1.0", ["cellular"]),
-];
+}));
 
 const hashOf = (app: string, algorithm: "md5" | "sha256", environment = "prod"): string => {
   const found = BINARIES.find((one) => one.app === app && one.environment === environment);

@@ -14,6 +14,18 @@ import { Page, page, route, W } from "./route.ts";
 
 const R = `${W}/releases/{release}` as const;
 
+/** What changes whether devices get a release that is published. */
+const AVAILABILITY = {
+  access: "maintainer",
+  body: ChangeAvailability,
+  status: 200,
+  answer: Release,
+  tagged: true,
+  problems: ["not-ready", "precondition-failed"],
+  environment: ["OTA_TABLE"],
+  permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem"],
+} as const;
+
 /** OTA releases, and what devices report of them. */
 export const releaseRoutes = {
   createRelease: route({
@@ -82,40 +94,20 @@ export const releaseRoutes = {
     method: "POST",
     path: `${R}/pause`,
     summary: "Pause an OTA release: devices that do not have it get the one before it",
-    access: "maintainer",
-    body: ChangeAvailability,
-    status: 200,
-    answer: Release,
-    tagged: true,
-    problems: ["not-ready", "precondition-failed"],
-    environment: ["OTA_TABLE"],
-    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem"],
+    ...AVAILABILITY,
   }),
   resumeRelease: route({
     method: "POST",
     path: `${R}/resume`,
     summary: "Resume an OTA release that is paused",
-    access: "maintainer",
-    body: ChangeAvailability,
-    status: 200,
-    answer: Release,
-    tagged: true,
-    problems: ["not-ready", "precondition-failed"],
-    environment: ["OTA_TABLE"],
-    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem"],
+    ...AVAILABILITY,
   }),
   withdrawRelease: route({
     method: "POST",
     path: `${R}/withdraw`,
     summary: "Withdraw an OTA release: devices get the one before it, until it is published again",
-    access: "maintainer",
-    body: ChangeAvailability,
-    status: 200,
-    answer: Release,
-    tagged: true,
-    problems: ["not-ready", "precondition-failed"],
-    environment: ["OTA_TABLE"],
-    permissions: ["ota:GetItem", "ota:PutItem", "ota:UpdateItem", "ota:DeleteItem"],
+    ...AVAILABILITY,
+    permissions: [...AVAILABILITY.permissions, "ota:DeleteItem"],
   }),
   promoteRelease: route({
     method: "POST",

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ApiAnswer, type ApiClient, apiClient } from "../../../local/api-client.ts";
+import { type Contract, contractOf, mistakes, type OpenApi } from "../../../local/contract.ts";
 import { documentedPath } from "../../../shared/api/openapi.ts";
 import { SINGLE_UPLOAD_BYTES } from "../../../shared/component/file.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
@@ -9,7 +10,6 @@ import { keys } from "../../../shared/keys.ts";
 import { makeSecret } from "../../../shared/secrets.ts";
 import { until } from "../../local/until.ts";
 import { expecting, releaseOf, sendFile, startTestCloud, type TestCloud, type Upload } from "../support/cloud.ts";
-import { type Contract, contractOf, mistakes, type OpenApi } from "../support/contract.ts";
 import { type Example, exampleOf } from "../support/example.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, headersFor, operations, pathOf } from "../support/operations.ts";
@@ -68,7 +68,7 @@ const call = async <Body = Record<string, unknown>>(
   calls.push({ name, agent, status: answer.status, replayed: answer.headers.has("idempotent-replayed") });
   const entry = seen.get(name) ?? { statuses: new Set(), violations: new Set() };
   entry.statuses.add(answer.status);
-  for (const violation of contract.violations(name, answer)) entry.violations.add(violation);
+  for (const violation of contract.violations(routes[name], answer)) entry.violations.add(violation);
   seen.set(name, entry);
   const isJson = (route.media ?? "application/json") === "application/json" && !SCHEMAS.has(name);
   if (answer.status === route.status && isJson && !recorded.has(name)) {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ApiAnswer, ApiClient } from "../../../local/api-client.ts";
+import { type Contract, contractOf, type OpenApi } from "../../../local/contract.ts";
 import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
 import { aPublishedComponent, aWorkspace, releaseOf, startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type Contract, contractOf, type OpenApi } from "../support/contract.ts";
 import { importOf } from "../support/node-imports.ts";
 import { bodyFor, operations } from "../support/operations.ts";
 import { anyJson, nastyText, spoilt, valuesOf } from "../support/schema-arbitrary.ts";
@@ -122,7 +122,7 @@ const asForm = ({ body, headers, ...rest }: Request): Request => {
 
 /** What in the answer to a request is wrong by the document, or at all. */
 const faultsOf = (name: RouteName, { body, headers }: Request, answer: ApiAnswer<unknown>): string[] => {
-  const faults = [...contract.violations(name, answer)];
+  const faults = [...contract.violations(routes[name], answer)];
   if (answer.status >= 500) faults.push(`${answer.status} ${JSON.stringify(answer.body)}`);
   const isJson = (headers["content-type"] ?? "application/json").startsWith("application/json");
   const { body: takes }: Route = routes[name];

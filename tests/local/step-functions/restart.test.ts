@@ -266,18 +266,3 @@ test("a name is free again 90 days after its execution has ended, and not before
   await open({ pass: one(done) });
   await expect(opened.describe(arn)).rejects.toMatchObject({ name: "ExecutionDoesNotExist" });
 });
-
-test("a definition is validated once for a folder", async () => {
-  await open();
-  const count = () => {
-    const database = openDatabase(join(dir, "step-functions.db"), "");
-    const row = database.prepare("SELECT COUNT(*) AS count FROM accepted").get();
-    database.close();
-    return row?.count;
-  };
-  const all = Object.keys(MACHINES).length;
-  expect(count()).toBe(all);
-  await opened.stop();
-  await open();
-  expect(count()).toBe(all);
-});

@@ -23,15 +23,17 @@ export const makeRelease = (
   };
 };
 
-/** The nine sample rows of the dynamic OTA sample that Slipway's OTA endpoint stands in for. */
-export const SAMPLE: readonly CurrentRelease[] = [
-  makeRelease("os_armv8", "beta", "2.0.0"),
-  makeRelease("os_armv8", "prod", "1.1.0"),
-  makeRelease("os_armv7", "beta", "2.0.0"),
-  makeRelease("os_armv7", "prod", "1.0.0"),
-  makeRelease("scoreboard", "beta", "2.0.0"),
-  makeRelease("scoreboard", "prod", "1.0.0", ["gamer"]),
-  makeRelease("videoStreamer", "beta", "0.1.2", ["camera"]),
-  makeRelease("videoStreamer", "prod", "0.0.1", ["camera", "gamer"]),
-  makeRelease("modemFW", "prod", "1.0", ["cellular"]),
+/** The nine rows of the dynamic OTA sample that Slipway's OTA endpoint stands in for: app, environment, version, attributes. */
+export const SAMPLE_ROWS: readonly (readonly [string, string, string, readonly string[]])[] = [
+  ["os_armv8", "beta", "2.0.0", []],
+  ["os_armv8", "prod", "1.1.0", []],
+  ["os_armv7", "beta", "2.0.0", []],
+  ["os_armv7", "prod", "1.0.0", []],
+  ["scoreboard", "beta", "2.0.0", []],
+  ["scoreboard", "prod", "1.0.0", ["gamer"]],
+  ["videoStreamer", "beta", "0.1.2", ["camera"]],
+  ["videoStreamer", "prod", "0.0.1", ["camera", "gamer"]],
+  ["modemFW", "prod", "1.0", ["cellular"]],
 ];
+
+export const SAMPLE: readonly CurrentRelease[] = SAMPLE_ROWS.map((row) => makeRelease(...row));

@@ -1,8 +1,8 @@
 import { Ajv2020, type AnySchema, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import type { ApiAnswer } from "../../../local/api-client.ts";
-import { documentedPath } from "../../../shared/api/openapi.ts";
-import { type Route, type RouteName, routes } from "../../../shared/declared/routes.ts";
+import { documentedPath, openapi } from "../shared/api/openapi.ts";
+import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
+import type { ApiAnswer } from "./api-client.ts";
 
 export interface DocumentedParameter {
   readonly name: string;
@@ -27,6 +27,9 @@ export interface OpenApi {
   readonly paths: Record<string, Record<string, Documented>>;
   readonly components: { readonly schemas: Record<string, AnySchema> };
 }
+
+/** An operation, by where it is. */
+type Place = Pick<Route, "method" | "path">;
 
 /** Headers that belong to HTTP and its transport, not to an operation. */
 const OF_THE_TRANSPORT = new Set([
@@ -54,23 +57,30 @@ export const contractOf = (document: OpenApi) => {
   formats.default(validators);
   validators.addSchema({ $id: "document", ...document });
 
+  const compiled = new Map<string, ValidateFunction>();
+
   /** @throws Error when the schema there is none, or leads nowhere */
   const schemaAt = (...parts: string[]): ValidateFunction => {
     const pointer = `/${parts.map(escaped).join("/")}`;
+    const known = compiled.get(pointer);
+    if (known !== undefined) return known;
     try {
-      return validators.compile({ $ref: `document#${pointer}` });
+      const validate = validators.compile({ $ref: `document#${pointer}` });
+      compiled.set(pointer, validate);
+      return validate;
     } catch (error) {
       // A schema that is nothing but a reference to itself takes the compiler's whole stack.
       throw new Error(`${pointer} does not compile: ${(error as Error).message}`, { cause: error });
     }
   };
 
-  const operationOf = (name: RouteName): Documented => {
-    const { method, path }: Route = routes[name];
+  const documentedAt = ({ method, path }: Place): Documented => {
     const operation = document.paths[documentedPath(path)]?.[method.toLowerCase()];
     if (operation === undefined) throw new Error(`${method} ${path} is not documented`);
     return operation;
   };
+
+  const operationOf = (name: RouteName): Documented => documentedAt(routes[name]);
 
   /** What an operation takes as its body. */
   const bodySchema = (name: RouteName): ValidateFunction => {
@@ -81,9 +91,9 @@ export const contractOf = (document: OpenApi) => {
   };
 
   /** What in an answer is not as the document says. */
-  const violations = (name: RouteName, { status, headers, body }: ApiAnswer<unknown>): string[] => {
-    const { method, path }: Route = routes[name];
-    const documented = operationOf(name).responses[String(status)];
+  const violations = (place: Place, { status, headers, body }: ApiAnswer<unknown>): string[] => {
+    const { method, path } = place;
+    const documented = documentedAt(place).responses[String(status)];
     if (documented === undefined) return [`${status} is not documented`];
     const found: string[] = [];
     const known = new Set(Object.keys(documented.headers ?? {}).map((header) => header.toLowerCase()));
@@ -97,9 +107,9 @@ export const contractOf = (document: OpenApi) => {
     if (documented.content === undefined) return body === "" ? found : [...found, `${status}: a body`];
     if (mediaType === undefined || !(mediaType in documented.content))
       return [...found, `${status}: type ${mediaType}`];
-    const place = ["responses", String(status), "content", mediaType, "schema"];
+    const where = ["responses", String(status), "content", mediaType, "schema"];
     try {
-      const validate = schemaAt("paths", documentedPath(path), method.toLowerCase(), ...place);
+      const validate = schemaAt("paths", documentedPath(path), method.toLowerCase(), ...where);
       return [...found, ...mistakes(validate, body).map((mistake) => `${status}: ${mistake}`)];
     } catch (error) {
       return [...found, `${status}: ${(error as Error).message}`];
@@ -110,3 +120,6 @@ export const contractOf = (document: OpenApi) => {
 };
 
 export type Contract = ReturnType<typeof contractOf>;
+
+/** What in an answer of the API is not as its own document says. */
+export const documentedAnswers = (): Contract["violations"] => contractOf(openapi() as unknown as OpenApi).violations;
