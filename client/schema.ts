@@ -4310,10 +4310,7 @@ export interface components {
             };
             /** @description What devices download; by default every file below `dist/` */
             artifacts?: ({
-                /**
-                 * Format: starts_with
-                 * @description A file below `dist/`, or a folder with a `/` at its end: all files in it
-                 */
+                /** @description A file below `dist/`, or a folder with a `/` at its end: all files in it */
                 path: string;
                 /**
                  * @default NONE
@@ -4426,10 +4423,7 @@ export interface components {
                 };
                 /** @description What devices download; by default every file below `dist/` */
                 artifacts?: ({
-                    /**
-                     * Format: starts_with
-                     * @description A file below `dist/`, or a folder with a `/` at its end: all files in it
-                     */
+                    /** @description A file below `dist/`, or a folder with a `/` at its end: all files in it */
                     path: string;
                     /**
                      * @default NONE
@@ -4770,10 +4764,7 @@ export interface components {
             };
             /** @description What devices download; by default every file below `dist/` */
             artifacts?: ({
-                /**
-                 * Format: starts_with
-                 * @description A file below `dist/`, or a folder with a `/` at its end: all files in it
-                 */
+                /** @description A file below `dist/`, or a folder with a `/` at its end: all files in it */
                 path: string;
                 /**
                  * @default NONE
@@ -4886,10 +4877,7 @@ export interface components {
                 };
                 /** @description What devices download; by default every file below `dist/` */
                 artifacts?: ({
-                    /**
-                     * Format: starts_with
-                     * @description A file below `dist/`, or a folder with a `/` at its end: all files in it
-                     */
+                    /** @description A file below `dist/`, or a folder with a `/` at its end: all files in it */
                     path: string;
                     /**
                      * @default NONE
@@ -5182,6 +5170,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5191,6 +5182,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -5202,6 +5196,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -5306,6 +5303,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -5335,6 +5335,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5344,6 +5347,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -5355,6 +5361,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -5450,6 +5459,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5459,6 +5471,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -5470,6 +5485,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -5576,6 +5594,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5585,6 +5606,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -5596,6 +5620,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -5725,6 +5752,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -5754,6 +5784,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5763,6 +5796,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -5774,6 +5810,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -5879,6 +5918,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5888,6 +5930,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -5899,6 +5944,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -5989,6 +6037,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -5998,6 +6049,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6009,6 +6063,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6123,6 +6180,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -6143,6 +6203,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6152,6 +6215,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6163,6 +6229,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6262,6 +6331,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6271,6 +6343,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6282,6 +6357,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6386,6 +6464,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -6406,6 +6487,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6415,6 +6499,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6426,6 +6513,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6507,6 +6597,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6516,6 +6609,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6527,6 +6623,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6624,6 +6723,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -6644,6 +6746,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6653,6 +6758,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6664,6 +6772,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6768,6 +6879,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6777,6 +6891,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6788,6 +6905,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -6900,6 +7020,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -6920,6 +7043,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -6929,6 +7055,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -6940,6 +7069,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7021,6 +7153,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7030,6 +7165,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -7041,6 +7179,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7117,6 +7258,8 @@ export interface operations {
                     "application/json": {
                         error: string;
                         error_description: string;
+                    } | {
+                        message: string;
                     };
                 };
             };
@@ -7143,6 +7286,8 @@ export interface operations {
                     "application/json": {
                         error: string;
                         error_description: string;
+                    } | {
+                        message: string;
                     };
                 };
             };
@@ -7155,6 +7300,8 @@ export interface operations {
                     "application/json": {
                         error: string;
                         error_description: string;
+                    } | {
+                        message: string;
                     };
                 };
             };
@@ -7169,6 +7316,8 @@ export interface operations {
                     "application/json": {
                         error: string;
                         error_description: string;
+                    } | {
+                        message: string;
                     };
                 };
             };
@@ -7271,6 +7420,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7280,6 +7432,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -7291,6 +7446,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7409,6 +7567,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -7438,6 +7599,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7447,6 +7611,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -7458,6 +7625,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7554,6 +7724,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7563,6 +7736,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -7574,6 +7750,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7685,6 +7864,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7694,6 +7876,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -7705,6 +7890,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7826,6 +8014,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -7855,6 +8046,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7864,6 +8058,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -7875,6 +8072,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -7986,6 +8186,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -7995,6 +8198,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -8006,6 +8212,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -8111,6 +8320,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -8120,6 +8332,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -8131,6 +8346,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -8304,6 +8522,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -8333,6 +8554,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -8342,6 +8566,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -8353,6 +8580,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -8485,6 +8715,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -8494,6 +8727,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -8505,6 +8741,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -8679,6 +8918,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -8708,6 +8950,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -8717,6 +8962,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -8728,6 +8976,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -8864,6 +9115,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -8893,6 +9147,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -8902,6 +9159,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -8913,6 +9173,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9048,6 +9311,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -9077,6 +9343,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9086,6 +9355,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9097,6 +9369,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9207,6 +9482,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9216,6 +9494,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9227,6 +9508,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9347,6 +9631,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9356,6 +9643,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9367,6 +9657,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9491,6 +9784,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9500,6 +9796,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9511,6 +9810,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9620,6 +9922,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9629,6 +9934,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9640,6 +9948,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9745,6 +10056,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9754,6 +10068,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9765,6 +10082,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -9888,6 +10208,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -9897,6 +10220,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -9908,6 +10234,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -10081,6 +10410,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -10110,6 +10442,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -10119,6 +10454,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -10130,6 +10468,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -10262,6 +10603,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -10271,6 +10615,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -10282,6 +10629,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -10456,6 +10806,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -10485,6 +10838,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -10494,6 +10850,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -10505,6 +10864,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -10641,6 +11003,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -10670,6 +11035,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -10679,6 +11047,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -10690,6 +11061,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -10825,6 +11199,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -10854,6 +11231,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -10863,6 +11243,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -10874,6 +11257,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -10984,6 +11370,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -10993,6 +11382,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11004,6 +11396,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -11148,6 +11543,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -11157,6 +11555,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11168,6 +11569,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -11299,6 +11703,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -11308,6 +11715,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11319,6 +11729,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -11476,6 +11889,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -11485,6 +11901,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11496,6 +11915,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -11608,6 +12030,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -11617,6 +12042,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11628,6 +12056,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -11753,6 +12184,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -11762,6 +12196,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11773,6 +12210,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -11907,6 +12347,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -11916,6 +12359,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -11927,6 +12373,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -12108,6 +12557,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -12128,6 +12580,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -12137,6 +12592,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -12148,6 +12606,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -12311,6 +12772,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -12331,6 +12795,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -12340,6 +12807,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -12351,6 +12821,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -12465,6 +12938,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -12474,6 +12950,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -12485,6 +12964,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -12620,6 +13102,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -12649,6 +13134,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -12658,6 +13146,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -12669,6 +13160,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -12774,6 +13268,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -12783,6 +13280,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -12794,6 +13294,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -12905,6 +13408,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -12914,6 +13420,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -12925,6 +13434,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13051,6 +13563,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -13080,6 +13595,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13089,6 +13607,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13100,6 +13621,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13240,6 +13764,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -13269,6 +13796,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13278,6 +13808,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13289,6 +13822,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13391,6 +13927,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -13411,6 +13950,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13420,6 +13962,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13431,6 +13976,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13521,6 +14069,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13530,6 +14081,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13541,6 +14095,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13643,6 +14200,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -13663,6 +14223,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13672,6 +14235,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13683,6 +14249,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13787,6 +14356,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13796,6 +14368,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13807,6 +14382,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -13923,6 +14501,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -13932,6 +14513,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -13943,6 +14527,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14021,6 +14608,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -14041,6 +14631,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14050,6 +14643,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `busy`: Another change of the same thing is being applied. `unavailable`: A service that this needs does not answer */
@@ -14061,6 +14657,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14101,6 +14700,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14110,6 +14712,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14121,6 +14726,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14233,6 +14841,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14242,6 +14853,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14253,6 +14867,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14385,6 +15002,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -14414,6 +15034,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14423,6 +15046,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14434,6 +15060,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14551,6 +15180,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14560,6 +15192,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14571,6 +15206,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14682,6 +15320,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14691,6 +15332,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14702,6 +15346,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14827,6 +15474,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14836,6 +15486,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14847,6 +15500,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -14953,6 +15609,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -14962,6 +15621,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -14973,6 +15635,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15086,6 +15751,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -15115,6 +15783,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -15124,6 +15795,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -15135,6 +15809,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15253,6 +15930,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -15282,6 +15962,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -15291,6 +15974,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -15302,6 +15988,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15397,6 +16086,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -15406,6 +16098,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -15417,6 +16112,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15507,6 +16205,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -15516,6 +16217,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -15527,6 +16231,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15647,6 +16354,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -15676,6 +16386,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -15685,6 +16398,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -15696,6 +16412,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15808,6 +16527,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -15817,6 +16539,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -15828,6 +16553,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -15974,6 +16702,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -16003,6 +16734,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16012,6 +16746,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16023,6 +16760,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -16139,6 +16879,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16148,6 +16891,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16159,6 +16905,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -16275,6 +17024,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16284,6 +17036,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16295,6 +17050,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -16453,6 +17211,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -16482,6 +17243,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16491,6 +17255,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16502,6 +17269,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -16606,6 +17376,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16615,6 +17388,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16626,6 +17402,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -16792,6 +17571,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16801,6 +17583,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16812,6 +17597,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -16915,6 +17703,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -16924,6 +17715,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -16935,6 +17729,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17075,6 +17872,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -17095,6 +17895,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17104,6 +17907,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -17115,6 +17921,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17243,6 +18052,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17252,6 +18064,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -17263,6 +18078,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17371,6 +18189,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17380,6 +18201,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -17391,6 +18215,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17499,6 +18326,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17508,6 +18338,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -17519,6 +18352,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17648,6 +18484,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -17677,6 +18516,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17686,6 +18528,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `busy`: Another change of the same thing is being applied. `unavailable`: A service that this needs does not answer */
@@ -17697,6 +18542,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17803,6 +18651,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17812,6 +18663,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -17823,6 +18677,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -17923,6 +18780,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -17932,6 +18792,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `busy`: Another change of the same thing is being applied. `unavailable`: A service that this needs does not answer */
@@ -17943,6 +18806,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -18115,6 +18981,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -18124,6 +18993,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -18135,6 +19007,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -18245,6 +19120,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -18254,6 +19132,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `busy`: Another change of the same thing is being applied. `unavailable`: A service that this needs does not answer */
@@ -18265,6 +19146,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -18406,6 +19290,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -18426,6 +19313,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -18435,6 +19325,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `busy`: Another change of the same thing is being applied. `unavailable`: A service that this needs does not answer */
@@ -18446,6 +19339,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -18576,6 +19472,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -18585,6 +19484,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -18596,6 +19498,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -18707,6 +19612,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -18716,6 +19624,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -18727,6 +19638,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -18859,6 +19773,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -18888,6 +19805,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -18897,6 +19817,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -18908,6 +19831,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -19019,6 +19945,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -19028,6 +19957,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -19039,6 +19971,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -19150,6 +20085,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -19159,6 +20097,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -19170,6 +20111,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -19312,6 +20256,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -19341,6 +20288,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -19350,6 +20300,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -19361,6 +20314,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -19486,6 +20442,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -19495,6 +20454,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -19506,6 +20468,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -19642,6 +20607,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -19671,6 +20639,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -19680,6 +20651,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -19691,6 +20665,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -19827,6 +20804,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -19856,6 +20836,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -19865,6 +20848,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -19876,6 +20862,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20012,6 +21001,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -20041,6 +21033,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20050,6 +21045,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20061,6 +21059,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20184,6 +21185,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -20213,6 +21217,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20222,6 +21229,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20233,6 +21243,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20340,6 +21353,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20349,6 +21365,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20360,6 +21379,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20429,6 +21451,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20438,6 +21463,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20449,6 +21477,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20511,6 +21542,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -20531,6 +21565,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20540,6 +21577,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20551,6 +21591,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20652,6 +21695,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20661,6 +21707,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20672,6 +21721,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20787,6 +21839,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -20816,6 +21871,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20825,6 +21883,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20836,6 +21897,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -20917,6 +21981,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -20926,6 +21993,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -20937,6 +22007,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21043,6 +22116,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21052,6 +22128,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21063,6 +22142,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21179,6 +22261,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -21199,6 +22284,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21208,6 +22296,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21219,6 +22310,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21320,6 +22414,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21329,6 +22426,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21340,6 +22440,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21421,6 +22524,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21430,6 +22536,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21441,6 +22550,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21567,6 +22679,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -21596,6 +22711,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21605,6 +22723,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21616,6 +22737,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21726,6 +22850,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21735,6 +22862,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21746,6 +22876,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21836,6 +22969,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21845,6 +22981,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21856,6 +22995,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -21968,6 +23110,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21977,6 +23122,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21988,6 +23136,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22092,6 +23243,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
@@ -22112,6 +23266,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22121,6 +23278,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22132,6 +23292,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22241,6 +23404,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22250,6 +23416,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22261,6 +23430,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22383,6 +23555,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22392,6 +23567,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22403,6 +23581,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22491,6 +23672,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22500,6 +23684,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22511,6 +23698,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22607,6 +23797,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22616,6 +23809,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22627,6 +23823,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22855,6 +24054,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22864,6 +24066,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22875,6 +24080,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22929,6 +24137,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22938,6 +24149,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -22949,6 +24163,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -22989,6 +24206,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -22998,6 +24218,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -23009,6 +24232,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
@@ -23051,6 +24277,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -23060,6 +24289,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -23071,6 +24303,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };

@@ -45,18 +45,7 @@ const withComponentRefs = (value: unknown): unknown => {
  * referred to.
  */
 const referenced = (schema: z.ZodType, io: "input" | "output", components: Map<string, Json>): Json => {
-  const {
-    $schema: _dialect,
-    $defs = {},
-    ...root
-  } = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: "any",
-    override: ({ jsonSchema }) => {
-      // zod's own name for what the pattern beside it says; JSON Schema knows no such format.
-      if (jsonSchema.format === "starts_with") delete jsonSchema.format;
-    },
-  }) as Json;
+  const { $schema: _dialect, $defs = {}, ...root } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
   for (const [id, definition] of Object.entries($defs as Record<string, Json>)) {
     const component = withComponentRefs(withoutId(definition)) as Json;
     const known = components.get(id);

@@ -39,7 +39,7 @@ const Artifact = z.union([
     path: z
       .string()
       .max(512)
-      .startsWith("dist/")
+      .regex(/^dist\//, "must start with dist/")
       .meta({ description: "A file below `dist/`, or a folder with a `/` at its end: all files in it" }),
     unarchive: z.enum(["NONE", "ZIP"]).default("NONE"),
     read: Permission.default("OWNER"),
