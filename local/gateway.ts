@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
-import { parametersIn, patternOf, type Route } from "../shared/declared/routes.ts";
+import { parametersIn, patternOf } from "../shared/declared/routes/route.ts";
+import type { Route } from "../shared/declared/routes.ts";
 import { problem } from "../shared/problems.ts";
 import type { ApiAnswer } from "./api-client.ts";
 import type { Invoke } from "./invoke.ts";

@@ -1,6 +1,7 @@
 /// <reference path="../.sst/platform/config.d.ts" />
 import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, NO_ROUTE } from "../functions/declared.ts";
-import { fillPath, type Route, type RouteName, routes } from "../shared/declared/routes.ts";
+import { fillPath } from "../shared/declared/routes/route.ts";
+import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { logGroup } from "./encryption.ts";
 import { type Functions, functionNamed } from "./functions.ts";
 import type { Identity } from "./identity.ts";

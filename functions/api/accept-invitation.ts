@@ -1,4 +1,5 @@
 import { getItem } from "../../shared/aws/table.ts";
+import { workspaceRoutes } from "../../shared/declared/routes/workspaces.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { faultOfSecret, hashOfSecret } from "../../shared/secrets.ts";
@@ -17,7 +18,7 @@ const found = async (code: string) => {
   return { invitation, workspace };
 };
 
-export const handler = endpoint("acceptInvitation", async ({ body, caller, moment, commit }) => {
+export const handler = endpoint(workspaceRoutes, "acceptInvitation", async ({ body, caller, moment, commit }) => {
   const fault = faultOfSecret(CODE_PREFIX, body.code);
   if (fault !== undefined) {
     throw new AppError("invalid-request", `the body is not valid: /code: ${fault.detail}`, {

@@ -1,6 +1,7 @@
 import { isPartitionEmpty } from "../../shared/aws/table.ts";
 import { ComponentVersion, copyingOf, createVersion } from "../../shared/component/version.ts";
 import { acceptRecipe, cloneRecipe } from "../../shared/component/version-recipe.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { partitions } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { view } from "../../shared/resource.ts";
@@ -8,6 +9,7 @@ import { endpoint } from "../http/endpoint.ts";
 import { created, findComponent, versionOf } from "../http/resources.ts";
 
 export const handler = endpoint(
+  componentRoutes,
   "createComponentVersion",
   async ({ workspace, params, body, caller, moment, commit }) => {
     const component = await findComponent(workspace, params.component);

@@ -1,3 +1,4 @@
+import { eventRoutes } from "../../shared/declared/routes/events.ts";
 import { type Route, routes } from "../../shared/declared/routes.ts";
 import { createEventRule, EventRule } from "../../shared/event-rule/event-rule.ts";
 import { view } from "../../shared/resource.ts";
@@ -10,7 +11,7 @@ const roleFor = (operations: readonly (keyof typeof routes)[]): Role => {
   return needed.reduce((most, role) => (ROLES.indexOf(role) > ROLES.indexOf(most) ? role : most), ROLES[0]);
 };
 
-export const handler = endpoint("createEventRule", async ({ workspace, body, caller, moment, commit }) => {
+export const handler = endpoint(eventRoutes, "createEventRule", async ({ workspace, body, caller, moment, commit }) => {
   const { rule, writes } = createEventRule(workspace, body, roleFor(body.operations), caller, moment);
   const headers = { location: `/v1/workspaces/${workspace.id}/event-rules/${rule.id}` };
   return commit(writes, { body: view(EventRule, rule), headers });

@@ -1,9 +1,10 @@
 import { presignUpload } from "../../shared/aws/buckets.ts";
+import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { env } from "../../shared/env.ts";
 import { createNodeImport, importObjects, viewNodeImport } from "../../shared/node-import/node-import.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("createNodeImport", async ({ workspace, body, moment, commit }) => {
+export const handler = endpoint(nodeRoutes, "createNodeImport", async ({ workspace, body, moment, commit }) => {
   const { nodeImport, writes } = createNodeImport(workspace, body, moment);
   const { upload: key } = importObjects(nodeImport);
   const upload = await presignUpload(

@@ -1,3 +1,4 @@
+import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { env } from "../../shared/env.ts";
 import { awsNames } from "../../shared/names.ts";
 import { createNode } from "../../shared/node/node.ts";
@@ -6,7 +7,7 @@ import { approve, planOf } from "../http/plans.ts";
 import { newToken, shown } from "../http/registration-token.ts";
 import { findNodeGroups } from "../http/resources.ts";
 
-export const handler = endpoint("createNode", async ({ workspace, body, caller, moment, api, accept }) => {
+export const handler = endpoint(nodeRoutes, "createNode", async ({ workspace, body, caller, moment, api, accept }) => {
   const groups = await findNodeGroups(workspace, body.groups);
   if (groups.length > 0 || body.plan !== undefined) {
     const { name, runtime } = body;

@@ -1,5 +1,6 @@
 import { ANONYMOUS } from "../../shared/audit/audit.ts";
 import { allItems, getItem, transact } from "../../shared/aws/table.ts";
+import { releaseRoutes } from "../../shared/declared/routes/releases.ts";
 import { isId } from "../../shared/ids.ts";
 import { otaKeys, otaPartitions } from "../../shared/keys.ts";
 import type { Entry } from "../../shared/ota/entry.ts";
@@ -26,7 +27,7 @@ const workspaceIdOf = async (workspace: string): Promise<string> => {
 };
 
 /** Counts what a device says of a release. A rollout of which too many fail is asked to be paused. */
-export const handler = endpoint("createReport", async ({ params, body, source, moment, commit }) => {
+export const handler = endpoint(releaseRoutes, "createReport", async ({ params, body, source, moment, commit }) => {
   await withinRate("report-source", source, REPORTS_PER_MINUTE, moment.now);
   const workspaceId = await workspaceIdOf(params.workspace);
   const entry = reportedEntry(

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { getItem, listItems, transact } from "../../shared/aws/table.ts";
+import { workspaceRoutes } from "../../shared/declared/routes/workspaces.ts";
 import { SCOPES } from "../../shared/declared/scopes.ts";
 import { env } from "../../shared/env.ts";
 import { isId } from "../../shared/ids.ts";
@@ -71,28 +72,32 @@ const scopesOf = ({ scopes }: StoredCredential, asked: string | undefined): read
  * OAuth 2.0 client credentials (RFC 6749 §4.4). Tries are counted by client and source address together, so that nobody
  * else's tries keep a machine from its token.
  */
-export const handler = endpoint("createToken", async ({ body, authorization, source, moment: { now }, commit }) => {
-  if (body.grant_type !== "client_credentials") {
-    throw new AppError("unsupported-grant-type", "grant_type must be client_credentials");
-  }
-  const client = clientOf(authorization, body);
-  if (!isId(client.id, "credential")) throw unknownClient();
-  await withinRate("token", `${client.id} ${source}`, Number(env("TOKENS_PER_MINUTE")), now);
-  const credential = await credentialOf(client, now);
-  const scopes = scopesOf(credential, body.scope);
-  const token = makeSecret(ACCESS_TOKEN_PREFIX, randomBytes(SECRET_BYTES));
-  const { writes, seconds } = issueAccessToken(credential, token, scopes, now);
-  await noteLastUse(credential, now);
-  return commit(writes, {
-    body: {
-      access_token: token,
-      token_type: "Bearer",
-      expires_in: seconds,
-      ...(scopes !== undefined && { scope: scopes.join(" ") }),
-    },
-    headers: NOT_STORED,
-  });
-});
+export const handler = endpoint(
+  workspaceRoutes,
+  "createToken",
+  async ({ body, authorization, source, moment: { now }, commit }) => {
+    if (body.grant_type !== "client_credentials") {
+      throw new AppError("unsupported-grant-type", "grant_type must be client_credentials");
+    }
+    const client = clientOf(authorization, body);
+    if (!isId(client.id, "credential")) throw unknownClient();
+    await withinRate("token", `${client.id} ${source}`, Number(env("TOKENS_PER_MINUTE")), now);
+    const credential = await credentialOf(client, now);
+    const scopes = scopesOf(credential, body.scope);
+    const token = makeSecret(ACCESS_TOKEN_PREFIX, randomBytes(SECRET_BYTES));
+    const { writes, seconds } = issueAccessToken(credential, token, scopes, now);
+    await noteLastUse(credential, now);
+    return commit(writes, {
+      body: {
+        access_token: token,
+        token_type: "Bearer",
+        expires_in: seconds,
+        ...(scopes !== undefined && { scope: scopes.join(" ") }),
+      },
+      headers: NOT_STORED,
+    });
+  },
+);
 
 /** Notes the use; of several at the same time one is enough. */
 const noteLastUse = async (credential: StoredCredential, now: Date): Promise<void> => {

@@ -1,4 +1,5 @@
 import { allItems } from "../../shared/aws/table.ts";
+import { eventRoutes } from "../../shared/declared/routes/events.ts";
 import { partitions } from "../../shared/keys.ts";
 import { view } from "../../shared/resource.ts";
 import { createWebhook, refuseTooMany, Webhook } from "../../shared/webhook/webhook.ts";
@@ -7,7 +8,7 @@ import { created } from "../http/resources.ts";
 import { checkUrl } from "../http/webhooks.ts";
 import { secretOf } from "../webhooks/deliver.ts";
 
-export const handler = endpoint("createWebhook", async ({ workspace, body, moment, commit }) => {
+export const handler = endpoint(eventRoutes, "createWebhook", async ({ workspace, body, moment, commit }) => {
   checkUrl(body.url);
   refuseTooMany((await allItems({ partition: partitions.webhooks(workspace.id), attributes: ["id"] })).length);
   const { webhook, writes } = createWebhook(workspace, body, moment);

@@ -1,4 +1,7 @@
+import { deploymentRoutes } from "../../shared/declared/routes/deployments.ts";
 import { revise } from "../http/deployments.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("deleteNodeDeployment", (request) => revise(request, { edit: "delete" }));
+export const handler = endpoint(deploymentRoutes, "deleteNodeDeployment", (request) =>
+  revise(request, { edit: "delete" }),
+);

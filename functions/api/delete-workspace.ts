@@ -1,10 +1,11 @@
 import { isPartitionEmpty } from "../../shared/aws/table.ts";
+import { workspaceRoutes } from "../../shared/declared/routes/workspaces.ts";
 import { otaPartitions, partitions } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { deleteWorkspace, leftovers } from "../../shared/workspace/workspace.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("deleteWorkspace", async ({ workspace, caller, moment, accept }) => {
+export const handler = endpoint(workspaceRoutes, "deleteWorkspace", async ({ workspace, caller, moment, accept }) => {
   const [noNodes, noGroups, noImports, noComponents, noReleases] = await Promise.all([
     isPartitionEmpty(partitions.nodes(workspace.id)),
     isPartitionEmpty(partitions.nodeGroups(workspace.id)),

@@ -1,9 +1,11 @@
 import { ComponentVersion, markVersion } from "../../shared/component/version.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { findVersion, tagged } from "../http/resources.ts";
 
 export const handler = endpoint(
+  componentRoutes,
   "deprecateComponentVersion",
   async ({ workspace, params, body, caller, moment, commit }) => {
     const version = await findVersion(workspace, params.component, params.version);

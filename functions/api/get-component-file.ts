@@ -1,5 +1,6 @@
 import { headObject, presignDownload } from "../../shared/aws/buckets.ts";
 import { ComponentFile, isThere } from "../../shared/component/file.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { findFile, keyOf } from "../http/files.ts";
@@ -8,7 +9,7 @@ import { findVersion } from "../http/resources.ts";
 /** What is begun within it may go on. */
 const LINK_SECONDS = 900;
 
-export const handler = endpoint("getComponentFile", async ({ workspace, params, moment }) => {
+export const handler = endpoint(componentRoutes, "getComponentFile", async ({ workspace, params, moment }) => {
   const version = await findVersion(workspace, params.component, params.version);
   const place = { version, bucket: workspace.bucket };
   const file = await findFile(place, params.path);

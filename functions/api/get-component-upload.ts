@@ -1,13 +1,14 @@
 import { presignPart } from "../../shared/aws/buckets.ts";
 import { receivedParts } from "../../shared/aws/multipart.ts";
 import { partsOf } from "../../shared/component/file.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { AppError } from "../../shared/problems.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { findFile, keyOf } from "../http/files.ts";
 import { decodeCursor, encodeCursor } from "../http/paging.ts";
 import { findVersion } from "../http/resources.ts";
 
-export const handler = endpoint("getComponentUpload", async ({ workspace, params, query, moment }) => {
+export const handler = endpoint(componentRoutes, "getComponentUpload", async ({ workspace, params, query, moment }) => {
   const version = await findVersion(workspace, params.component, params.version);
   const place = { version, bucket: workspace.bucket };
   const { path, size, uploadId } = await findFile(place, params.path);

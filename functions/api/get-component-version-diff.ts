@@ -5,12 +5,13 @@ import type { StoredFile } from "../../shared/component/file.ts";
 import { filesToBe } from "../../shared/component/package.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
 import { aboutVersion, portableRecipe, readRecipe } from "../../shared/component/version-recipe.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { partitions } from "../../shared/keys.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { findComponent, findVersion } from "../http/resources.ts";
 
-export const handler = endpoint("getComponentVersionDiff", async ({ workspace, params }) => {
+export const handler = endpoint(componentRoutes, "getComponentVersionDiff", async ({ workspace, params }) => {
   const component = await findComponent(workspace, params.component);
   const [from, to] = await Promise.all([
     findVersion(workspace, component.id, params.from),

@@ -2,12 +2,13 @@ import { allItems } from "../../shared/aws/table.ts";
 import type { StoredFile } from "../../shared/component/file.ts";
 import { filesToBe } from "../../shared/component/package.ts";
 import { aboutVersion, dependenciesOf, readRecipe } from "../../shared/component/version-recipe.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { partitions } from "../../shared/keys.ts";
 import { knownDependencies } from "../component-dependencies.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { findComponent, findVersion } from "../http/resources.ts";
 
-export const handler = endpoint("getComponentVersionFindings", async ({ workspace, params }) => {
+export const handler = endpoint(componentRoutes, "getComponentVersionFindings", async ({ workspace, params }) => {
   const component = await findComponent(workspace, params.component);
   const version = await findVersion(workspace, component.id, params.version);
   const [files, dependencies] = await Promise.all([

@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { recordRoutes } from "../../shared/declared/routes/records.ts";
 import { routes } from "../../shared/declared/routes.ts";
 import { docsPage } from "../docs/page.ts";
 import { endpoint } from "../http/endpoint.ts";
@@ -8,7 +9,7 @@ const takesGzip = (header: string | undefined): boolean =>
   (header ?? "").split(",").some((part) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(part));
 
 /** The contract as a page to read: nothing of it is fetched from anybody else. */
-export const handler = endpoint("getDocs", async ({ acceptEncoding }) => {
+export const handler = endpoint(recordRoutes, "getDocs", async ({ acceptEncoding }) => {
   const isGzip = takesGzip(acceptEncoding);
   return {
     statusCode: 200,

@@ -1,9 +1,10 @@
+import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { routes } from "../../shared/declared/routes.ts";
 import { installer } from "../device/installer.ts";
 import { endpoint } from "../http/endpoint.ts";
 
 /** The same for everyone, and not to be old: a device runs it but once. */
-export const handler = endpoint("getInstaller", async () => ({
+export const handler = endpoint(nodeRoutes, "getInstaller", async () => ({
   statusCode: 200,
   headers: {
     "content-type": `${routes.getInstaller.media}; charset=utf-8`,

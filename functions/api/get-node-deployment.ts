@@ -1,4 +1,7 @@
+import { deploymentRoutes } from "../../shared/declared/routes/deployments.ts";
 import { showDeployment } from "../http/deployments.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("getNodeDeployment", ({ workspace, params }) => showDeployment(workspace, params));
+export const handler = endpoint(deploymentRoutes, "getNodeDeployment", ({ workspace, params }) =>
+  showDeployment(workspace, params),
+);

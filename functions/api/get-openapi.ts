@@ -1,4 +1,5 @@
 import { openapi } from "../../shared/api/openapi.ts";
+import { recordRoutes } from "../../shared/declared/routes/records.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("getOpenapi", async () => ({ body: openapi() }));
+export const handler = endpoint(recordRoutes, "getOpenapi", async () => ({ body: openapi() }));

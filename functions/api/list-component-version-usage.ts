@@ -1,5 +1,6 @@
 import { publishedVersions } from "../../shared/aws/catalogue.ts";
 import { allItems } from "../../shared/aws/table.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import type { StoredCell } from "../../shared/deployment/cell.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
 import { layerOf, resolver } from "../../shared/deployment/resolve.ts";
@@ -11,7 +12,7 @@ import { endpoint } from "../http/endpoint.ts";
 import { filteredPage } from "../http/paging.ts";
 import { findVersion } from "../http/resources.ts";
 
-export const handler = endpoint("listComponentVersionUsage", async ({ workspace, params, query }) => {
+export const handler = endpoint(componentRoutes, "listComponentVersionUsage", async ({ workspace, params, query }) => {
   const version = await findVersion(workspace, params.component, params.version);
   const deployments = await allItems<StoredDeployment>(partitions.deployments(workspace.id));
   const named = new Set(deployments.flatMap(({ components }) => Object.keys(components)));

@@ -1,4 +1,5 @@
 import { listIndex } from "../../shared/aws/table.ts";
+import { recordRoutes } from "../../shared/declared/routes/records.ts";
 import { isId } from "../../shared/ids.ts";
 import { type StoredIntent, viewIntent } from "../../shared/intent/intent.ts";
 import { indexes, keys } from "../../shared/keys.ts";
@@ -6,7 +7,7 @@ import { AppError } from "../../shared/problems.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { decodeCursor, encodeCursor } from "../http/paging.ts";
 
-export const handler = endpoint("listIntents", async ({ workspace, query }) => {
+export const handler = endpoint(recordRoutes, "listIntents", async ({ workspace, query }) => {
   const partition = `${workspace.id}#intent`;
   const after = query.cursor === undefined ? undefined : decodeCursor(partition, query.cursor);
   if (after !== undefined && (typeof after !== "string" || !isId(after, "intent"))) {

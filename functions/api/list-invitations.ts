@@ -1,8 +1,9 @@
+import { workspaceRoutes } from "../../shared/declared/routes/workspaces.ts";
 import { partitions } from "../../shared/keys.ts";
 import { viewInvitation } from "../../shared/workspace/member.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { pageOf } from "../http/paging.ts";
 
-export const handler = endpoint("listInvitations", async ({ workspace, query }) =>
+export const handler = endpoint(workspaceRoutes, "listInvitations", async ({ workspace, query }) =>
   pageOf({ partition: partitions.invitations(workspace.id) }, query, viewInvitation),
 );

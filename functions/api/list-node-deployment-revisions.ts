@@ -1,6 +1,7 @@
+import { deploymentRoutes } from "../../shared/declared/routes/deployments.ts";
 import { listRevisions } from "../http/deployments.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("listNodeDeploymentRevisions", ({ workspace, params, query }) =>
+export const handler = endpoint(deploymentRoutes, "listNodeDeploymentRevisions", ({ workspace, params, query }) =>
   listRevisions(workspace, params, query),
 );

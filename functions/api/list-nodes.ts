@@ -1,4 +1,5 @@
 import { getItems } from "../../shared/aws/table.ts";
+import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { Node, type StoredNode } from "../../shared/node/node.ts";
 import { view } from "../../shared/resource.ts";
@@ -6,7 +7,7 @@ import { endpoint } from "../http/endpoint.ts";
 import { pageOf } from "../http/paging.ts";
 import { findNodeGroup } from "../http/resources.ts";
 
-export const handler = endpoint("listNodes", async ({ workspace, query }) => {
+export const handler = endpoint(nodeRoutes, "listNodes", async ({ workspace, query }) => {
   if (query.group === undefined) {
     return pageOf({ partition: partitions.nodes(workspace.id) }, query, (node: StoredNode) => view(Node, node));
   }

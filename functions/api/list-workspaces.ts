@@ -1,4 +1,5 @@
 import { getItems } from "../../shared/aws/table.ts";
+import { workspaceRoutes } from "../../shared/declared/routes/workspaces.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { view } from "../../shared/resource.ts";
 import type { Membership } from "../../shared/workspace/access.ts";
@@ -6,7 +7,7 @@ import { type StoredWorkspace, Workspace } from "../../shared/workspace/workspac
 import { endpoint } from "../http/endpoint.ts";
 import { pageOf } from "../http/paging.ts";
 
-export const handler = endpoint("listWorkspaces", async ({ query, caller }) => {
+export const handler = endpoint(workspaceRoutes, "listWorkspaces", async ({ query, caller }) => {
   const page = await pageOf(
     { partition: partitions.memberships(caller) },
     query,

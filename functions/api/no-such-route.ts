@@ -1,6 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
-import { patternOf, type Route, routes } from "../../shared/declared/routes.ts";
+import { patternOf } from "../../shared/declared/routes/route.ts";
+import { type Route, routes } from "../../shared/declared/routes.ts";
 import { problem } from "../../shared/problems.ts";
 import { type ApiEvent, logs, problemResult, problems } from "../http/middlewares.ts";
 

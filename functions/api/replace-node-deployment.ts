@@ -1,7 +1,8 @@
+import { deploymentRoutes } from "../../shared/declared/routes/deployments.ts";
 import { revise } from "../http/deployments.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-export const handler = endpoint("replaceNodeDeployment", (request) => {
+export const handler = endpoint(deploymentRoutes, "replaceNodeDeployment", (request) => {
   const { plan, ...replacement } = request.body;
   return revise(request, { edit: "replace", ...replacement }, plan);
 });

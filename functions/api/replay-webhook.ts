@@ -1,4 +1,5 @@
 import { getItem, listItems, unlessChanged } from "../../shared/aws/table.ts";
+import { eventRoutes } from "../../shared/declared/routes/events.ts";
 import { firstIdAt } from "../../shared/event/event.ts";
 import { keys, partitions } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
@@ -10,7 +11,7 @@ import { findWebhook } from "../http/webhooks.ts";
 /** Deliveries that one call looks at: its function has half a minute. */
 const MOST_AT_ONCE = 500;
 
-export const handler = endpoint("replayWebhook", async ({ workspace, params, body, moment, commit }) => {
+export const handler = endpoint(eventRoutes, "replayWebhook", async ({ workspace, params, body, moment, commit }) => {
   const webhook = await findWebhook(workspace, params.webhook);
   if (!webhook.enabled) throw new AppError("not-ready", "the webhook is disabled: enable it first");
   // When it was asked for, for the record of who did.

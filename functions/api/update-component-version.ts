@@ -1,10 +1,12 @@
 import { ComponentVersion, editVersion } from "../../shared/component/version.ts";
 import { acceptRecipe } from "../../shared/component/version-recipe.ts";
+import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { view } from "../../shared/resource.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { checkIfMatch, findComponent, findVersion, tagged } from "../http/resources.ts";
 
 export const handler = endpoint(
+  componentRoutes,
   "updateComponentVersion",
   async ({ workspace, params, body, ifMatch, moment, commit }) => {
     const component = await findComponent(workspace, params.component);

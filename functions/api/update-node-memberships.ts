@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { changeMemberships, groupsAfter } from "../../shared/node/membership.ts";
 import { AppError } from "../../shared/problems.ts";
 import { endpoint } from "../http/endpoint.ts";
@@ -10,6 +11,7 @@ const TRY_FOR_MS = 20_000;
 
 /** Concurrent edits all survive: the loser of a race reads the node again, and applies its own to what it finds. */
 export const handler = endpoint(
+  nodeRoutes,
   "updateNodeMemberships",
   async ({ workspace, params, body, ifMatch, caller, moment, accept }) => {
     let node = await findNode(workspace, params.node); // before what the body names: a node of others does not exist

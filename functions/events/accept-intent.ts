@@ -2,7 +2,8 @@ import middy from "@middy/core";
 import type { APIGatewayProxyStructuredResultV2, Context, EventBridgeEvent } from "aws-lambda";
 import { translated } from "../../shared/aws/aws-errors.ts";
 import { allItems, getItem, transact, unlessChanged } from "../../shared/aws/table.ts";
-import { fillPath, parametersIn, type Route, routes } from "../../shared/declared/routes.ts";
+import { fillPath, parametersIn } from "../../shared/declared/routes/route.ts";
+import { type Route, routes } from "../../shared/declared/routes.ts";
 import {
   answerRequest,
   giveBackRequest,

@@ -4,7 +4,7 @@ import type * as z from "zod";
 import { actorOf, type Deed } from "../../shared/audit/audit.ts";
 import { auditOf } from "../../shared/aws/audit.ts";
 import { remembering, transact } from "../../shared/aws/table.ts";
-import { type PathParameters, type Route, type RouteName, type Routes, routes } from "../../shared/declared/routes.ts";
+import type { PathParameters, Route } from "../../shared/declared/routes/route.ts";
 import type { Moment } from "../../shared/ids.ts";
 import { type StoredIntent, viewIntent } from "../../shared/intent/intent.ts";
 import { allows, type Role } from "../../shared/workspace/access.ts";
@@ -22,14 +22,14 @@ type Output<Declared, Member extends string> = Declared extends { readonly [M in
 type Workspace<Access> = Access extends "anyone" | "caller" ? undefined : StoredWorkspace;
 
 /** A request whose parts the middlewares have checked. */
-export interface Request<Name extends RouteName> {
-  readonly params: Readonly<Record<PathParameters<Routes[Name]["path"]>, string>>;
-  readonly query: Output<Routes[Name], "query">;
-  readonly body: Output<Routes[Name], "body">;
+export interface Request<Declared extends Route> {
+  readonly params: Readonly<Record<PathParameters<Declared["path"]>, string>>;
+  readonly query: Output<Declared, "query">;
+  readonly body: Output<Declared, "body">;
   /** The revision that the caller saw, where it sent `If-Match`. */
   readonly ifMatch: number | undefined;
   readonly caller: string;
-  readonly workspace: Workspace<Routes[Name]["access"]>;
+  readonly workspace: Workspace<Declared["access"]>;
   /** The header, where the operation takes no bearer token. */
   readonly authorization: string | undefined;
   /** Whether the caller's role in the workspace allows what this one does. */
@@ -54,7 +54,7 @@ export interface Request<Name extends RouteName> {
    */
   readonly commit: (
     writes: readonly Write[],
-    answer: Answer<Name>,
+    answer: Answer<Declared>,
     doer?: Doer,
   ) => Promise<APIGatewayProxyStructuredResultV2>;
 }
@@ -62,8 +62,8 @@ export interface Request<Name extends RouteName> {
 /** Who does something, to what, where no bearer token and no workspace in the path say so: a device. */
 type Doer = Pick<Deed, "actor" | "workspaceId" | "object" | "intent">;
 
-export interface Answer<Name extends RouteName> {
-  readonly body: Output<Routes[Name], "answer">;
+export interface Answer<Declared extends Route> {
+  readonly body: Output<Declared, "answer">;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -71,12 +71,14 @@ export interface Answer<Name extends RouteName> {
  * The handler of an operation: logs, problems, parse and validate, authenticate, idempotency, in this order, around
  * a function that decides. On the way out the order is reversed, so problems sees every error and logs every answer.
  * What is written goes with the record of who did it, in the same transaction.
+ * @param table the declarations that it is among: a function's bundle has the schemas of these, and of no others
  */
-export const endpoint = <Name extends RouteName>(
+export const endpoint = <Name extends string, Table extends Readonly<Record<Name, Route>>>(
+  table: Table,
   name: Name,
-  run: (request: Request<Name>) => Promise<APIGatewayProxyStructuredResultV2 | Answer<Name>>,
+  run: (request: Request<Table[Name]>) => Promise<APIGatewayProxyStructuredResultV2 | Answer<Table[Name]>>,
 ) => {
-  const route: Route = routes[name];
+  const route: Route = table[name];
   const handler = middy<ApiEvent, APIGatewayProxyStructuredResultV2, Error, Context>()
     .use(logs(name))
     .use(problems(route))
@@ -107,10 +109,10 @@ export const endpoint = <Name extends RouteName>(
       };
       const answer = await run({
         // The middlewares parsed these by the route's own schemas.
-        params: work.params as Request<Name>["params"],
-        query: work.query as Request<Name>["query"],
-        body: work.body as Request<Name>["body"],
-        workspace: work.workspace as Request<Name>["workspace"],
+        params: work.params as Request<Table[Name]>["params"],
+        query: work.query as Request<Table[Name]>["query"],
+        body: work.body as Request<Table[Name]>["body"],
+        workspace: work.workspace as Request<Table[Name]>["workspace"],
         may: (role) => work.role !== undefined && allows(role, work.role),
         authorization: event.headers.authorization,
         ifMatch: work.ifMatch,
@@ -132,7 +134,7 @@ export const endpoint = <Name extends RouteName>(
         step: (writes) => transact([...writes, ...recordOf(event, name, writes)]),
         commit: (writes, answer, doer) => respond(writes, answer, doer && { doer }),
       });
-      return "statusCode" in answer ? answer : respond([], answer as Answer<Name>);
+      return "statusCode" in answer ? answer : respond([], answer as Answer<Table[Name]>);
     });
   return (event: ApiEvent, context: Context) => remembering(() => handler(event, context));
 };
@@ -140,7 +142,7 @@ export const endpoint = <Name extends RouteName>(
 /** The audit record of a request's writes: in the workspace that it opened, or that they say they are in. */
 const recordOf = (
   { work, requestContext }: ApiEvent,
-  operation: RouteName,
+  operation: string,
   writes: readonly Write[],
   intent?: StoredIntent,
   told?: Doer,

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { fillPath, parametersIn, type Route, routes } from "../declared/routes.ts";
-import { scopeOf } from "../declared/scopes.ts";
+import { fillPath, parametersIn, scopeOf } from "../declared/routes/route.ts";
+import { type Route, routes } from "../declared/routes.ts";
 import { eventSchema } from "../event/event.ts";
 import { EVENT_NAMES, type EventName, eventTypes } from "../event/types.ts";
 import { ProblemDocument } from "../intent/intent.ts";

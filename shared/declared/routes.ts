@@ -31,20 +31,3 @@ export type RouteName = keyof Routes;
 /** `createNodeGroup` → `create-node-group`: the handler's file below `functions/api`. */
 export const handlerName = (operation: string): string =>
   operation.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** The names in braces of a path. */
-export type PathParameters<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? (Name extends `${infer Greedy}+` ? Greedy : Name) | PathParameters<Rest>
-  : never;
-
-/** The names in braces of a path, and which of them takes slashes too. */
-export const parametersIn = (path: string): { readonly name: string; readonly greedy: boolean }[] =>
-  [...path.matchAll(/\{(\w+)(\+?)\}/g)].map(([, name = "", plus]) => ({ name, greedy: plus === "+" }));
-
-/** A path with each name in braces replaced. */
-export const fillPath = (path: string, fill: (name: string, greedy: boolean) => string): string =>
-  path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, plus: string) => fill(name, plus === "+"));
-
-/** What matches the paths that a route is for, with a group for each name. */
-export const patternOf = (path: string): RegExp =>
-  new RegExp(`^${fillPath(path.replaceAll(".", "\\."), (_, greedy) => (greedy ? "(.+)" : "([^/]+)"))}$`);

@@ -198,8 +198,8 @@ describe("with Slipway", () => {
       const { status, body: answer } = await api.call<IntentBody>("PATCH", `${ws}/node-groups/busy/deployment`, {
         body,
       });
-      // On a slow machine the handler's time may run out before it gets a word in.
-      if (status === 409) return edit(name, wanted);
+      // On a slow machine the time of the handler, or of its calls, may run out before it gets a word in.
+      if (status === 409 || status === 503) return edit(name, wanted);
       expect(status).toBe(202);
       expect(await api.ended(answer.id, 120_000)).toMatchObject({ status: "succeeded" });
     };

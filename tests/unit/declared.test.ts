@@ -44,7 +44,7 @@ describe("every handler is declared, and every declared one is there:", () => {
     for (const [name] of operations) {
       expect(functions[functionOfRoute(name)]?.module).toBe(`functions/api/${handlerName(name)}`);
       const source = readFileSync(join(ROOT, `functions/api/${handlerName(name)}.ts`), "utf8");
-      expect(source).toMatch(new RegExp(`\\bendpoint\\(\\s*"${name}"`));
+      expect(source).toMatch(new RegExp(`\\bendpoint\\(\\s*\\w+,\\s*"${name}"`));
     }
     expect(functions[NO_ROUTE]?.module).toBe("functions/api/no-such-route");
   });

@@ -45,6 +45,34 @@ export interface Route {
   readonly permissions?: readonly Permission[];
 }
 
+/** The names in braces of a path. */
+export type PathParameters<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? (Name extends `${infer Greedy}+` ? Greedy : Name) | PathParameters<Rest>
+  : never;
+
+/** The names in braces of a path, and which of them takes slashes too. */
+export const parametersIn = (path: string): { readonly name: string; readonly greedy: boolean }[] =>
+  [...path.matchAll(/\{(\w+)(\+?)\}/g)].map(([, name = "", plus]) => ({ name, greedy: plus === "+" }));
+
+/** A path with each name in braces replaced. */
+export const fillPath = (path: string, fill: (name: string, greedy: boolean) => string): string =>
+  path.replace(/\{(\w+)(\+?)\}/g, (_, name: string, plus: string) => fill(name, plus === "+"));
+
+/** What matches the paths that a route is for, with a group for each name. */
+export const patternOf = (path: string): RegExp =>
+  new RegExp(`^${fillPath(path.replaceAll(".", "\\."), (_, greedy) => (greedy ? "(.+)" : "([^/]+)"))}$`);
+
+/**
+ * The scope that a machine credential needs for an operation: what the path is about, and whether it is read or written.
+ * A node group's deployment is a deployment, and the path of the workspace alone is about the workspace.
+ */
+export const scopeOf = ({ method, path, readOnly }: Pick<Route, "method" | "path" | "readOnly">): string => {
+  const parts = path.split("/").slice(2); // without the version
+  const below = parts[0] === "workspaces" ? parts.slice(2) : parts;
+  const noun = below.includes("deployment") ? "deployments" : (below[0] ?? "workspace");
+  return `${noun}:${method === "GET" || readOnly ? "read" : "write"}`;
+};
+
 export const PAGE_LIMIT = { default: 50, max: 100 } as const;
 
 export const Page = z.object({
