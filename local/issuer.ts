@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import Provider, { errors, type TokenEndpointGrantContext } from "oidc-provider";
+import { createMemoryAdapter } from "oidc-provider/lib/adapters/memory_adapter.js";
 import { answerInteraction, devicePages, interactionUrl } from "./issuer-pages.ts";
 import { listen, shut } from "./listen.ts";
 
@@ -95,6 +96,8 @@ const cliClient = {
 export const startIssuer = async (options: { dir: string; port: number; url: string }) => {
   const { jwks, clientSecret, cookieKey } = await loadSecrets(options.dir);
   const provider = new Provider(options.url, {
+    // What it would take by itself, with a warning at each start: here logins may end with the process.
+    adapter: createMemoryAdapter(),
     clients: [
       {
         client_id: CLIENT_ID,
