@@ -1,5 +1,5 @@
-import { headObject } from "../../shared/aws/buckets.ts";
 import { completeUpload, receivedParts } from "../../shared/aws/multipart.ts";
+import { headObject } from "../../shared/aws/objects.ts";
 import { ComponentFile, partsOf, ranges, type StoredFile, versionTakesFiles } from "../../shared/component/file.ts";
 import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { AppError } from "../../shared/problems.ts";

@@ -1,4 +1,4 @@
-import { presignUpload } from "../../shared/aws/buckets.ts";
+import { presignUpload } from "../../shared/aws/presigned.ts";
 import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { env } from "../../shared/env.ts";
 import { createNodeImport, importObjects, viewNodeImport } from "../../shared/node-import/node-import.ts";

@@ -1,4 +1,4 @@
-import { presignUpload } from "../../shared/aws/buckets.ts";
+import { presignUpload } from "../../shared/aws/presigned.ts";
 import { releaseRoutes } from "../../shared/declared/routes/releases.ts";
 import { env } from "../../shared/env.ts";
 import { createRelease, Release } from "../../shared/ota/release.ts";

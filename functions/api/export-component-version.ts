@@ -1,4 +1,5 @@
-import { presignDownload, s3Client } from "../../shared/aws/buckets.ts";
+import { s3Client } from "../../shared/aws/objects.ts";
+import { presignDownload } from "../../shared/aws/presigned.ts";
 import { allItems } from "../../shared/aws/table.ts";
 import type { StoredFile } from "../../shared/component/file.ts";
 import { folderOf } from "../../shared/component/gdk.ts";

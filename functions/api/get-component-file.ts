@@ -1,4 +1,5 @@
-import { headObject, presignDownload } from "../../shared/aws/buckets.ts";
+import { headObject } from "../../shared/aws/objects.ts";
+import { presignDownload } from "../../shared/aws/presigned.ts";
 import { ComponentFile, isThere } from "../../shared/component/file.ts";
 import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { view } from "../../shared/resource.ts";

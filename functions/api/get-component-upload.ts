@@ -1,5 +1,5 @@
-import { presignPart } from "../../shared/aws/buckets.ts";
 import { receivedParts } from "../../shared/aws/multipart.ts";
+import { presignPart } from "../../shared/aws/presigned.ts";
 import { partsOf } from "../../shared/component/file.ts";
 import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import { AppError } from "../../shared/problems.ts";

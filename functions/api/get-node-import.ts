@@ -1,4 +1,4 @@
-import { presignDownload } from "../../shared/aws/buckets.ts";
+import { presignDownload } from "../../shared/aws/presigned.ts";
 import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
 import { env } from "../../shared/env.ts";
 import { importObjects, LINK_SECONDS, viewNodeImport } from "../../shared/node-import/node-import.ts";

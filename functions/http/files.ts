@@ -1,5 +1,6 @@
-import { deleteObject, headObject, presignUpload } from "../../shared/aws/buckets.ts";
 import { abortUpload, beginUpload, receivedParts } from "../../shared/aws/multipart.ts";
+import { deleteObject, headObject } from "../../shared/aws/objects.ts";
+import { presignUpload } from "../../shared/aws/presigned.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import {
   ArtifactPath,

@@ -1,4 +1,4 @@
-import { readObject } from "../../shared/aws/buckets.ts";
+import { readObject } from "../../shared/aws/objects.ts";
 import { env } from "../../shared/env.ts";
 import type { ArchiveSlice } from "../../shared/ota/archive-parts.ts";
 

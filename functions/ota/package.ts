@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { translated } from "../../shared/aws/aws-errors.ts";
-import { headObject } from "../../shared/aws/buckets.ts";
+import { headObject } from "../../shared/aws/objects.ts";
 import { count } from "../../shared/aws/rates.ts";
 import { allItems, getItem, getItems, transact } from "../../shared/aws/table.ts";
 import type { OTA_ANSWERS } from "../../shared/declared/metrics.ts";

@@ -1,4 +1,4 @@
-import { putObject } from "../../shared/aws/buckets.ts";
+import { putObject } from "../../shared/aws/objects.ts";
 import { allItems, getItem, transact } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { keys, otaKeys, otaPartitions } from "../../shared/keys.ts";

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { headObject, putObject, readObject, uploadObject } from "../../shared/aws/buckets.ts";
+import { headObject, putObject, readObject, uploadObject } from "../../shared/aws/objects.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { cellKey, generationId, prepareCell, type Runtime } from "../../shared/deployment/cell.ts";
 import { env } from "../../shared/env.ts";

@@ -1,4 +1,4 @@
-import { copyObject, readObject, uploadObject } from "../../shared/aws/buckets.ts";
+import { copyObject, readObject, uploadObject } from "../../shared/aws/objects.ts";
 import { transact } from "../../shared/aws/table.ts";
 import { MAX_SINGLE_PART_BYTES } from "../../shared/component/file.ts";
 import { env } from "../../shared/env.ts";

@@ -1,4 +1,4 @@
-import { copyOver, headObject } from "../../shared/aws/buckets.ts";
+import { copyOver, headObject } from "../../shared/aws/objects.ts";
 import { allItems, getItem, transact } from "../../shared/aws/table.ts";
 import { copyFile, type StoredFile } from "../../shared/component/file.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";

@@ -1,5 +1,5 @@
-import { copyOver, headObject } from "../../shared/aws/buckets.ts";
 import { deleteDropped, listDropped } from "../../shared/aws/drops.ts";
+import { copyOver, headObject } from "../../shared/aws/objects.ts";
 import { allItems, transact } from "../../shared/aws/table.ts";
 import { isClearing, MAX_FILES } from "../../shared/component/file.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";

@@ -1,4 +1,4 @@
-import { deleteObject } from "../../shared/aws/buckets.ts";
+import { deleteObject } from "../../shared/aws/objects.ts";
 import { env } from "../../shared/env.ts";
 import { desiredRelease } from "./desired.ts";
 import { task } from "./task.ts";

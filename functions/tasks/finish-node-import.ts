@@ -1,4 +1,5 @@
-import { deleteObject, emptyBucket, readObject, uploadObject } from "../../shared/aws/buckets.ts";
+import { emptyBucket } from "../../shared/aws/buckets.ts";
+import { deleteObject, readObject, uploadObject } from "../../shared/aws/objects.ts";
 import { eachItem, transact } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { partitions } from "../../shared/keys.ts";

@@ -1,4 +1,4 @@
-import { deleteObject } from "../../shared/aws/buckets.ts";
+import { deleteObject } from "../../shared/aws/objects.ts";
 import { allItems } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { otaPartitions } from "../../shared/keys.ts";

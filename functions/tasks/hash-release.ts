@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readObject } from "../../shared/aws/buckets.ts";
+import { readObject } from "../../shared/aws/objects.ts";
 import { transact } from "../../shared/aws/table.ts";
 import { env } from "../../shared/env.ts";
 import { otaKeys } from "../../shared/keys.ts";

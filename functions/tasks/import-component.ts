@@ -1,5 +1,4 @@
 import { isAwsError } from "../../shared/aws/aws-errors.ts";
-import { copyOver, deleteObject, headObject } from "../../shared/aws/buckets.ts";
 import {
   componentArn,
   describeComponent,
@@ -7,6 +6,7 @@ import {
   listVersions,
   publicComponentArn,
 } from "../../shared/aws/greengrass.ts";
+import { copyOver, deleteObject, headObject } from "../../shared/aws/objects.ts";
 import { getItem, transact } from "../../shared/aws/table.ts";
 import { adoptVersion, claimPublicName, type PublicClaim, publicVersion } from "../../shared/component/adopt.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type * as z from "zod";
 import { translated } from "../../shared/aws/aws-errors.ts";
-import { putObject, readBytes } from "../../shared/aws/buckets.ts";
 import { addToThingGroup, createThing } from "../../shared/aws/iot.ts";
+import { putObject, readBytes } from "../../shared/aws/objects.ts";
 import { getItem, getItems, transact } from "../../shared/aws/table.ts";
 import { takeTurn } from "../../shared/aws/turns.ts";
 import type { StoredGeneration } from "../../shared/deployment/cell.ts";

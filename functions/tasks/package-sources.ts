@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { deleteObject, readObject, uploadObject } from "../../shared/aws/buckets.ts";
+import { deleteObject, readObject, uploadObject } from "../../shared/aws/objects.ts";
 import { transact } from "../../shared/aws/table.ts";
 import type { StoredFile } from "../../shared/component/file.ts";
 import { fingerprintOf, ownArtifacts, packageOf, packagePath, sourcesOf } from "../../shared/component/package.ts";

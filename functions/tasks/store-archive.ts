@@ -1,4 +1,4 @@
-import { assembleObject, headObject } from "../../shared/aws/buckets.ts";
+import { assembleObject, headObject } from "../../shared/aws/objects.ts";
 import { env } from "../../shared/env.ts";
 import { archiveParts } from "../../shared/ota/archive-parts.ts";
 import { digestMetadata } from "../../shared/ota/repr-digest.ts";

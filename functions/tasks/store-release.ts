@@ -1,4 +1,4 @@
-import { copyObject, headObject } from "../../shared/aws/buckets.ts";
+import { copyObject, headObject } from "../../shared/aws/objects.ts";
 import { env } from "../../shared/env.ts";
 import { digestMetadata } from "../../shared/ota/repr-digest.ts";
 import { memberName } from "../../shared/ota/tar.ts";

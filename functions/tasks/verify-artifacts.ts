@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { deleteObject, headObject, readBytes, readObject } from "../../shared/aws/buckets.ts";
+import { deleteObject, headObject, readBytes, readObject } from "../../shared/aws/objects.ts";
 import { transact } from "../../shared/aws/table.ts";
 import type { HeldObject, StoredFile } from "../../shared/component/file.ts";
 import { artifactClash, artifactsOf, unarchivedPaths } from "../../shared/component/package.ts";

@@ -8,7 +8,7 @@ import { AppError } from "../problems.ts";
 import type { Dropped } from "../push/manifest.ts";
 import type { DroppedObject } from "../push/push.ts";
 import { isAwsError } from "./aws-errors.ts";
-import { headObject, putObject, s3Client } from "./buckets.ts";
+import { headObject, putObject, s3Client } from "./objects.ts";
 
 /** S3 puts ETags into quotes where HTTP has them, and not where EventBridge tells of them. */
 const unquoted = (etag = ""): string => etag.replace(/^"(.*)"$/, "$1");

@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { AppError } from "../problems.ts";
 import { isAwsError } from "./aws-errors.ts";
-import { s3Client } from "./buckets.ts";
+import { s3Client } from "./objects.ts";
 
 /** An object on its way, in parts. */
 export interface MultipartUpload {

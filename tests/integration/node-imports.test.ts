@@ -7,7 +7,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ApiClient, IntentBody } from "../../local/api-client.ts";
 import { runCloud } from "../../local/child.ts";
-import { presignDownload } from "../../shared/aws/buckets.ts";
+import { presignDownload } from "../../shared/aws/presigned.ts";
 import { until } from "../local/until.ts";
 import { compared } from "./support/agreement.ts";
 import {
