@@ -8,6 +8,7 @@ interface ExportOptions extends CommonOptions {
   readonly to?: string;
   readonly actor?: string;
   readonly object?: string;
+  readonly format?: "jsonl" | "csv";
 }
 
 /** The cursor of the next page, from `Link: <…?cursor=…>; rel="next"` (RFC 8288). */
@@ -16,14 +17,14 @@ const nextCursor = (link: string | null): string | undefined => {
   return url === undefined ? undefined : (new URL(url).searchParams.get("cursor") ?? undefined);
 };
 
-/** Prints a workspace's audit records as they come, a line each, page after page. */
+/** Prints a workspace's audit records as they come, a line each, page after page: together they are one file of the format. */
 export const exportAudit = async (options: ExportOptions): Promise<void> => {
   const { slipway, workspace } = connect(options);
-  const { from, to, actor, object } = options;
+  const { from, to, actor, object, format } = options;
   let cursor: string | undefined;
   do {
     const { data, headers } = await slipway.call("exportAudit", {
-      ...{ workspace: workspace(), from, to, actor, object, cursor },
+      ...{ workspace: workspace(), from, to, actor, object, format, cursor },
       signal: interrupted.signal,
     });
     await print(data);

@@ -54,11 +54,12 @@ export const addOwnCommands = (program: Command): void => {
     .addOption(new Option("--count <n>", "end after so many events").argParser(count))
     .action(async (options) => (await import("./intents.ts")).tailEvents(options));
 
-  leaf(nounCommand(program, "audit"), "export", "write all records as lines of JSON, newest first")
+  leaf(nounCommand(program, "audit"), "export", "write all records as lines of JSON or as CSV, newest first")
     .option("--from <time>", "records from this time on")
     .option("--to <time>", "records before this time")
     .option("--actor <actor>", "only what this one did, such as user:SUBJECT")
     .option("--object <id>", "only what was done to the thing with this id")
+    .addOption(new Option("--format <format>", "lines of JSON, or CSV").choices(["jsonl", "csv"]).default("jsonl"))
     .action(async (options) => (await import("./audit.ts")).exportAudit(options));
 
   withWaitOptions(

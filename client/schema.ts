@@ -1761,7 +1761,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export who did what in a workspace, newest first, a record a line, up to 1,000 at once
+         * Export who did what in a workspace, newest first, a record a line or a row, up to 1,000 at once
          * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `audit:read`.
          */
         get: operations["exportAudit"];
@@ -23601,6 +23601,8 @@ export interface operations {
                 object?: string;
                 /** @description `nextCursor` of the page before */
                 cursor?: string;
+                /** @description JSON Lines, or CSV (RFC 4180, UTF-8). In CSV only the first page begins with the names of the columns, so that pages one after the other are one file; `changes`, with what was before and after, is JSON. A cell that begins with `=`, `+`, `-`, `@`, a tab, an end of line, a NUL or `'` has a `'` before it, so that no spreadsheet runs it */
+                format?: "jsonl" | "csv";
             };
             header?: never;
             path: {
@@ -23619,7 +23621,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {"id":"aud_01jd8x2m6q7w3k9v5t4r","at":"2026-01-01T12:00:00.000Z","actor":"user:5f7c8ec7-c33c-4c00-94bb-afe82","operation":"updateNodeGroup","object":{"type":"node-group","id":"grp_01jd8x2m6q7w3k9v5t4r","name":"gateways"},"source":{"ip":"192.0.2.1","userAgent":"curl/8.5.0"},"changes":[{"type":"node-group","id":"grp_01jd8x2m6q7w3k9v5t4r","name":"gateways","before":{"description":"one"},"after":{"description":"two"}}]} */
                     "application/x-ndjson": string;
+                    /**
+                     * @example "id","time","actor_kind","actor_id","operation","object_type","object_id","object_name","intent","source_ip","user_agent","changes"
+                     *     "aud_01jd8x2m6q7w3k9v5t4r","2026-01-01T12:00:00.000Z","user","5f7c8ec7-c33c-4c00-94bb-afe82","updateNodeGroup","node-group","grp_01jd8x2m6q7w3k9v5t4r","gateways","","192.0.2.1","curl/8.5.0","[{""type"":""node-group"",""id"":""grp_01jd8x2m6q7w3k9v5t4r"",""name"":""gateways"",""before"":{""description"":""one""},""after"":{""description"":""two""}}]"
+                     */
+                    "text/csv": string;
                 };
             };
             /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */

@@ -20,14 +20,16 @@ import { keys, partitions } from "../../shared/keys.ts";
 import { AppError, PROBLEMS, type Problem, problem } from "../../shared/problems.ts";
 import { checkedJson } from "../../shared/read-json.ts";
 import { type Caller, subjectOfRule } from "../../shared/workspace/access.ts";
-import type { ApiEvent } from "../http/middlewares.ts";
+import type { Refusal, Write } from "../../shared/writes.ts";
+import { type ApiEvent, BESIDE_INTENT } from "../http/middlewares.ts";
 import { loggerOf } from "../logger.ts";
 import { handlers } from "./askable.ts";
 
 /**
  * Somebody of the account asks for an intent by an event. Where a rule of the workspace lets its source ask for that, the API's
- * own handler is called in the rule's name, once for an event. The outcome is an event: `slipway.intent.granted` with the
- * intent's id, or `slipway.intent.refused`. What is nobody's fault is thrown, and the event comes again.
+ * own handler is called in the rule's name, and writes the intent and what came of the event in one transaction, so that an event
+ * makes one intent. The outcome is an event: `slipway.intent.granted` with the intent's id, or `slipway.intent.refused`. What
+ * is nobody's fault is thrown, and the event comes again.
  */
 export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(async (event, context) => {
   const requestId = ownId(event.detail) ?? event.id;
@@ -39,9 +41,19 @@ export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(
     throw new AppError("busy", "the same event is being answered");
   await transact([takeRequest(hash, seen, new Date())]);
   const known: { workspaceId?: string; operation?: string } = {};
-  let came: { readonly intentId: string } | { readonly problem: Problem };
+  const answered = (came: Came): Write => {
+    const outcome: RequestOutcome = {
+      requestId,
+      source: event.source,
+      ...known,
+      ...came,
+      at: new Date().toISOString(),
+    };
+    return answerRequest(hash, outcome);
+  };
+  let came: Came;
   try {
-    came = await ask(event, hash, context, known);
+    came = await ask(event, context, known, (intentId) => ({ ...answered({ intentId }), otherwise: ANSWERED }));
   } catch (error) {
     const told = translated(error);
     if (!(told instanceof AppError) || !isTheirs(told)) {
@@ -50,16 +62,15 @@ export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(
     }
     came = { problem: problem(told.code, told.message, told.findings) };
   }
-  const outcome: RequestOutcome = {
-    requestId,
-    source: event.source,
-    ...known,
-    ...came,
-    at: new Date().toISOString(),
-  };
-  await unlessChanged(answerRequest(hash, outcome));
-  log.info("answered", "intentId" in came ? { intent: came.intentId } : { code: came.problem.code });
+  if ("intentId" in came) log.info("answered", { intent: came.intentId });
+  // A refusal changes nothing, and there is no transaction for it to be a part of.
+  else if (await unlessChanged(answered(came))) log.info("answered", { code: came.problem.code });
 });
+
+type Came = { readonly intentId: string } | { readonly problem: Problem };
+
+/** Not `conflict`, which handlers take for a lost race, and try again. */
+const ANSWERED: Refusal = { code: "busy", detail: "the event was answered meanwhile" };
 
 /** As long as a request may take, and more: its caller is known for that time. */
 const REQUEST_SECONDS = 60;
@@ -75,14 +86,15 @@ const ownId = (detail: unknown): string | undefined => {
 
 /**
  * @param known is told what is known of the event, whatever comes of it
+ * @param granted what is written with the intent
  * @throws AppError for whatever the API refuses, and `forbidden` where no rule lets it in
  */
 const ask = async (
   { source, detail }: EventBridgeEvent<string, unknown>,
-  hash: string,
   context: Context,
   known: { workspaceId?: string; operation?: string },
-): Promise<{ readonly intentId: string } | { readonly problem: Problem }> => {
+  granted: (intentId: string) => Write,
+): Promise<Came> => {
   const asked = checkedJson(IntentRequest, detail, "the detail");
   known.operation = asked.operation;
   const workspaceId = await idOf(asked.workspace);
@@ -93,25 +105,31 @@ const ask = async (
     throw new AppError("forbidden", `no rule of ${asked.workspace} lets ${source} ask for ${asked.operation}`);
   }
   known.workspaceId = workspaceId;
-  const request = apiEvent(asked, subjectOfRule(rule.id), hash, context);
-  return answerOf(await handlers[asked.operation](request, context));
+  let intentId: string | undefined;
+  const request = {
+    ...apiEvent(asked, subjectOfRule(rule.id), context),
+    [BESIDE_INTENT]: (id: string) => {
+      intentId = id;
+      return granted(id);
+    },
+  };
+  const answer = await handlers[asked.operation](request, context);
+  return answer.statusCode === 202 && intentId !== undefined ? { intentId } : { problem: refusalIn(answer) };
 };
 
 const idOf = async (reference: string): Promise<string | undefined> =>
   isId(reference, "workspace") ? reference : (await getItem<{ id: string }>(keys.workspaceName(reference)))?.id;
 
 /** @throws AppError when it may go well later */
-const answerOf = ({ statusCode, headers, body }: APIGatewayProxyStructuredResultV2) => {
-  const intentId = /^\/v1\/intents\/(.+)$/.exec(String(headers?.location ?? ""))?.[1];
-  if (statusCode === 202 && intentId !== undefined) return { intentId };
+const refusalIn = ({ statusCode, body }: APIGatewayProxyStructuredResultV2): Problem => {
   const told = JSON.parse(body ?? "{}") as Problem;
   if (!(told.code in PROBLEMS)) throw new Error(`the operation answered ${statusCode}`);
   if (!isTheirs(told)) throw new AppError(told.code, told.detail);
-  return { problem: told };
+  return told;
 };
 
 /** The request as API Gateway would hand it over: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html */
-const apiEvent = (asked: IntentRequest, subject: string, hash: string, { awsRequestId }: Context): ApiEvent => {
+const apiEvent = (asked: IntentRequest, subject: string, { awsRequestId }: Context): ApiEvent => {
   const route: Route = routes[asked.operation];
   const given: Readonly<Record<string, string>> = { ...asked.parameters, workspace: asked.workspace };
   const names = parametersIn(route.path).map(({ name }) => name);
@@ -134,7 +152,6 @@ const apiEvent = (asked: IntentRequest, subject: string, hash: string, { awsRequ
     rawQueryString: "",
     headers: {
       "content-type": "application/json",
-      "idempotency-key": hash,
       ...(asked.ifMatch !== undefined && { "if-match": asked.ifMatch }),
     },
     pathParameters: given,

@@ -15,7 +15,7 @@ export interface AuditQuery {
 
 type StoredRecord = AuditRecord & { readonly auditActor: string; readonly auditObject: string };
 
-/** A page has no more than this: a function's answer ends at 6 MB. */
+/** A page has no more than this, as it stands in the function's answer, which ends at 6 MB. */
 const MAX_BYTES = 4_000_000;
 /** How often the table is asked for one page: then a page may be short, and another one follows. */
 const MAX_LOOKS = 20;
@@ -49,6 +49,7 @@ const startOf = (list: string, cursor: string | undefined, [first, last]: readon
 
 /**
  * A page of a workspace's audit records, newest first.
+ * @param line a record as it will be answered
  * @returns with a cursor where there may be more; then the page may have fewer than `limit`, or none
  * @throws AppError `invalid-request` when `from` is not before `to`, `invalid-cursor`
  */
@@ -56,6 +57,7 @@ export const readAudit = async (
   workspaceId: string,
   query: AuditQuery,
   limit: number,
+  line: (record: AuditRecord) => string = JSON.stringify,
 ): Promise<{ items: AuditRecord[]; nextCursor?: string }> => {
   const { index, partition } = listOf(workspaceId, query);
   const range = rangeOf(query);
@@ -73,7 +75,7 @@ export const readAudit = async (
     for (const stored of page.items) {
       if (query.actor === undefined || stored.actor === query.actor) {
         const record = viewAudit(stored);
-        bytes += Buffer.byteLength(JSON.stringify(record)) + 1;
+        bytes += Buffer.byteLength(JSON.stringify(line(record))); // the answer's body is a text in JSON
         if (items.length === limit || (items.length > 0 && bytes > MAX_BYTES)) return next();
         items.push(record);
       }

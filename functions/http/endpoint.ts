@@ -13,7 +13,17 @@ import type { Write } from "../../shared/writes.ts";
 import type { Log } from "../logger.ts";
 import { measure } from "../metrics.ts";
 import { theMoment } from "../moment.ts";
-import { type ApiEvent, apiUrl, authenticate, idempotency, jsonResult, logs, parse, problems } from "./middlewares.ts";
+import {
+  type ApiEvent,
+  apiUrl,
+  authenticate,
+  BESIDE_INTENT,
+  idempotency,
+  jsonResult,
+  logs,
+  parse,
+  problems,
+} from "./middlewares.ts";
 
 type Output<Declared, Member extends string> = Declared extends { readonly [M in Member]: z.ZodType }
   ? z.output<Declared[Member]>
@@ -99,7 +109,10 @@ export const endpoint = <Name extends string, Table extends Readonly<Record<Name
           headers: result.headers as Record<string, string>,
           body: result.body,
         });
+        const beside = intent && event[BESIDE_INTENT]?.(intent.id);
         await transact([
+          // First, so that it is what a repeat is told of: its other writes fail for what the first one did.
+          ...(beside === undefined ? [] : [beside]),
           ...writes,
           ...(stored === undefined ? [] : [stored]),
           ...recordOf(event, name, writes, intent, doer),

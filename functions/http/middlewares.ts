@@ -8,6 +8,7 @@ import { AppError, PROBLEMS, type Problem, problem } from "../../shared/problems
 import { readJson, utf8, validated } from "../../shared/read-json.ts";
 import { type Caller, inScope, isSubjectOfCredential, type Role, type Verdict } from "../../shared/workspace/access.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
+import type { Write } from "../../shared/writes.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
 import { openWorkspace } from "./access.ts";
@@ -30,7 +31,16 @@ export interface Work {
   claim: Claim | undefined;
 }
 
-export type ApiEvent = APIGatewayProxyEventV2WithLambdaAuthorizer<Verdict | undefined> & { work: Work };
+/**
+ * Where a request that did not come over HTTP has what is written with its intent, in the same transaction. A symbol: no JSON can
+ * have such a member, so nothing that comes from outside.
+ */
+export const BESIDE_INTENT = Symbol("beside-intent");
+
+export type ApiEvent = APIGatewayProxyEventV2WithLambdaAuthorizer<Verdict | undefined> & {
+  work: Work;
+  readonly [BESIDE_INTENT]?: (intentId: string) => Write;
+};
 export type ApiMiddleware = MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2>;
 
 /** The largest body that an operation takes, in bytes, if it does not say more. Files go to S3, not through the API. */

@@ -217,9 +217,11 @@ const operation = (name: string, route: Route, components: Map<string, Json>): J
         ...(route.media === "text/html" && { "Content-Security-Policy": header("What the page may do") }),
       },
       ...(route.answer !== undefined && {
-        content: {
-          [route.media ?? "application/json"]: content(route.answer, "output", components, examples[name]?.answer),
-        },
+        content: Object.fromEntries(
+          Object.entries(route.texts ?? { [route.media ?? "application/json"]: examples[name]?.answer }).map(
+            ([media, example]) => [media, content(route.answer as z.ZodType, "output", components, example)],
+          ),
+        ),
       }),
     },
     ...problemResponses(route),

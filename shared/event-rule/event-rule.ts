@@ -171,7 +171,10 @@ export const giveBackRequest = (hash: string): Write => ({
   when: { outcome: { exists: false } },
 });
 
-/** The event has been answered: the table's stream tells the world. */
+/**
+ * The event has been answered: the table's stream tells the world. Where an intent was made, this is a write of the intent's own
+ * transaction, so that an event makes one, however often it is delivered.
+ */
 export const answerRequest = (hash: string, outcome: RequestOutcome): Write => ({
   do: "update",
   key: keys.intentRequest(hash),

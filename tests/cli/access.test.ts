@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "../../client/index.ts";
 import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
@@ -130,5 +131,11 @@ test("the audit is listed by time and actor, and exported whole", async () => {
       .map((line) => JSON.parse(line));
   expect(await exported("--from", since)).toEqual(listed);
   await until(async () => (await exported("--object", object)).length === 2, { what: "the index of objects" });
-  expect((await exported()).length).toBe((await owner.list(["audit", "list"])).length);
+  const all = await owner.list(["audit", "list"]);
+  expect((await exported()).length).toBe(all.length);
+  const { stdout } = await owner.run(["audit", "export", "--format", "csv"]);
+  const rows: { id: string; changes: string }[] = parse(stdout, { columns: true, record_delimiter: "\r\n" });
+  expect(rows.map(({ id }) => id)).toEqual(all.map(({ id }) => id));
+  expect(rows.map(({ changes }) => JSON.parse(changes))).toEqual(all.map(({ changes }) => changes));
+  expect((await owner.run(["audit", "export", "--format", "xlsx"])).code).toBe(2);
 });

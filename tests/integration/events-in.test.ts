@@ -1,21 +1,24 @@
-import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
+import { hashOfRequest } from "../../shared/event-rule/event-rule.ts";
+import { keys } from "../../shared/keys.ts";
 import { subjectOfRule } from "../../shared/workspace/access.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
-
-interface Outcome {
-  readonly type: string;
-  readonly data: {
-    readonly requestId: string;
-    readonly intentId?: string;
-    readonly problem?: { readonly code: string; readonly errors?: readonly { readonly pointer?: string }[] };
-  };
-}
-
-const SOURCE = "com.example.ci";
+import {
+  ASKED,
+  type AskedOnce,
+  aRequest,
+  expectOnce,
+  letIn,
+  type Outcome,
+  outcomeOf,
+  outcomesOf,
+  putRequest,
+  SOURCE,
+} from "./support/events-in.ts";
 
 let cloud: TestCloud;
 let api: ApiClient;
@@ -28,38 +31,18 @@ beforeAll(async () => {
   control = controlOf(cloud.endpoints);
   api = await cloud.client();
   workspace = await aWorkspace(api, "asked");
-  const body = {
-    source: SOURCE,
-    operations: ["createNodeGroup", "deleteNodeGroup", "updateNodeGroupDeployment", "createNode"],
-  };
-  rule = (await expecting(201, api.call<{ id: string }>("POST", `${workspace.path}/event-rules`, { body }))).body.id;
+  rule = await letIn(api, workspace.path, ["deleteNodeGroup", "createNode"]);
 });
 afterEach(() => control.disarm());
 afterAll(() => cloud?.remove());
 
-/** Puts an event that asks for an intent. @returns EventBridge's id */
-const put = async (detail: unknown, Source = SOURCE): Promise<string> => {
-  const { events, region, accessKeyId, secretAccessKey, stage } = cloud.endpoints;
-  const client = new EventBridgeClient({ region, endpoint: events, credentials: { accessKeyId, secretAccessKey } });
-  const DetailType = "slipway.intent.requested";
-  const Detail = JSON.stringify(detail);
-  const { Entries } = await client.send(
-    new PutEventsCommand({ Entries: [{ EventBusName: `${stage}-slipway`, Source, DetailType, Detail }] }),
-  );
-  client.destroy();
-  return Entries?.[0]?.EventId ?? "";
-};
-const outcomes = async (requestId: string): Promise<Outcome[]> =>
-  (await control.events())
-    .filter(({ "detail-type": type }) => /^slipway\.intent\.(granted|refused)$/.test(type))
-    .map(({ detail }) => detail as Outcome)
-    .filter(({ data }) => data.requestId === requestId);
-const outcome = (requestId: string): Promise<Outcome> =>
-  until(async () => (await outcomes(requestId))[0], { what: `an outcome of ${requestId}` });
+const put = (detail: unknown, source?: string): Promise<string> => putRequest(cloud, detail, source);
+const outcomes = (requestId: string): Promise<Outcome[]> => outcomesOf(cloud, requestId);
+const outcome = (requestId: string): Promise<Outcome> => outcomeOf(cloud, requestId);
 const asking = (operation: string, more: object = {}) => ({ workspace: "asked", operation, ...more });
 const groups = async () =>
   (
-    await expecting(200, api.call<{ items: { name: string }[] }>("GET", `${workspace.path}/node-groups`))
+    await expecting(200, api.call<{ items: { name: string }[] }>("GET", `${workspace.path}/node-groups?limit=100`))
   ).body.items.map(({ name }) => name);
 
 describe("an event that a rule lets in", () => {
@@ -114,6 +97,71 @@ describe("an event that a rule lets in", () => {
     await control.arm("dynamodb:TransactWriteItems", "InternalServerError", 500, 3);
     const { type } = await outcome(await put(asking("createNodeGroup", { body: { name: "later" } })));
     expect(type).toBe("slipway.intent.granted");
+  });
+});
+
+describe.each(Object.entries(ASKED))("an event that asks by %s makes one intent", (_, operation) => {
+  const request = (what: string) => aRequest(api, workspace.path, operation, `${what}-${operation}`.toLowerCase());
+  /** @returns the name of the function's error, if it ended with one */
+  const deliver = async ({ event }: AskedOnce): Promise<string | undefined> => {
+    const ended = (await control.invoke("accept-intent", event)) as { functionError?: { errorType: string } };
+    return ended.functionError?.errorType;
+  };
+  /** With all that has been told of it: an outcome that comes after is told after. */
+  const settled = async (asked: AskedOnce) => {
+    expect(await deliver(asked)).toBeUndefined();
+    const { data } = await outcome(asked.event.id);
+    await api.ended(data.intentId ?? "");
+    await outcome(await put(asking("createNodeGroup", { body: { name: `behind-${asked.group}` } })));
+    await expectOnce(cloud, asked);
+  };
+
+  test("though nothing can be written after it, and the event comes again", async () => {
+    const asked = await request("cut");
+    await control.arm("dynamodb:UpdateItem", "InternalServerError", 500);
+    expect(await deliver(asked)).toBeUndefined();
+    await control.disarm();
+    await settled(asked);
+  });
+
+  test("though the answer of its transaction is lost", async () => {
+    const asked = await request("lost");
+    await control.fault({ operation: "dynamodb:TransactWriteItems", kind: "lost-answer", times: 1 });
+    expect(await deliver(asked)).toBeUndefined();
+    await settled(asked);
+  });
+
+  test("though every answer of its transaction is lost, and the event comes again", async () => {
+    const asked = await request("unheard");
+    await control.fault({ operation: "dynamodb:TransactWriteItems", kind: "lost-answer" });
+    expect(await deliver(asked)).toBe("Unavailable");
+    await control.disarm();
+    await settled(asked);
+  });
+
+  test("though it is delivered five times at once", async () => {
+    const asked = await request("five");
+    await Promise.all(Array.from({ length: 5 }, () => deliver(asked)));
+    await settled(asked);
+  });
+
+  test("though another delivery takes it from one that is late", async () => {
+    const asked = await request("late");
+    // The first one is held up before its transaction; a lease that is over is what the second one finds.
+    const operation = "dynamodb:TransactWriteItems";
+    await control.fault({ operation, kind: "latency", milliseconds: 2_000, times: 1 });
+    const late = deliver(asked);
+    await until(async () => (await control.faults()).length === 0, { what: "a transaction that is held up" });
+    await cloud.documents.send(
+      new UpdateCommand({
+        TableName: cloud.tables.control,
+        Key: keys.intentRequest(hashOfRequest(SOURCE, asked.event.id)),
+        UpdateExpression: "SET leaseUntil = :past",
+        ExpressionAttributeValues: { ":past": 0 },
+      }),
+    );
+    expect([await deliver(asked), await late].sort()).toEqual(["Busy", undefined]);
+    await settled(asked);
   });
 });
 
@@ -175,4 +223,25 @@ test("a token whose subject is a rule's is refused", async () => {
   const forged = await cloud.client(subjectOfRule(rule));
   const { status, body } = await forged.call("GET", workspace.path);
   expect([status, body.code]).toEqual([401, "unauthorized"]);
+});
+
+test("no request from outside has anything written beside its intent", async () => {
+  const name = "from-outside";
+  const mine = keys.intentRequest(hashOfRequest("com.example.outside", "1"));
+  const write = { do: "update", key: mine, set: { outcome: {} } };
+  const told = await control.invoke("api-create-node-group", {
+    routeKey: "POST /v1/workspaces/{workspace}/node-groups",
+    rawPath: `${workspace.path}/node-groups`,
+    headers: { "content-type": "application/json" },
+    pathParameters: { workspace: workspace.id },
+    requestContext: {
+      http: { method: "POST", sourceIp: "127.0.0.1", userAgent: "" },
+      authorizer: { lambda: { subject: "developer", until: Math.ceil(Date.now() / 1_000) + 60 } },
+    },
+    body: JSON.stringify({ name }),
+    ...Object.fromEntries(["beside-intent", "Symbol(beside-intent)", "BESIDE_INTENT"].map((name) => [name, write])),
+  });
+  expect(told).toMatchObject({ payload: { statusCode: 202 } });
+  await expecting(200, api.call("GET", `${workspace.path}/node-groups/${name}`));
+  expect(Object.values(await cloud.items()).map(({ pk }) => pk)).not.toContain(mine.pk);
 });

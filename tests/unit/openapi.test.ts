@@ -195,7 +195,7 @@ describe.each(operations)("$name", ({ name, route }) => {
       ...(route.status === 202 || route.located ? ["Location"] : []),
     ]);
     expect(Object.keys(answer?.content ?? {})).toEqual(
-      route.answer === undefined ? [] : [route.media ?? "application/json"],
+      route.answer === undefined ? [] : Object.keys(route.texts ?? { [route.media ?? "application/json"]: "" }),
     );
   });
 

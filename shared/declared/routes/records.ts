@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AuditRecord } from "../../audit/audit.ts";
+import { EXPORT_EXAMPLES, EXPORT_FORMATS } from "../../audit/export.ts";
 import { ListedEventType } from "../../event/schema.ts";
 import { Intent } from "../../intent/intent.ts";
 import { JsonObject } from "../../json.ts";
@@ -44,12 +45,19 @@ export const recordRoutes = {
   exportAudit: route({
     method: "GET",
     path: `${W}/audit/export`,
-    summary: "Export who did what in a workspace, newest first, a record a line, up to 1,000 at once",
+    summary: "Export who did what in a workspace, newest first, a record a line or a row, up to 1,000 at once",
     access: "maintainer",
-    query: AuditFilter.extend({ cursor: Page.shape.cursor }),
+    query: AuditFilter.extend({
+      cursor: Page.shape.cursor,
+      format: z.enum(["jsonl", "csv"]).default("jsonl").meta({
+        description:
+          "JSON Lines, or CSV (RFC 4180, UTF-8). In CSV only the first page begins with the names of the columns, so that pages one after the other are one file; `changes`, with what was before and after, is JSON. A cell that begins with `=`, `+`, `-`, `@`, a tab, an end of line, a NUL or `'` has a `'` before it, so that no spreadsheet runs it",
+      }),
+    }),
     status: 200,
     answer: z.string(),
-    media: "application/x-ndjson",
+    media: EXPORT_FORMATS.jsonl.media,
+    texts: EXPORT_EXAMPLES,
     linked: true,
     problems: ["invalid-cursor"],
     permissions: ["control:Query", "index:audit"],

@@ -19,6 +19,8 @@ export interface Route {
   readonly answer?: z.ZodType;
   /** The answer's media type, where it is not JSON: the answer is a text then. */
   readonly media?: "text/x-shellscript" | "text/html" | "application/x-ndjson";
+  /** An example of each media type that the answer has, where the query says which; `media` is the one without. */
+  readonly texts?: Readonly<Record<string, string>>;
   /** The answer has a `Link` to the next page, if there is one. */
   readonly linked?: true;
   /** Problems of this operation beside those that every operation of its kind can answer. */

@@ -1,4 +1,5 @@
 import { BatchWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { theMoment } from "../../../functions/moment.ts";
 import { type ApiClient, apiClient } from "../../../local/api-client.ts";
@@ -25,6 +26,12 @@ interface Record {
   readonly intent?: string;
   readonly source?: { readonly ip: string; readonly userAgent: string };
   readonly changes: readonly { readonly type: string; readonly before?: object; readonly after?: object }[];
+}
+/** Of an export as CSV. */
+interface Row {
+  readonly id: string;
+  readonly time: string;
+  readonly changes: string;
 }
 type Page = { readonly items: Record[]; readonly nextCursor?: string };
 
@@ -276,38 +283,86 @@ describe("records", () => {
     expect(lines).toEqual((await page("?limit=100", path)).items);
   });
 
-  test("go on in an export behind its Link", async () => {
-    const { path, id } = await aWorkspace(owner, "much-exported");
-    const made = 1_005;
-    const deed = { workspaceId: id, actor: "user:many", operation: "updateNode", object: { type: "node", id: "n" } };
+  test("are exported as CSV, which has all of them and nothing to run", async () => {
+    const { path } = await aWorkspace(owner, "exported-rows");
+    const headers = { "user-agent": "=HYPERLINK(1)" };
+    const body = { name: "com.example.R", description: '@SUM(1), "quoted"\r\nü' };
+    await expecting(201, owner.call("POST", `${path}/components`, { body, headers }));
+    const answer = await owner.call<string>("GET", `${path}/audit/export?format=csv`);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/csv; charset=utf-8"]);
+    const rows: Row[] = parse(answer.body, { columns: true, record_delimiter: "\r\n" });
+    const { items } = await page("?limit=100", path);
+    expect(rows.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
+    expect(rows[0]).toMatchObject({
+      ...{ time: items[0]?.at, actor_kind: "user", actor_id: "olga", operation: "createComponent" },
+      ...{ object_type: "component", object_name: "com.example.R", intent: "", user_agent: "'=HYPERLINK(1)" },
+    });
+    expect(JSON.parse(rows[0]?.changes ?? "")).toEqual(items[0]?.changes);
+    expect(rows[0]?.changes).toContain("@SUM(1)");
+  });
+
+  test("are exported in no other format", async () => {
+    const { status, body } = await owner.call("GET", `${workspace.path}/audit/export?format=xlsx`);
+    expect([status, body.code, body.errors]).toMatchObject([400, "invalid-request", [{ parameter: "format" }]]);
+  });
+
+  /** Puts so many records of these changes into a workspace. */
+  const fill = async (workspaceId: string, made: number, changes: Parameters<typeof recordDeed>[1] = []) => {
+    const deed = { workspaceId, actor: "user:many", operation: "updateNode", object: { type: "node", id: "n" } };
     const items = Array.from({ length: made }, () => {
-      const write = recordDeed(deed, [], 1, theMoment());
+      const write = recordDeed(deed, changes, 1, theMoment());
       return { PutRequest: { Item: "item" in write ? write.item : {} } };
     });
     for (let at = 0; at < made; at += 25) {
       const RequestItems = { [cloud.tables.control]: items.slice(at, at + 25) };
       await cloud.documents.send(new BatchWriteCommand({ RequestItems }));
     }
-    const ids: string[] = [];
-    let next: string | undefined = `${cloud.endpoints.api}${path}/audit/export`;
-    let pages = 0;
+  };
+  /** Every page of an export. */
+  const pagesOf = async (path: string, format: string): Promise<string[]> => {
+    const pages: string[] = [];
+    let next: string | undefined = `${cloud.endpoints.api}${path}/audit/export?format=${format}`;
     while (next !== undefined) {
       const url: URL = new URL(next);
-      const told = await apiClient(url.origin, await cloud.token("olga")).call<string>(
-        "GET",
-        `${url.pathname}${url.search}`,
-      );
-      ids.push(
-        ...told.body
-          .trimEnd()
-          .split("\n")
-          .map((line) => (JSON.parse(line) as Record).id),
-      );
+      const client = apiClient(url.origin, await cloud.token("olga"));
+      const told = await expecting(200, client.call<string>("GET", `${url.pathname}${url.search}`));
+      pages.push(told.body);
       next = /^<(.+)>; rel="next"$/.exec(told.headers.get("link") ?? "")?.[1];
-      pages += 1;
     }
-    expect([pages, ids.length, new Set(ids).size]).toEqual([2, made + 2, made + 2]); // and the workspace's own two
-  });
+    return pages;
+  };
+  const IDS: Readonly<{ [format: string]: (file: string) => string[] }> = {
+    jsonl: (file) =>
+      file
+        .trimEnd()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as Record).id),
+    csv: (file) => parse<Row>(file, { columns: true }).map(({ id }) => id),
+  };
+
+  test.each(Object.entries(IDS))(
+    "go on in an export behind its Link: its pages are one file of %s",
+    async (format, of) => {
+      const { path, id } = await aWorkspace(owner, `much-exported-${format}`);
+      const made = 1_005;
+      await fill(id, made);
+      const pages = await pagesOf(path, format);
+      const ids = of(pages.join(""));
+      expect([pages.length, ids.length, new Set(ids).size]).toEqual([2, made + 2, made + 2]); // and the workspace's own two
+    },
+  );
+
+  test.each(Object.entries(IDS))(
+    "fit into what a function answers, however much of them is quotes: %s",
+    async (format, of) => {
+      const { path, id } = await aWorkspace(owner, `quoted-${format}`);
+      const made = 200;
+      await fill(id, made, [{ type: "node", id: "n", after: { description: '"'.repeat(15_000) } }]);
+      const pages = await pagesOf(path, format);
+      expect(of(pages.join(""))).toHaveLength(made + 2);
+      for (const page of pages) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(6_000_000);
+    },
+  );
 
   test("stay for their time when a workspace is gone, and then nobody is told", async () => {
     const { path, id } = await aWorkspace(owner, "gone");

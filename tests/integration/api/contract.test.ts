@@ -178,6 +178,7 @@ const walk = async (): Promise<void> => {
     (await call<{ items: { id: string }[] }>("listIntents", { query: "?limit=1" })).body.items[0]?.id ?? "";
   for (const [name, { query }] of readings.filter(([one]) => one !== "getComponentUpload"))
     await call(name, "limit" in (query?.shape ?? {}) ? { query: "?limit=1" } : {});
+  await call("exportAudit", { query: "?format=csv" });
   const failing = await made("createRelease", releaseOf("never-uploaded", "x"));
   const failed = await call<{ id: string }>("publishRelease", { at: { release: failing.body.id } });
   await api.ended(failed.body.id);
@@ -473,8 +474,8 @@ describe("the answers of a walk through all operations", () => {
 });
 
 describe("the document", () => {
-  test("has an example of each request and answer in JSON, which its schemas take", () => {
-    const faults = operations.flatMap(([name, { method, path, body, status, media, answer }]) => {
+  test("has an example of each request and answer in JSON, and of each text that can be chosen, which its schemas take", () => {
+    const faults = operations.flatMap(([name, { method, path, body, status, media, texts, answer }]) => {
       const { requestBody, responses } = contract.operationOf(name);
       const place = ["paths", documentedPath(path), method.toLowerCase()];
       const told = (where: readonly string[], content: Record<string, unknown> | undefined) =>
@@ -486,7 +487,7 @@ describe("the document", () => {
       const isJson = answer !== undefined && media === undefined && !SCHEMAS.has(name);
       return [
         ...(body === undefined ? [] : told(["requestBody"], requestBody?.content)),
-        ...(isJson ? told(["responses", String(status)], responses[status]?.content) : []),
+        ...(isJson || texts ? told(["responses", String(status)], responses[status]?.content) : []),
       ];
     });
     expect(faults).toEqual([]);
