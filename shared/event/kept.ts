@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 /** How far back events can be read. */
 export const READABLE_DAYS = 7;
 /** They are kept a day longer, so that who reads from the oldest on is not overtaken by their end. */
-const KEPT_DAYS = READABLE_DAYS + 1;
+export const KEPT_DAYS = READABLE_DAYS + 1;
 /** Where readers begin unless they say since when. */
 const SINCE_MS = 3_600_000;
 
