@@ -48,11 +48,18 @@ export const addOwnCommands = (program: Command): void => {
     .argument("<intent>")
     .addOption(timeoutOption())
     .action(async (intent, options) => (await import("./intents.ts")).waitForIntent(intent, options));
-  leaf(nounCommand(program, "event"), "tail", "print intents as they change, by asking again and again")
+  leaf(nounCommand(program, "event"), "tail", "print what happens, as it happens: each event once, until Ctrl-C")
+    .addOption(
+      new Option(
+        "--type <type>",
+        "only these, such as slipway.intent.failed or 'slipway.node.*'; may be repeated",
+      ).argParser(repeated),
+    )
+    .option("--subject <id>", "only what is about the object with this id")
     .addOption(new Option("--since <duration>", "begin so long ago").argParser(duration).default(0, "0s"))
     .addOption(new Option("--interval <duration>", "between two looks").argParser(duration).default(2_000, "2s"))
     .addOption(new Option("--count <n>", "end after so many events").argParser(count))
-    .action(async (options) => (await import("./intents.ts")).tailEvents(options));
+    .action(async (options) => (await import("./events.ts")).tailEvents(options));
 
   leaf(nounCommand(program, "audit"), "export", "write all records as lines of JSON or as CSV, newest first")
     .option("--from <time>", "records from this time on")

@@ -20,6 +20,7 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   listMembers: ["id", "subject", "role", "invitedBy", "createdAt"],
   listInvitations: ["id", "role", "subject", "createdBy", "expiresAt"],
   listCredentials: ["id", "name", "role", "scopes", "createdBy", "expiresAt", "lastUsedAt"],
+  listEvents: ["time", "type", "subject", "data.kind", "data.name", "data.problem.code"],
   listAudit: ["at", "actor", "operation", "object.type", "object.name", "object.id", "intent"],
   listNodeImports: ["id", "status", "format", "counts.rows", "counts.created", "counts.failed", "createdAt"],
 };

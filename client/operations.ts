@@ -105,6 +105,7 @@ export const OPERATIONS = {
   listReleaseChanges: { method: "GET", path: "/v1/workspaces/{workspace}/releases/{release}/history" },
   getSigningKeys: { method: "GET", path: "/v1/ota/signing-keys" },
   createReport: { method: "POST", path: "/v1/{workspace}/reports" },
+  listEvents: { method: "GET", path: "/v1/workspaces/{workspace}/events" },
   createEventRule: { method: "POST", path: "/v1/workspaces/{workspace}/event-rules", takesKey: true },
   listEventRules: { method: "GET", path: "/v1/workspaces/{workspace}/event-rules" },
   deleteEventRule: { method: "DELETE", path: "/v1/workspaces/{workspace}/event-rules/{eventRule}" },

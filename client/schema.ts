@@ -1537,6 +1537,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspace}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what has happened in a workspace in the last 7 days, oldest first
+         * @description Events are listed in the order in which they arrived here, which is not quite that in which they happened: of one object `sequence` tells. `since` is about the arrival as well. Every event is there at least once; what is there twice has the same `id`. A page may be short or empty and still have `nextCursor`. To go on reading as events come, follow `nextCursor` to the last page, and ask later with the last page's `resume` as `cursor`. An event may come to stand up to 10 seconds behind others that were read, so `resume` never lies nearer to the present than that: what was listed since comes again, and is told by its `id`. Nothing is left out. A cursor that is more than 8 days old is refused with the rule `expired`: events that were not read are gone.
+         *
+         *     Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `events:read`.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspace}/event-rules": {
         parameters: {
             query?: never;
@@ -3438,6 +3460,30 @@ export interface components {
                 pollSeconds?: number;
                 /** @description Devices are answered 503 with Retry-After, whatever they ask */
                 isStopped?: boolean;
+            };
+        };
+        Event: {
+            /** @constant */
+            specversion: "1.0";
+            /** @description The same each time that an event is told */
+            id: string;
+            /** @description The stage and the workspace: `/slipway/{stage}/workspaces/{id}` */
+            source: string;
+            /** @description Id of the object that the event is about */
+            subject: string;
+            /** Format: date-time */
+            time: string;
+            /** @constant */
+            datacontenttype: "application/json";
+            /** @description URI of the JSON Schema of an event of this type and version */
+            dataschema: string;
+            /** @description Absent where no workspace is known */
+            workspaceid?: string;
+            /** @description Rises with each change of the object, by one or more, as a number of ten digits: of two events with one subject the later has the higher */
+            sequence: string;
+            type: string;
+            data: {
+                [key: string]: unknown;
             };
         };
         /** @description That events of a source may ask for these operations in the workspace */
@@ -11801,9 +11847,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.foreign.x",
                      *           "kind": "foreign-deployment",
                      *           "subject": {
+                     *             "name": "n",
                      *             "id": "nod_01k0example000000002",
-                     *             "type": "node",
-                     *             "name": "n"
+                     *             "type": "node"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -11820,8 +11866,8 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
                      *           "kind": "group-membership",
                      *           "subject": {
-                     *             "type": "node",
                      *             "id": "nod_01k0example000000002",
+                     *             "type": "node",
                      *             "name": "n"
                      *           },
                      *           "detail": "seen",
@@ -11954,9 +12000,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.foreign.x",
                      *           "kind": "foreign-deployment",
                      *           "subject": {
-                     *             "name": "n",
+                     *             "type": "node",
                      *             "id": "nod_01k0example000000002",
-                     *             "type": "node"
+                     *             "name": "n"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -21594,6 +21640,184 @@ export interface operations {
                     "application/json": {
                         message: string;
                     };
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                /** @description Events that arrived from this time on: an hour ago unless it is given. With a cursor it is of no matter */
+                since?: string;
+                /** @description Only events of these types, with commas; `slipway.node.*` for all of nodes, `*` for all */
+                type?: string;
+                /** @description Only events about the object with this id */
+                subject?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "specversion": "1.0",
+                     *           "id": "evt_01k0example000000002",
+                     *           "source": "/slipway/local/workspaces/ws_01k0example000000001",
+                     *           "type": "slipway.intent.accepted",
+                     *           "subject": "int_01k0example000000003",
+                     *           "time": "2026-01-01T12:00:00.000Z",
+                     *           "datacontenttype": "application/json",
+                     *           "dataschema": "https://api.example.com/v1/event-schemas/slipway.intent.accepted/1",
+                     *           "workspaceid": "ws_01k0example000000001",
+                     *           "sequence": "0000000001",
+                     *           "data": {
+                     *             "id": "int_01k0example000000003",
+                     *             "kind": "workspace.create",
+                     *             "status": "requested",
+                     *             "workspaceId": "ws_01k0example000000001",
+                     *             "subject": {
+                     *               "type": "workspace",
+                     *               "id": "ws_01k0example000000001",
+                     *               "name": "acme",
+                     *               "href": "/v1/workspaces/ws_01k0example000000001"
+                     *             },
+                     *             "attempt": 1,
+                     *             "createdAt": "2026-01-01T12:00:00.000Z",
+                     *             "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *             "requestedBy": "developer"
+                     *           }
+                     *         },
+                     *         {
+                     *           "specversion": "1.0",
+                     *           "id": "evt_01k0example000000004",
+                     *           "source": "/slipway/local/workspaces/ws_01k0example000000001",
+                     *           "type": "slipway.intent.started",
+                     *           "subject": "int_01k0example000000003",
+                     *           "time": "2026-01-01T12:00:00.000Z",
+                     *           "datacontenttype": "application/json",
+                     *           "dataschema": "https://api.example.com/v1/event-schemas/slipway.intent.started/1",
+                     *           "workspaceid": "ws_01k0example000000001",
+                     *           "sequence": "0000000002",
+                     *           "data": {
+                     *             "id": "int_01k0example000000003",
+                     *             "kind": "workspace.create",
+                     *             "status": "running",
+                     *             "workspaceId": "ws_01k0example000000001",
+                     *             "subject": {
+                     *               "type": "workspace",
+                     *               "id": "ws_01k0example000000001",
+                     *               "name": "acme",
+                     *               "href": "/v1/workspaces/ws_01k0example000000001"
+                     *             },
+                     *             "attempt": 1,
+                     *             "createdAt": "2026-01-01T12:00:00.000Z",
+                     *             "updatedAt": "2026-01-01T12:00:00.000Z",
+                     *             "requestedBy": "developer"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ",
+                     *       "resume": "eyJhZnRlciI6ImV4YW1wbGUifQ"
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Event"][];
+                        /** @description Absent on the last page */
+                        nextCursor?: string;
+                        /** @description Where to go on from later, as `cursor`: on every page */
+                        resume: string;
+                    };
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

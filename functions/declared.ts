@@ -229,6 +229,13 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     memoryMb: 256,
     permissions: [...DELIVERS.permissions, "control:Query", "control:PutItem"],
   },
+  "keep-events": {
+    module: "functions/events/keep-event",
+    environment: ["CONTROL_TABLE"],
+    timeoutSeconds: 60,
+    memoryMb: 256,
+    permissions: ["control:PutItem"],
+  },
   "deliver-webhook": {
     module: "functions/events/deliver-webhook",
     environment: DELIVERS.environment,

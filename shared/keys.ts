@@ -105,6 +105,11 @@ export const keys = {
   }),
   audit: (workspaceId: string, recordId: string): Key => ({ pk: partitions.audit(workspaceId), sk: recordId }),
   intent: (intentId: string): Key => ({ pk: intentId, sk: "intent" }),
+  /** An event that can be read, in the order of arrival. @param arrivedAt ISO 8601 with milliseconds */
+  event: (workspaceId: string, arrivedAt: string, eventId: string): Key => ({
+    pk: partitions.events(workspaceId),
+    sk: `${arrivedAt}#${eventId}`,
+  }),
   eventRule: (workspaceId: string, ruleId: string): Key => ({ pk: partitions.eventRules(workspaceId), sk: ruleId }),
   /** An event that asked for an intent, so that it does so once. */
   intentRequest: (hash: string): Key => ({ pk: `intent-request#${hash}`, sk: "intent-request" }),
@@ -176,6 +181,7 @@ export const partitions = {
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,
   audit: (workspaceId: string) => `${workspaceId}#audit`,
   deploymentRevisions: (targetId: string) => `${targetId}#revision`,
+  events: (workspaceId: string) => `${workspaceId}#event`,
   eventRules: (workspaceId: string) => `${workspaceId}#event-rule`,
   webhooks: (workspaceId: string) => `${workspaceId}#webhook`,
   webhookDeliveries: (webhookId: string) => `${webhookId}#delivery`,

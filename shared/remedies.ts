@@ -13,7 +13,7 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
     "The API's own tokens are for machines: `grant_type=client_credentials`. People log in at the issuer.",
   "last-owner": "Make another member an owner first: a workspace always has one.",
   "invalid-cursor":
-    "A `cursor` is good for the very list, with the same filters, that gave it as `nextCursor`. Begin without one.",
+    "A `cursor` is good for the very list, with the same filters, that gave it as `nextCursor` or `resume`, and of events for eight days. Begin without one.",
   "invalid-idempotency-key": "1 to 255 printable ASCII characters, without spaces; a UUID will do.",
   unauthorized:
     "The token is missing, has ended or is for another server: `slipway login`, or `npm run -s token` for the embedded cloud.",

@@ -187,7 +187,7 @@ const content = (schema: z.ZodType, io: "input" | "output", components: Map<stri
 const operation = (name: string, route: Route, components: Map<string, Json>): Json => ({
   operationId: name,
   summary: route.summary,
-  description: accessText(route),
+  description: [route.description, accessText(route)].filter(Boolean).join("\n\n"),
   tags: [tagOf(route.path)],
   ...(route.access === "anyone" ? { security: route.oauth ? [{ client: [] }, {}] : [] } : {}),
   ...(route.path.includes("{") || route.query !== undefined || route.method === "POST" || route.ifMatch !== undefined

@@ -96,6 +96,14 @@ export const streams: Readonly<Record<string, StreamDeclaration>> = {
   },
 };
 
+/** Whatever is told of a workspace. */
+const ofWorkspaces = (accountId: string): object => ({
+  source: [EVENT_SOURCE],
+  account: [accountId],
+  "detail-type": [{ prefix: "slipway." }],
+  detail: { workspaceid: [{ exists: true }] },
+});
+
 /**
  * @param stateMachines what the ARN of every state machine of the stage starts with
  * @param accountId whose events are heard, where a bus may be open to others
@@ -154,16 +162,15 @@ export const rules = (
     pattern: { account: [accountId], "detail-type": [INTENT_REQUESTED] },
     function: "accept-intent",
   },
-  // Whatever is told of a workspace.
   "send-webhooks": {
     bus: "slipway",
-    pattern: {
-      source: [EVENT_SOURCE],
-      account: [accountId],
-      "detail-type": [{ prefix: "slipway." }],
-      detail: { workspaceid: [{ exists: true }] },
-    },
+    pattern: ofWorkspaces(accountId),
     function: "send-webhooks",
+  },
+  "keep-events": {
+    bus: "slipway",
+    pattern: ofWorkspaces(accountId),
+    function: "keep-events",
   },
   "deliver-webhook": {
     bus: "slipway",

@@ -26,6 +26,10 @@ const attributes = {
     }),
 };
 
+/** An event of any type, as the API lists it. */
+export const ListedEvent = z.object({ ...attributes, type: z.string(), data: z.looseObject({}) }).meta({ id: "Event" });
+export type ListedEvent = z.infer<typeof ListedEvent>;
+
 /** The schema of the event of a type as it stands on the bus and in webhooks. */
 export const eventSchema = (name: EventName) =>
   z.object({ ...attributes, type: z.literal(name), data: eventTypes[name].data });

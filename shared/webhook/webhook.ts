@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EVENT_NAMES } from "../event/types.ts";
+import { EVENT_FILTERS, isChosen } from "../event/filter.ts";
 import type { Moment } from "../ids.ts";
 import { keys } from "../keys.ts";
 import { AppError } from "../problems.ts";
@@ -10,10 +10,8 @@ import type { Write } from "../writes.ts";
 /** As many webhooks as a workspace may have: each of its events is looked at for each of them. */
 export const MOST_WEBHOOKS = 20;
 
-const FAMILIES = [...new Set(EVENT_NAMES.map((name) => name.replace(/[^.]+$/, "*")))];
-
 const Filters = z
-  .array(z.enum(["*", ...FAMILIES, ...EVENT_NAMES]))
+  .array(z.enum(EVENT_FILTERS))
   .min(1)
   .max(50)
   .meta({ description: "Types of events that are sent; `slipway.node.*` for all of nodes, `*` for all" });
@@ -128,8 +126,7 @@ export const secretNumbers = ({ secretNumber, previousSecretUntil = "" }: Stored
   previousSecretUntil > now.toISOString() ? [secretNumber, secretNumber - 1] : [secretNumber];
 
 /** Whether a webhook listens for events of a type. */
-export const listensFor = ({ events }: Pick<StoredWebhook, "events">, type: string): boolean =>
-  events.some((filter) => filter === "*" || filter === type || filter === type.replace(/[^.]+$/, "*"));
+export const listensFor = ({ events }: Pick<StoredWebhook, "events">, type: string): boolean => isChosen(events, type);
 
 /** @throws AppError `limit-reached` */
 export const refuseTooMany = (webhooks: number): void => {

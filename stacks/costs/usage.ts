@@ -2,6 +2,7 @@ import { functions } from "../../functions/declared.ts";
 import { HOOK_VERDICTS, INTENT_FAULTS, type MetricName, metrics, OTA_ANSWERS } from "../../shared/declared/metrics.ts";
 import { tables } from "../../shared/declared/tables.ts";
 import { functionOfTrigger, streams } from "../../shared/declared/triggers.ts";
+import { KEPT_DAYS } from "../../shared/event/kept.ts";
 import { INTENT_KINDS, type IntentKind } from "../../shared/intent/intent.ts";
 import { tasks } from "../../workflows/tasks.ts";
 import { workflows } from "../../workflows/workflows.ts";
@@ -58,6 +59,11 @@ export const ASSUMED = {
   ),
   writesPerTask: assumed(4, "write units of a task", "a transaction of one item of 1 KB, and an index"),
   writesPerRequest: assumed(12, "write units of an accepted request", "a transaction of four items, two in an index"),
+  writesPerEvent: assumed(
+    2,
+    "write units of an event that is told",
+    "one item of up to 2 KB, for those who read events",
+  ),
   readsPerCall: assumed(3, "read units of a function's call", "three items of up to 4 KB"),
   deadLetterShare: assumed(0.001, "of the streams' calls end in a queue", "far more than should"),
   keyRequestShare: assumed(
@@ -73,6 +79,11 @@ export const ASSUMED = {
   ),
   itemKilobytes: assumed(6, "KB in the tables for each managed device", "node, name, memberships, cell, reports"),
   intentKilobytes: assumed(3, "KB for each intent, for the 90 days that it is kept", "the item, and its two indexes"),
+  eventKilobytes: assumed(
+    2,
+    "KB for each event, for the eight days that it is kept",
+    "an intent's has little more than 1",
+  ),
   reportsPerDeployment: assumed(
     2,
     "events of a device for a deployment",
@@ -153,13 +164,17 @@ export const managed = (devices: number): Quantities => {
   );
   const requests = accepted * (1 + A.pollsOfIntent) + devices * A.readsPerNode;
   const events = accepted * A.eventsPerIntent + devices * DAYS * A.eventsPerDay;
-  // Each event comes by a call of a stream's reader, and is heard by the function that sends webhooks.
-  const streamCalls = accepted * Object.keys(streams).length + 2 * events;
+  // Each event comes by a call of a stream's reader, and is heard by the functions that send webhooks and keep events.
+  const streamCalls = accepted * Object.keys(streams).length + 3 * events;
   const reports = devices * A.deploymentsPerMonth * A.reportsPerDeployment;
   const looks = Math.min(devices * DAYS, (SECONDS * 0.8) / A.secondsPerLook);
   const calls = requests + taskCalls + streamCalls + reports;
   const files = devices * A.deploymentsPerMonth * A.filesPerDeployment;
-  const tableGb = (devices * A.itemKilobytes + accepted * LOG_MONTHS * A.intentKilobytes) / 1e6;
+  const tableKb =
+    devices * A.itemKilobytes +
+    accepted * LOG_MONTHS * A.intentKilobytes +
+    ((events * KEPT_DAYS) / DAYS) * A.eventKilobytes;
+  const tableGb = tableKb / 1e6;
   return {
     cores: devices,
     connections: devices * MINUTES,
@@ -180,7 +195,8 @@ export const managed = (devices: number): Quantities => {
       looks * memoryGb("sweep-fleets") * A.secondsPerLook,
     transitions: sum(paths.map(({ count, transitions }) => count * transitions)),
     events,
-    tableWrites: accepted * A.writesPerRequest + taskCalls * A.writesPerTask + (reports + looks) * A.writesPerTask,
+    tableWrites:
+      accepted * A.writesPerRequest + (taskCalls + reports + looks) * A.writesPerTask + events * A.writesPerEvent,
     tableReads: (calls + 2 * looks) * A.readsPerCall,
     tableStorage: tableGb,
     tableRecovery: tableGb,

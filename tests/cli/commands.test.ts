@@ -250,26 +250,6 @@ describe("what goes wrong", () => {
   });
 });
 
-test("events are told of as intents change", async () => {
-  const child = cli.start(["events", "tail", "--interval", "100ms", "--count", "2", "--json"]);
-  let told = "";
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-    told += text;
-  });
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  const created = await cli.json(["group", "create", "watched"]);
-  // It began to look before or after that: what it tells of next ends it.
-  await cli.json(["group", "delete", "watched"]);
-  await cli.json(["group", "create", "watched"]);
-  expect(await ended).toBe(0);
-  const events = told
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  expect(events).toHaveLength(2);
-  expect(events[0].createdAt >= String(created.createdAt) || events[0].id === created.id).toBe(true);
-});
-
 describe("completion", () => {
   test.each(["bash", "zsh", "fish"])("%s knows nouns, verbs and options", async (shell) => {
     const { code, stdout } = await cli.run(["completion", shell]);
@@ -286,6 +266,8 @@ describe("completion", () => {
       return spawnSync("bash", ["-c", run], { encoding: "utf8" }).stdout.trim().split("\n");
     };
     expect(complete("slipway gro")).toEqual(["group"]);
+    expect(complete("slipway event ta")).toEqual(["tail"]);
+    expect(complete("slipway event tail --ty")).toEqual(["--type"]);
     expect(complete("slipway node re")).toEqual(["register", "re-register"]);
     expect(complete("slipway node create --ru")).toEqual(["--runtime"]);
     expect(complete("slipway node create edge-1 --ru")).toEqual(["--runtime"]);

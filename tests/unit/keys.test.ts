@@ -35,6 +35,7 @@ const anything = fc.constantFrom(
 const hash = fc.constantFrom("0", "a", "name");
 const cell = fc.constantFrom("0123456789abcdef", "0000000000000000");
 const target = fc.oneof(idOf("node-group"), idOf("node"));
+const time = fc.constantFrom("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.679Z");
 const number = fc.integer({ min: 1, max: 12 });
 
 type Made = readonly [kind: string, arguments: string, key: Key];
@@ -90,6 +91,7 @@ const control: Readonly<Record<keyof typeof keys, fc.Arbitrary<Made>>> = {
   certificate: making("certificate", keys.certificate, idOf("node"), hash),
   audit: making("audit", keys.audit, workspace, idOf("audit")),
   intent: making("intent", keys.intent, idOf("intent")),
+  event: making("event", keys.event, workspace, time, idOf("event")),
   eventRule: making("eventRule", keys.eventRule, workspace, idOf("event-rule")),
   intentRequest: making("intentRequest", keys.intentRequest, hash),
   webhook: making("webhook", keys.webhook, workspace, idOf("webhook")),
@@ -169,6 +171,7 @@ describe("a list", () => {
       deployments: "deployment",
       audit: "audit",
       deploymentRevisions: "deploymentRevision",
+      events: "event",
       eventRules: "eventRule",
       webhooks: "webhook",
       webhookDeliveries: "webhookDelivery",

@@ -1,3 +1,6 @@
+import * as z from "zod";
+import { ListedEvent } from "../../event/event.ts";
+import { EventFilter, READABLE_DAYS, SETTLED_MS } from "../../event/kept.ts";
 import { CreateEventRule, EventRule } from "../../event-rule/event-rule.ts";
 import { Delivery, Replayed, ReplayWebhook, Try } from "../../webhook/delivery.ts";
 import { CreatedWebhook, CreateWebhook, EditWebhook, Webhook } from "../../webhook/webhook.ts";
@@ -5,8 +8,30 @@ import { Page, page, route, W } from "./route.ts";
 
 const H = `${W}/webhooks/{webhook}` as const;
 
-/** Events in, and webhooks. */
+/** What has happened, events in, and webhooks. */
 export const eventRoutes = {
+  listEvents: route({
+    method: "GET",
+    path: `${W}/events`,
+    summary: `List what has happened in a workspace in the last ${READABLE_DAYS} days, oldest first`,
+    description:
+      "Events are listed in the order in which they arrived here, which is not quite that in which they happened: of one object " +
+      "`sequence` tells. `since` is about the arrival as well. Every event is there at least once; what is there twice has the same " +
+      "`id`. A page may be short or empty and still have `nextCursor`. " +
+      "To go on reading as events come, follow `nextCursor` to the last page, and ask later with the last page's `resume` as " +
+      `\`cursor\`. An event may come to stand up to ${SETTLED_MS / 1_000} seconds behind others that were read, so \`resume\` never lies ` +
+      "nearer to the present than that: what was listed since comes again, and is told by its `id`. Nothing is left out. " +
+      `A cursor that is more than ${READABLE_DAYS + 1} days old is refused with the rule \`expired\`: events that were not read are gone.`,
+    access: "viewer",
+    query: Page.extend(EventFilter.shape),
+    status: 200,
+    answer: page(ListedEvent).extend({
+      resume: z.string().meta({ description: "Where to go on from later, as `cursor`: on every page" }),
+    }),
+    problems: ["invalid-cursor"],
+    permissions: ["control:Query"],
+  }),
+
   createEventRule: route({
     method: "POST",
     path: `${W}/event-rules`,

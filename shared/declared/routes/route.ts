@@ -10,6 +10,8 @@ export interface Route {
   /** A name in braces takes what stands between slashes; the last one, with a `+` behind it, slashes too. */
   readonly path: string;
   readonly summary: string;
+  /** What its summary, schemas and problems do not say. */
+  readonly description?: string;
   readonly access: Access;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;

@@ -113,6 +113,7 @@ export const ACCESS: Readonly<Record<RouteName, string>> = {
   exportAudit: "maintainer audit:read",
   getIntent: "caller intents:read",
   getSigningKeys: "caller ota:read",
+  listEvents: "viewer events:read",
   createEventRule: "owner event-rules:write",
   listEventRules: "viewer event-rules:read",
   deleteEventRule: "owner event-rules:write",

@@ -41,7 +41,7 @@ const seen = new Map<RouteName, { statuses: Set<number>; violations: Set<string>
 const SCHEMAS: ReadonlySet<RouteName> = new Set(["getOpenapi", "getEventSchema"]);
 
 /** What has come by the time that it is asked for differs: that these are as the document says is another test. */
-const OF_THE_MOMENT: readonly RouteName[] = ["listWebhookDeliveries", "listIntents", "listAudit"];
+const OF_THE_MOMENT: readonly RouteName[] = ["listWebhookDeliveries", "listEvents", "listIntents", "listAudit"];
 
 /** The first request of each operation that was done, with its answer. */
 const recorded = new Map<RouteName, Example>();
@@ -241,6 +241,9 @@ const people = async (): Promise<void> => {
 
 /** A rule for events, and a webhook where nobody listens. */
 const eventsInAndOut = async (): Promise<void> => {
+  const { resume } = (await call<{ resume: string }>("listEvents", { query: "?type=slipway.intent.*&limit=2" })).body;
+  await call("listEvents", { query: `?cursor=${resume}` });
+  for (const wrong of ["type=slipway.intent", "cursor=x"]) await call("listEvents", { query: `?${wrong}` });
   places.type = "slipway.node.offline";
   await call("listEventTypes");
   await call("getEventSchema", { at: { version: "1" } });

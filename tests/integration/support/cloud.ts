@@ -28,7 +28,7 @@ export interface TestCloud extends RunningCloud {
   readonly importsBucket: string;
   /** Closes the clients, and leaves the cloud alone. */
   readonly disconnect: () => void;
-  /** Every item of both tables but idempotency keys, audit records and counts of tries, by table and key. */
+  /** Every item of both tables but idempotency keys, audit records, told events and counts of tries, by table and key. */
   readonly items: () => Promise<Record<string, StoredItem>>;
   /** Every audit record. */
   readonly audit: () => Promise<StoredItem[]>;
@@ -89,7 +89,7 @@ export const testCloud = (running: RunningCloud, folder: string): TestCloud => {
       const rows: [string, StoredItem][] = [];
       for (const [name, table] of Object.entries(tables)) {
         for (const item of await scan(table)) {
-          const isBeside = item.type === "idempotency" || item.type === "audit" || item.pk.startsWith("rate#");
+          const isBeside = ["idempotency", "audit", "event"].includes(String(item.type)) || item.pk.startsWith("rate#");
           if (!isBeside) rows.push([`${name} ${item.pk} ${item.sk}`, item]);
         }
       }

@@ -49,6 +49,7 @@ const settled = () => {
 /** Members whose values tell of the moment, and are of no matter to a reader. */
 const OF_THE_MOMENT: Readonly<Record<string, unknown>> = {
   nextCursor: "eyJhZnRlciI6ImV4YW1wbGUifQ",
+  resume: "eyJhZnRlciI6ImV4YW1wbGUifQ",
   uploadId: "example",
   durationMs: 12,
 };

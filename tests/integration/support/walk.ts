@@ -332,6 +332,7 @@ const eventsInAndOut = async (cloud: TestCloud, api: ApiClient, workspace: strin
     await expecting(200, api.call("GET", `${workspace}/webhooks`));
     await describeAnew(api, webhook);
     await expecting(204, api.call("DELETE", webhook));
+    await expecting(200, api.call("GET", `${workspace}/events`));
 
     await asks("walk-2", "deleteNodeGroup", { parameters: { nodeGroup: "asked" } });
     const gone = await outcome("walk-2");
