@@ -1,4 +1,5 @@
 import { listItems } from "../../shared/aws/table.ts";
+import { eventRoutes } from "../../shared/declared/routes/events.ts";
 import { PAGE_LIMIT } from "../../shared/declared/routes.ts";
 import type { ListedEvent } from "../../shared/event/event.ts";
 import { cursorValue, isAskedFor, type KeptEvent, placeOf, placeSince, placesAfter } from "../../shared/event/kept.ts";
@@ -11,7 +12,7 @@ const MAX_BYTES = 4_000_000;
 /** As many events as one answer goes through, of which a filter may leave none. */
 const MOST_LOOKED_AT = 1_000;
 
-export const handler = endpoint("listEvents", async ({ workspace, query, moment: { now } }) => {
+export const handler = endpoint(eventRoutes, "listEvents", async ({ workspace, query, moment: { now } }) => {
   const { limit, cursor, type, subject } = query;
   const partition = partitions.events(workspace.id);
   const from = cursor === undefined ? placeSince(query, now) : placeOf(decodeCursor(partition, cursor), now);
