@@ -21798,6 +21798,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `internal`: Something went wrong on our side */
@@ -21807,6 +21810,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
             /** @description `unavailable`: A service that this needs does not answer */
@@ -21818,6 +21824,9 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
                 };
             };
         };
