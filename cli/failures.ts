@@ -1,3 +1,4 @@
+import { CommanderError } from "commander";
 import { ConnectionError, DeadlineError, type Finding, InputError, ProblemError } from "../client/errors.ts";
 
 /** What the command line exits with: scripts may depend on it. */
@@ -123,6 +124,10 @@ export const failureOf = (error: unknown): Failure => {
   }
   if (error instanceof CliError) {
     return { exit: error.exit, code: error.exit, detail: error.message, errors: [], next: error.next };
+  }
+  if (error instanceof CommanderError) {
+    const detail = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    return { exit: "usage", code: "usage", detail, errors: [], next: "--help tells more." };
   }
   if (error instanceof InputError) {
     return { exit: "usage", code: "usage", detail: error.message, errors: [] };
