@@ -20,15 +20,17 @@ export const EXIT = {
 
 export type Exit = keyof typeof EXIT;
 
-/** A failure that the command line found by itself. @param next what to do about it, as a sentence */
+/** A failure that the command line found by itself. @param next what to do about it, as a sentence @param errors what is wrong, place by place */
 export class CliError extends Error {
   readonly exit: Exit;
   readonly next: string | undefined;
-  constructor(exit: Exit, message: string, next?: string) {
+  readonly errors: readonly Finding[];
+  constructor(exit: Exit, message: string, next?: string, errors: readonly Finding[] = []) {
     super(message);
     this.name = "CliError";
     this.exit = exit;
     this.next = next;
+    this.errors = errors;
   }
 }
 
@@ -123,7 +125,7 @@ export const failureOf = (error: unknown): Failure => {
     return { exit: "unavailable", code: "no-answer", detail: error.message, errors: [], next };
   }
   if (error instanceof CliError) {
-    return { exit: error.exit, code: error.exit, detail: error.message, errors: [], next: error.next };
+    return { exit: error.exit, code: error.exit, detail: error.message, errors: error.errors, next: error.next };
   }
   if (error instanceof CommanderError) {
     const detail = error.message.replace(/^error: /, "").replaceAll("\n", " ");
