@@ -351,6 +351,8 @@ describe("completion", () => {
     expect(complete("slipway node re")).toEqual(["register", "re-register"]);
     expect(complete("slipway node create --ru")).toEqual(["--runtime"]);
     expect(complete("slipway node create edge-1 --ru")).toEqual(["--runtime"]);
+    expect(complete("slipway nodes re")).toEqual(["register", "re-register"]);
+    expect(complete("slipway intents wait --time")).toEqual(["--timeout"]);
   });
 
   test("another shell is refused", async () => {
