@@ -5,8 +5,9 @@ import type { CommonOptions } from "./commands.ts";
 import { confirmed } from "./confirm.ts";
 import { type Connection, connect, type WaitOptions } from "./connect.ts";
 import { CliError, EXIT } from "./failures.ts";
-import { type Actual, type Fleet, type FleetDeployment, fleetOf, fleetSteps, type Step } from "./fleet.ts";
-import { structured } from "./input.ts";
+import { type Actual, fleetSteps, type Step } from "./fleet.ts";
+import { type Fleet, type FleetDeployment, readFleetFile } from "./fleet-file.ts";
+import { given } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { uploadRelease } from "./ota.ts";
 import { harmless, note, print, styled } from "./output.ts";
@@ -74,14 +75,18 @@ const readFleet = async ({ slipway, workspace }: Connection): Promise<Actual> =>
     ),
     releases: releases
       .filter(({ status }) => status === "published" || status === "publishing")
-      .map(({ id, app, environment, version, attributes, sha256 }) => ({
-        id,
-        app,
-        environment,
-        version,
-        attributes,
-        sha256,
-      })),
+      .map((release) => {
+        const { id, app, environment, version, attributes, cpuArch, hardware, sha256 } = release;
+        const { minimumVersion, rollout, pauseAbove, notBefore, allowDowngrade } = release;
+        return {
+          ...{ id, app, environment, version, attributes, cpuArch, hardware, sha256 },
+          ...{ rollout, allowDowngrade },
+          ...(minimumVersion !== undefined && { minimumVersion }),
+          ...(pauseAbove !== undefined && { pauseAbove }),
+          ...(notBefore !== undefined && { notBefore }),
+          ...(release.availability === "withdrawn" && { withdrawn: true as const }),
+        };
+      }),
   };
 };
 
@@ -93,7 +98,13 @@ export const exportFleet = async (options: CommonOptions & { output?: string }):
     workspace: connection.workspace(),
     groups,
     nodes,
-    releases: releases.map(({ id: _id, ...release }) => release),
+    releases: releases
+      .filter(({ withdrawn }) => withdrawn === undefined)
+      .map(({ id: _id, rollout, allowDowngrade, ...release }) => ({
+        ...release,
+        ...(rollout !== 100 && { rollout }),
+        ...(allowDowngrade && { allowDowngrade }),
+      })),
   };
   const { stringify } = await import("yaml");
   const text = options.json ? `${JSON.stringify(fleet)}\n` : stringify(fleet, { aliasDuplicateObjects: false });
@@ -112,7 +123,7 @@ export interface ApplyOptions extends CommonOptions, WaitOptions {
 
 /** The file, with what the files of its releases hash to. Their paths are relative to it. */
 const declaredFleet = async ({ file }: ApplyOptions): Promise<Fleet> => {
-  const fleet = fleetOf(await structured(file === "-" ? "-" : `@${file}`, file), file);
+  const fleet = await readFleetFile(await given(file === "-" ? "-" : `@${file}`), file);
   const base = file === "-" ? "." : dirname(file);
   const releases = await Promise.all(
     (fleet.releases ?? []).map(async (release) => {
@@ -209,12 +220,13 @@ const request = async (
     case "node deployment":
       return slipway.updateNodeDeployment({ ...at, node: name, body: step.patch });
     case "release": {
+      if (step.terms !== undefined && step.id !== undefined) {
+        await slipway.updateRelease({ ...at, release: step.id, ifMatch: "*", body: step.terms });
+        return undefined;
+      }
       if (step.id !== undefined) return slipway.deleteRelease({ ...at, release: step.id });
-      const {
-        file = "",
-        sha256: _known,
-        ...release
-      } = step.release ?? { app: "", environment: "", version: "", attributes: [] };
+      if (step.release === undefined) throw new Error(`nothing is known of the release ${name}`);
+      const { file = "", sha256: _known, ...release } = step.release;
       const id = await uploadRelease(slipway, at.workspace, release, await hashed(file), quiet);
       return slipway.publishRelease({ ...at, release: id });
     }
@@ -225,6 +237,7 @@ const AT_A_TIME = 8;
 
 /** Does steps of one kind beside each other, and the kinds one after the other: groups before the nodes in them. */
 const perform = async (connection: Connection, steps: readonly Step[], options: ApplyOptions): Promise<void> => {
+  let hasFailed = false;
   const one = async (step: Step): Promise<void> => {
     const intent = await request(connection, step, options.json === true);
     if (intent !== undefined) {
@@ -243,7 +256,18 @@ const perform = async (connection: Connection, steps: readonly Step[], options: 
     rest = rest.filter((step) => !batch.includes(step));
     const queue = batch.values();
     const worker = async (): Promise<void> => {
-      for (const step of queue) await one(step);
+      for (const step of queue) {
+        if (hasFailed) return;
+        await one(step).catch(async (error: unknown) => {
+          hasFailed = true;
+          await print(
+            options.json
+              ? `${JSON.stringify({ failed: step.do, what: step.what, name: step.name })}\n`
+              : `${styled("red", "failed")}  ${stepText(step)}`,
+          );
+          throw error;
+        });
+      }
     };
     await Promise.all(Array.from({ length: Math.min(AT_A_TIME, batch.length) }, worker));
   }

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import { count, duration } from "./input.ts";
 import { commandName, type Field, kebab, namingField, type Operation, pathNames, plural } from "./operations.ts";
 
@@ -67,9 +67,9 @@ const defaultText = ({ default: value }: Field): string =>
 /** Fields of a query that the command line sees to by itself. */
 const PAGING: readonly string[] = ["limit", "cursor"];
 
-/** A command for an operation. What it does is loaded when it is run. */
-const operationCommand = (operation: Operation, verb: string): Command => {
-  const command = new Command(verb).description(operation.summary);
+/** Adds a command for an operation. What it does is loaded when it is run. */
+const addOperation = (noun: Command, operation: Operation, verb: string): void => {
+  const command = noun.command(verb).description(operation.summary);
   const naming = namingField(operation);
   const names = pathNames(operation.path);
   const ofWorkspace = names.at(-1) === "workspace" && operation.path.endsWith("{workspace}");
@@ -98,7 +98,6 @@ const operationCommand = (operation: Operation, verb: string): Command => {
     const { runOperation } = await import("./run.ts");
     await runOperation(operation, command.args, command.opts());
   });
-  return command;
 };
 
 /** Adds a command for each operation of the document, and says of each noun what can be done with it. */
@@ -106,7 +105,7 @@ export const addOperations = (program: Command, operations: readonly Operation[]
   for (const operation of operations) {
     const [noun, verb] = commandName(operation.operation) ?? [];
     if (noun === undefined || verb === undefined) continue;
-    nounCommand(program, noun).addCommand(operationCommand(operation, verb));
+    addOperation(nounCommand(program, noun), operation, verb);
   }
   for (const command of program.commands.filter((command) => command.description() === "")) {
     command.description(command.commands.map((inner) => inner.name()).join(", "));

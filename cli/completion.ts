@@ -5,6 +5,8 @@ import { print } from "./output.ts";
 interface Known {
   /** Words of the command, such as `node list`; empty for slipway itself. */
   readonly path: string;
+  /** The path with the last word in each of its forms: `node`, `nodes`. */
+  readonly typed: readonly string[];
   readonly words: readonly (readonly [word: string, description: string])[];
 }
 
@@ -12,6 +14,7 @@ interface Known {
 const known = (command: Command, path: readonly string[] = []): Known[] => [
   {
     path: path.join(" "),
+    typed: [command.name(), ...command.aliases()].map((last) => [...path.slice(0, -1), last].join(" ")),
     words: [
       ...command.commands.map((inner): [string, string] => [inner.name(), inner.description()]),
       ...command.options.map((option): [string, string] => [option.long ?? option.flags, option.description]),
@@ -19,6 +22,16 @@ const known = (command: Command, path: readonly string[] = []): Known[] => [
   },
   ...command.commands.flatMap((inner) => known(inner, [...path, inner.name()])),
 ];
+
+/** The cases of a shell's `case "$before $word"` that lead to each command. */
+const cases = (all: readonly Known[], variable: string): string =>
+  all
+    .filter(({ path }) => path !== "")
+    .map(({ path, typed }) => {
+      const patterns = typed.map((one) => quoted(one.includes(" ") ? one : ` ${one}`));
+      return `      ${patterns.join("|")}) ${variable}=${quoted(path)} ;;`;
+    })
+    .join("\n");
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -29,10 +42,7 @@ _slipway() {
   local word path="" words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$path $word" in
-${all
-  .filter(({ path }) => path !== "")
-  .map(({ path }) => `      ${quoted(path.includes(" ") ? path : ` ${path}`)}) path=${quoted(path)} ;;`)
-  .join("\n")}
+${cases(all, "path")}
     esac
   done
   case "$path" in
@@ -47,13 +57,11 @@ complete -F _slipway slipway
 const zsh = (all: readonly Known[]): string => `#compdef slipway
 # slipway completion zsh > "\${fpath[1]}/_slipway"
 _slipway() {
-  local word at="" -a found
+  local word at=""
+  local -a found
   for word in "\${(@)words[2,CURRENT-1]}"; do
     case "$at $word" in
-${all
-  .filter(({ path }) => path !== "")
-  .map(({ path }) => `      ${quoted(path.includes(" ") ? path : ` ${path}`)}) at=${quoted(path)} ;;`)
-  .join("\n")}
+${cases(all, "at")}
     esac
   done
   case "$at" in
@@ -77,10 +85,20 @@ const fish = (all: readonly Known[]): string => {
       return `complete -c slipway -n ${quoted(at)} ${what} -d ${quoted(told)}`;
     }),
   );
+  const aliases = all
+    .filter(({ path, typed }) => !path.includes(" ") && typed.length > 1)
+    .map(
+      ({ path, typed }) => `      case ${typed.slice(1).map(quoted).join(" ")}\n        set given[1] ${quoted(path)}`,
+    );
   return `# slipway completion fish > ~/.config/fish/completions/slipway.fish
 function __slipway_at
   set -l words (commandline -opc | string match -v -- '-*')
   set -l given $words[2..-1]
+  if test (count $given) -gt 0
+    switch $given[1]
+${aliases.join("\n")}
+    end
+  end
   test (count $given) -ge (count $argv); or return 1
   if test (count $argv) -eq 0
     test (count $given) -eq 0

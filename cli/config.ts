@@ -42,18 +42,60 @@ export const configFile = (): string => {
   return join(base?.startsWith("/") ? base : join(homedir(), ".config"), "slipway", "config.json");
 };
 
+type Members = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What each way to log in must have, all of it text. */
+const LOGIN_MEMBERS: Readonly<Record<Login["by"], readonly string[]>> = {
+  token: ["token"],
+  "client-credentials": ["tokenUrl", "clientId", "clientSecret"],
+  device: ["issuer", "clientId", "token"],
+};
+
+const isLogin = (value: unknown): boolean => {
+  if (!isObject(value) || typeof value.by !== "string" || !Object.hasOwn(LOGIN_MEMBERS, value.by)) return false;
+  return LOGIN_MEMBERS[value.by as Login["by"]].every((member) => typeof value[member] === "string");
+};
+
+const isContext = (value: unknown): boolean =>
+  isObject(value) &&
+  typeof value.api === "string" &&
+  ["string", "undefined"].includes(typeof value.workspace) &&
+  (value.login === undefined || isLogin(value.login));
+
+/** Where what was read is no configuration; undefined if it is one. It says nothing of what it holds. */
+const wrongPart = (config: unknown): string | undefined => {
+  if (!isObject(config)) return "the whole";
+  const { contexts = {}, current } = config;
+  if (!["string", "undefined"].includes(typeof current)) return "current";
+  if (!isObject(contexts)) return "contexts";
+  const wrong = Object.keys(contexts).find((name) => !isContext(contexts[name]));
+  return wrong === undefined ? undefined : `contexts.${wrong}`;
+};
+
 /** @throws CliError when it cannot be read, or others than its owner could read what it holds */
 export const readConfig = (file = configFile()): Config => {
   if (!existsSync(file)) return { contexts: {} };
   if (process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0) {
     throw new CliError("usage", `${file} holds secrets, and others may read it`, `Take that away: chmod 600 ${file}`);
   }
+  const next = "Correct it, or remove it and log in again: slipway login";
+  const config = parsed(readFileSync(file, "utf8"));
+  if (config === undefined) throw new CliError("usage", `${file} is not JSON`, next);
+  const wrong = wrongPart(config);
+  if (wrong !== undefined) throw new CliError("usage", `${file} is no configuration: ${wrong} is not right`, next);
+  const { contexts = {}, ...rest } = config as Partial<Config>;
+  return { ...rest, contexts };
+};
+
+/** Undefined where it is no JSON: the parser's own error would quote a secret. */
+const parsed = (text: string): unknown => {
   try {
-    const config = JSON.parse(readFileSync(file, "utf8")) as Config;
-    return { ...config, contexts: config.contexts ?? {} };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new CliError("usage", `${file} is not JSON`, "Correct it, or remove it and log in again: slipway login");
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the caller throws what tells of it
   }
 };
 

@@ -1,4 +1,5 @@
-import { ConnectionError, DeadlineError, type Finding, ProblemError } from "../client/errors.ts";
+import { CommanderError } from "commander";
+import { ConnectionError, DeadlineError, type Finding, InputError, ProblemError } from "../client/errors.ts";
 
 /** What the command line exits with: scripts may depend on it. */
 export const EXIT = {
@@ -19,15 +20,17 @@ export const EXIT = {
 
 export type Exit = keyof typeof EXIT;
 
-/** A failure that the command line found by itself. @param next what to do about it, as a sentence */
+/** A failure that the command line found by itself. @param next what to do about it, as a sentence @param errors what is wrong, place by place */
 export class CliError extends Error {
   readonly exit: Exit;
   readonly next: string | undefined;
-  constructor(exit: Exit, message: string, next?: string) {
+  readonly errors: readonly Finding[];
+  constructor(exit: Exit, message: string, next?: string, errors: readonly Finding[] = []) {
     super(message);
     this.name = "CliError";
     this.exit = exit;
     this.next = next;
+    this.errors = errors;
   }
 }
 
@@ -53,10 +56,12 @@ const EXIT_BY_STATUS: Readonly<Record<number, Exit>> = {
   429: "unavailable",
 };
 
-const exitOf = (error: ProblemError): Exit =>
-  error.intent !== undefined
-    ? "intent-failed"
-    : (EXIT_BY_STATUS[error.status] ?? (error.status >= 500 ? "unavailable" : "refused"));
+const exitOf = (error: ProblemError): Exit => {
+  if (error.intent !== undefined) return "intent-failed";
+  // Whatever its status is: it is not the API that answered.
+  if (error.code === "unexpected-answer") return "unavailable";
+  return EXIT_BY_STATUS[error.status] ?? (error.status >= 500 ? "unavailable" : "refused");
+};
 
 const TRY_LATER = "Try again in a moment: nothing was left half done.";
 
@@ -98,7 +103,15 @@ const NEXT: Partial<Record<ProblemError["code"], string>> = {
 export const failureOf = (error: unknown): Failure => {
   if (error instanceof ProblemError) {
     const { code, detail, errors, requestId, intent } = error;
-    return { exit: exitOf(error), code, detail, errors, next: NEXT[code], requestId, intent: intent?.id };
+    return {
+      exit: exitOf(error),
+      code,
+      detail,
+      errors,
+      next: Object.hasOwn(NEXT, code) ? NEXT[code] : undefined,
+      requestId,
+      intent: intent?.id,
+    };
   }
   if (error instanceof DeadlineError) {
     const { id } = error.intent;
@@ -112,9 +125,20 @@ export const failureOf = (error: unknown): Failure => {
     return { exit: "unavailable", code: "no-answer", detail: error.message, errors: [], next };
   }
   if (error instanceof CliError) {
-    return { exit: error.exit, code: error.exit, detail: error.message, errors: [], next: error.next };
+    return { exit: error.exit, code: error.exit, detail: error.message, errors: error.errors, next: error.next };
+  }
+  if (error instanceof CommanderError) {
+    const detail = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    return { exit: "usage", code: "usage", detail, errors: [], next: "--help tells more." };
+  }
+  if (error instanceof InputError) {
+    return { exit: "usage", code: "usage", detail: error.message, errors: [] };
   }
   const detail = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && "syscall" in error && "path" in error) {
+    const next = "Look at the file, its folder and who may use them.";
+    return { exit: "usage", code: "usage", detail, errors: [], next };
+  }
   return {
     ...{ exit: "failed", code: "failed", detail, errors: [] },
     next: "SLIPWAY_DEBUG=1 shows where. It is a mistake of this program, or of the machine it runs on.",

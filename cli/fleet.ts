@@ -1,72 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import * as z from "zod";
-import { CliError } from "./failures.ts";
-
-/** A component as a deployment names it: a requirement alone, or with configuration. */
-const Component = z.union([
-  z.string().min(1),
-  z.strictObject({
-    version: z.string().min(1),
-    merge: z.record(z.string(), z.unknown()).optional(),
-    reset: z.array(z.string()).optional(),
-    runWith: z.record(z.string(), z.unknown()).optional(),
-  }),
-]);
-
-const Deployment = z.strictObject({
-  components: z.record(z.string(), Component).default({}),
-  priority: z.int().min(0).default(0),
-  autoUpdate: z.boolean().default(false),
-  policies: z.record(z.string(), z.unknown()).optional(),
-  rollout: z.record(z.string(), z.unknown()).optional(),
-});
-
-const Release = z.strictObject({
-  app: z.string(),
-  environment: z.string(),
-  version: z.string(),
-  attributes: z.array(z.string()).default([]),
-  file: z.string().optional(),
-  sha256: z.string().optional(),
-});
-
-/** What a file declares. A part that is not there is left as it is, and so is a description that is not said. */
-export const Fleet = z.strictObject({
-  workspace: z.string().optional(),
-  groups: z
-    .record(
-      z.string(),
-      z.strictObject({ description: z.string().optional(), deployment: Deployment.optional() }).nullable(),
-    )
-    .optional(),
-  nodes: z
-    .record(
-      z.string(),
-      z
-        .strictObject({
-          description: z.string().optional(),
-          groups: z.array(z.string()).default([]),
-          runtime: z.enum(["nucleus", "nucleus-lite"]).default("nucleus"),
-          attributes: z.record(z.string(), z.string()).default({}),
-          deployment: Deployment.optional(),
-        })
-        .nullable(),
-    )
-    .optional(),
-  releases: z.array(Release).optional(),
-});
-export type Fleet = z.infer<typeof Fleet>;
-export type FleetDeployment = z.infer<typeof Deployment>;
-export type FleetRelease = z.infer<typeof Release>;
-type FleetNode = NonNullable<NonNullable<Fleet["nodes"]>[string]>;
-
-/** @param text of the file, parsed. @throws CliError that says where it is wrong */
-export const fleetOf = (parsed: unknown, file: string): Fleet => {
-  const result = Fleet.safeParse(parsed ?? {});
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new CliError("usage", `${file}: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`);
-};
+import type { Fleet, FleetComponent, FleetDeployment, FleetNode, FleetRelease } from "./fleet-file.ts";
 
 /** One thing to do, in the words of the file. */
 export type Step = {
@@ -80,13 +13,18 @@ export type Step = {
   | { readonly what: "node"; readonly node?: FleetNode; readonly description?: string | undefined }
   | { readonly what: "group deployment" | "node deployment"; readonly patch: Readonly<Record<string, unknown>> }
   | { readonly what: "membership"; readonly add: readonly string[]; readonly remove: readonly string[] }
-  | { readonly what: "release"; readonly release?: FleetRelease; readonly id?: string }
+  | { readonly what: "release"; readonly release?: FleetRelease; readonly id?: string; readonly terms?: ReleaseTerms }
 );
+
+/** What can be changed of a release that is there, besides who gets it. */
+const TERMS = ["minimumVersion", "rollout", "pauseAbove", "notBefore", "allowDowngrade"] as const;
+export type ReleaseTerms = {
+  readonly [Term in (typeof TERMS)[number]]?: Exclude<FleetRelease[Term], undefined>;
+};
 
 const EMPTY: FleetDeployment = { components: {}, priority: 0, autoUpdate: false };
 
-const wish = (component: z.infer<typeof Component>) =>
-  typeof component === "string" ? { version: component } : component;
+const wish = (component: FleetComponent) => (typeof component === "string" ? { version: component } : component);
 
 const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
@@ -184,10 +122,19 @@ const membershipSteps = (name: string, before: readonly string[], after: readonl
 
 const PLAIN: FleetNode = { groups: [], runtime: "nucleus", attributes: {} };
 
-const nodeSteps = (declared: NonNullable<Fleet["nodes"]>, actual: NonNullable<Fleet["nodes"]>): Step[] =>
+const nodeSteps = (
+  declared: NonNullable<Fleet["nodes"]>,
+  actual: NonNullable<Fleet["nodes"]>,
+  isGroup: (name: string) => boolean,
+): Step[] =>
   Object.entries(declared).flatMap(([name, given]): Step[] => {
     const node = given ?? PLAIN;
     const there = name in actual ? (actual[name] ?? PLAIN) : undefined;
+    const unknown = node.groups.filter((group) => !isGroup(group));
+    if (unknown.length > 0) {
+      const changes = unknown.map((group) => `there is no group ${group}, and none is declared`);
+      return [{ do: "impossible", what: "node", name, changes }];
+    }
     const own = deploymentStep("node", name, there?.deployment, node.deployment);
     if (there === undefined) {
       const changes = node.groups.length === 0 ? [] : [`in ${node.groups.join(", ")}`];
@@ -204,18 +151,37 @@ const nodeSteps = (declared: NonNullable<Fleet["nodes"]>, actual: NonNullable<Fl
 
 const releaseName = ({ app, environment, version }: FleetRelease): string => `${app} ${version} for ${environment}`;
 
-const sameRelease = (a: FleetRelease, b: FleetRelease): boolean =>
-  releaseName(a) === releaseName(b) && isDeepStrictEqual(sorted(a.attributes), sorted(b.attributes));
+/** What tells releases of one name apart: the devices that they are for. */
+const FOR = ["attributes", "cpuArch", "hardware"] as const;
 
-/** A release as it is there, with its id. */
-export type ActualRelease = FleetRelease & { readonly id: string };
+const sameRelease = (a: FleetRelease, b: FleetRelease): boolean =>
+  releaseName(a) === releaseName(b) && FOR.every((list) => isDeepStrictEqual(sorted(a[list]), sorted(b[list])));
+
+/** A release as it is there, with its id. One that was withdrawn is no device's any more. */
+export type ActualRelease = FleetRelease & { readonly id: string; readonly withdrawn?: true };
+
+/** The terms that are declared and differ; those that are not said stay as they are. */
+const termsStep = (name: string, before: ActualRelease, after: FleetRelease): Step[] => {
+  const differing = TERMS.filter((term) => after[term] !== undefined && after[term] !== before[term]);
+  if (differing.length === 0) return [];
+  const terms = Object.fromEntries(differing.map((term) => [term, after[term]])) as ReleaseTerms;
+  const changes = differing.map((term) => `${term} ${shown(before[term] ?? "none")} → ${shown(after[term])}`);
+  return [{ do: "update", what: "release", name, id: before.id, terms, changes }];
+};
 
 const releaseSteps = (declared: readonly FleetRelease[], actual: readonly ActualRelease[]): Step[] =>
   declared.flatMap((release): Step[] => {
     const same = actual.filter((one) => sameRelease(one, release));
     const name = releaseName(release);
-    if (same.some(({ sha256 }) => release.sha256 === undefined || sha256 === release.sha256)) return [];
-    if (same.length > 0) {
+    const equal = same.filter(({ sha256 }) => release.sha256 === undefined || sha256 === release.sha256);
+    const offered = equal.find(({ withdrawn }) => withdrawn === undefined);
+    if (offered !== undefined) return termsStep(name, offered, release);
+    const [withdrawn] = equal;
+    if (withdrawn !== undefined) {
+      const changes = [`it was withdrawn: take it out of the file, or slipway release publish ${withdrawn.id}`];
+      return [{ do: "impossible", what: "release", name, changes }];
+    }
+    if (same.some((one) => one.withdrawn === undefined)) {
       const changes = ["it is published with other content: give what is new another version"];
       return [{ do: "impossible", what: "release", name, changes }];
     }
@@ -240,13 +206,19 @@ const missing = (declared: object | undefined, actual: object): string[] =>
  * @param prune whether what is there and not declared goes, in those parts that are declared
  */
 export const fleetSteps = (declared: Fleet, actual: Actual, prune: boolean): Step[] => {
+  const goes = prune ? missing(declared.groups, actual.groups) : [];
+  const isGroup = (name: string) =>
+    Object.hasOwn(declared.groups ?? {}, name) || (Object.hasOwn(actual.groups, name) && !goes.includes(name));
   const steps = [
     ...groupSteps(declared.groups ?? {}, actual.groups),
-    ...nodeSteps(declared.nodes ?? {}, actual.nodes),
+    ...nodeSteps(declared.nodes ?? {}, actual.nodes, isGroup),
     ...releaseSteps(declared.releases ?? [], actual.releases),
   ];
   const surplus = actual.releases.filter(
-    (one) => declared.releases !== undefined && !declared.releases.some((release) => sameRelease(one, release)),
+    (one) =>
+      one.withdrawn === undefined &&
+      declared.releases !== undefined &&
+      !declared.releases.some((release) => sameRelease(one, release)),
   );
   const gone: Step[] = !prune
     ? []
@@ -254,9 +226,7 @@ export const fleetSteps = (declared: Fleet, actual: Actual, prune: boolean): Ste
         ...missing(declared.nodes, actual.nodes).map(
           (name): Step => ({ do: "delete", what: "node", name, changes: [] }),
         ),
-        ...missing(declared.groups, actual.groups).map(
-          (name): Step => ({ do: "delete", what: "group", name, changes: [] }),
-        ),
+        ...goes.map((name): Step => ({ do: "delete", what: "group", name, changes: [] })),
         ...surplus.map(
           (one): Step => ({ do: "delete", what: "release", name: releaseName(one), id: one.id, changes: [] }),
         ),

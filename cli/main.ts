@@ -32,10 +32,14 @@ export const buildProgram = (): Command => {
 const main = async (args: readonly string[]): Promise<number> => {
   const json = args.includes("--json");
   try {
-    await exitOverrides(buildProgram()).parseAsync([...args], { from: "user" });
+    await exitOverrides(buildProgram(), json).parseAsync([...args], { from: "user" });
     return process.exitCode === undefined ? EXIT.done[0] : Number(process.exitCode);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done[0] : EXIT.usage[0];
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done[0];
+      if (json) printFailure(failureOf(error), json);
+      return EXIT.usage[0];
+    }
     if (interrupted.signal.aborted) return EXIT.interrupted[0];
     if (process.env.SLIPWAY_DEBUG === "1" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     const failure = failureOf(error);
@@ -44,10 +48,11 @@ const main = async (args: readonly string[]): Promise<number> => {
   }
 };
 
-/** Commander is to throw, and never to end the process by itself. */
-const exitOverrides = (command: Command): Command => {
+/** Commander is to throw, and never to end the process by itself. For programs, what it throws is all that is told. */
+const exitOverrides = (command: Command, json: boolean): Command => {
   command.exitOverride();
-  for (const inner of command.commands) exitOverrides(inner);
+  if (json) command.showHelpAfterError(false).configureOutput({ outputError: () => {} });
+  for (const inner of command.commands) exitOverrides(inner, json);
   return command;
 };
 
@@ -58,7 +63,10 @@ process.once("SIGINT", () => {
 // Who reads has enough: `slipway node list | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(EXIT.done[0]);
-  throw error;
+  printFailure(failureOf(error), process.argv.includes("--json"));
+  process.exit(EXIT.failed[0]);
 });
+// Nobody is left to be told; the exit code still says how it ended.
+process.stderr.on("error", () => {});
 
 process.exitCode = await main(process.argv.slice(2));

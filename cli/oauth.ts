@@ -72,7 +72,17 @@ export const deviceLogin = async (
     url: started.verification_uri,
     urlWithCode: started.verification_uri_complete,
   });
-  return tokensOf(await told(issuer, oauth.pollDeviceAuthorizationGrant(config, started, undefined, { signal })));
+  // An issuer may say for ever that nobody has agreed yet: how long the code lives is for the client to heed (RFC 8628 §3.2).
+  const ended = AbortSignal.timeout(started.expires_in * 1_000);
+  const polling = oauth.pollDeviceAuthorizationGrant(config, started, undefined, {
+    signal: AbortSignal.any([signal, ended]),
+  });
+  try {
+    return tokensOf(await told(issuer, polling));
+  } catch (error) {
+    if (signal.aborted || !ended.aborted) throw error;
+    throw new CliError("login", "nobody entered the code in time", "Log in again: slipway login.");
+  }
 };
 
 export const refreshed = async (

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { Slipway } from "../client/index.ts";
+import type { Schemas, Slipway } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
 import { connect, type WaitOptions, waited } from "./connect.ts";
 import { interrupted } from "./interrupted.ts";
@@ -15,12 +15,8 @@ export interface ReleaseOptions extends CommonOptions, WaitOptions {
   readonly attributes?: string;
 }
 
-export interface NewRelease {
-  readonly app: string;
-  readonly environment: string;
-  readonly version: string;
-  readonly attributes: readonly string[];
-}
+type Wish = Omit<Schemas["CreateRelease"], "size" | "sha256">;
+export type NewRelease = { readonly [Member in keyof Wish]: Wish[Member] | undefined };
 
 /** Creates a release and uploads its file. @returns its id */
 export const uploadRelease = async (
@@ -30,7 +26,7 @@ export const uploadRelease = async (
   { file, size, sha256 }: HashedFile,
   quiet: boolean,
 ): Promise<string> => {
-  const body = { ...release, attributes: [...release.attributes], size, sha256 };
+  const body = { ...release, size, sha256 } as Schemas["CreateRelease"];
   const created = await slipway.createRelease({ workspace, body, signal: interrupted.signal });
   const shown = progress(basename(file), size, quiet);
   await sendFile(created.upload, file, { start: 0, length: size }, shown.add);

@@ -14,7 +14,7 @@ export const print = async (text: string): Promise<void> => {
 };
 
 /** Names and other texts come from people: control characters among them are not for the terminal to obey. */
-export const harmless = (text: string): string => stripVTControlCharacters(text).replace(/\p{Cc}/gu, "\ufffd");
+export const harmless = (text: string): string => stripVTControlCharacters(String(text)).replace(/\p{Cc}/gu, "\ufffd");
 
 const GOOD = ["active", "succeeded", "published", "true"];
 const BAD = ["failed", "revoked", "false"];

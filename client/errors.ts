@@ -59,6 +59,14 @@ export class DeadlineError extends Error {
   }
 }
 
+/** What a call was given cannot be sent, and was not. Its message never has the token. */
+export class InputError extends TypeError {
+  constructor(message: string) {
+    super(message);
+    this.name = "InputError";
+  }
+}
+
 /** Node's fetch hides the reason in the cause; a browser's tells none. */
 const reasonOf = (error: unknown): string => {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
@@ -67,7 +75,22 @@ const reasonOf = (error: unknown): string => {
 };
 
 const isProblem = (body: unknown): body is Problem =>
-  typeof body === "object" && body !== null && "code" in body && "detail" in body && "status" in body;
+  typeof body === "object" &&
+  body !== null &&
+  ["code", "title", "detail"].every(
+    (member) => typeof (body as Readonly<Record<string, unknown>>)[member] === "string",
+  ) &&
+  "status" in body &&
+  (!("errors" in body) || Array.isArray(body.errors));
+
+/** What an answer says that is none of the operation's. */
+export const unexpectedAnswer = (status: number, requestId: string | undefined): ProblemError => {
+  const detail = `the answer ${status} is not one of Slipway's: is this the address of its API?`;
+  return new ProblemError(
+    { code: "unexpected-answer", status, title: "Not an answer of Slipway", detail },
+    { requestId },
+  );
+};
 
 /** What an answer of 400 and above says. @param body parsed when it is JSON, and a text otherwise */
 export const problemOf = (status: number, headers: Headers, body: unknown): ProblemError => {
@@ -88,9 +111,5 @@ export const problemOf = (status: number, headers: Headers, body: unknown): Prob
       { requestId },
     );
   }
-  const detail = `the answer ${status} is not one of Slipway's: is this the address of its API?`;
-  return new ProblemError(
-    { code: "unexpected-answer", status, title: "Not an answer of Slipway", detail },
-    { requestId },
-  );
+  return unexpectedAnswer(status, requestId);
 };

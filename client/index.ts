@@ -1,5 +1,5 @@
 import openapiFetch from "openapi-fetch";
-import { DeadlineError, ProblemError, problemOf } from "./errors.ts";
+import { DeadlineError, InputError, ProblemError, problemOf, unexpectedAnswer } from "./errors.ts";
 import { OPERATIONS } from "./operations.ts";
 import { pause, sendWithRetries } from "./retry.ts";
 import type { Answer, Input, Item, ListName, OperationName, Operations, Schemas } from "./types.ts";
@@ -8,6 +8,7 @@ export {
   ConnectionError,
   DeadlineError,
   type Finding,
+  InputError,
   type Problem,
   type ProblemCode,
   ProblemError,
@@ -44,7 +45,7 @@ export interface Called<Body> {
 }
 
 export interface Slipway extends Operations {
-  /** An operation by its name, with the headers of the answer. @throws ProblemError, ConnectionError */
+  /** An operation by its name, with the headers of the answer. @throws ProblemError, ConnectionError, InputError */
   readonly call: <Name extends OperationName>(name: Name, input: Input<Name>) => Promise<Called<Answer<Name>>>;
   /** The pages of a list, each read when it is asked for. */
   readonly pages: <Name extends ListName>(name: Name, input: Input<Name>) => AsyncGenerator<Answer<Name>, void>;
@@ -63,6 +64,21 @@ const POLL_MS = { first: 100, most: 5_000, growth: 1.5 } as const;
 /** `crypto.randomUUID` is missing where a page is not served securely. */
 const randomKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** What `Authorization: Bearer` may carry (RFC 6750 §2.1). */
+const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+/** @throws InputError, which does not say the token, as the platform's own error would */
+const checkedToken = (token: string): string => {
+  const trimmed = token.trim();
+  if (!BEARER.test(trimmed)) throw new InputError("the token has characters that no bearer token has");
+  return trimmed;
+};
+
+/** A step in a path would lead to another operation. @throws InputError */
+const checkedName = (parameter: string, value: unknown): void => {
+  if (["", ".", ".."].includes(String(value))) throw new InputError(`"${value}" is no name: ${parameter}`);
+};
 
 type AnyInput = Readonly<Record<string, unknown>> & {
   readonly body?: unknown;
@@ -101,26 +117,30 @@ export const createClient = (options: ClientOptions): Slipway => {
     const operation: { method: string; path: string; takesKey?: true; text?: true; form?: true } = OPERATIONS[name];
     const { body, signal, ifMatch, idempotencyKey, ...parameters } = input;
     const inPath = (parameter: string) => operation.path.includes(`{${parameter}}`);
+    const inputs = Object.entries(parameters);
+    for (const [parameter, value] of inputs) if (inPath(parameter)) checkedName(parameter, value);
     const token = await tokenOf();
     const { data, error, response } = await request(operation.method, operation.path, {
       params: {
-        path: Object.fromEntries(Object.entries(parameters).filter(([parameter]) => inPath(parameter))),
-        query: Object.fromEntries(
-          Object.entries(parameters).filter(([parameter, value]) => !inPath(parameter) && value !== undefined),
-        ),
+        path: Object.fromEntries(inputs.filter(([parameter]) => inPath(parameter))),
+        query: Object.fromEntries(inputs.filter(([parameter, value]) => !inPath(parameter) && value !== undefined)),
       },
       body,
       headers: {
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(token !== undefined && { authorization: `Bearer ${checkedToken(token)}` }),
         ...(operation.form && { "content-type": "application/x-www-form-urlencoded" }),
         ...(operation.takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
         ...(ifMatch !== undefined && { "if-match": ifMatch }),
       },
       ...(signal !== undefined && { signal }),
-      ...(operation.text && { parseAs: "text" }),
+      parseAs: "text",
     });
-    if (!response.ok) throw problemOf(response.status, response.headers, error);
-    return { data, headers: response.headers, status: response.status };
+    const { status, headers } = response;
+    if (!response.ok) throw problemOf(status, headers, error);
+    const read = operation.text || status === 204 ? data : objectOf(data);
+    if (read === undefined && status !== 204)
+      throw unexpectedAnswer(status, headers.get("apigw-requestid") ?? undefined);
+    return { data: read, headers, status };
   };
   const call = callAny as unknown as Slipway["call"];
 
@@ -158,6 +178,16 @@ export const createClient = (options: ClientOptions): Slipway => {
     ]),
   ) as unknown as Operations;
   return { ...operations, call, pages, items, waitForIntent };
+};
+
+/** The JSON object that a text is; undefined where it is none, as a proxy's page is not. */
+const objectOf = (text: unknown): object | undefined => {
+  try {
+    const value: unknown = JSON.parse(String(text));
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined; // the caller throws what tells of it
+  }
 };
 
 const failureOf = (intent: Intent): ProblemError => {

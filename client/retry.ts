@@ -59,7 +59,6 @@ export const sendWithRetries = async (request: Request, options: RetryOptions): 
       if (isLast || !(PASSING.includes(answer.status) || (await isStillRunning(answer)))) return answer;
       const asked = retryAfter(answer.headers.get("retry-after"), Date.now()) ?? 0;
       if (asked > LONGEST_RETRY_AFTER_MS) return answer;
-      await answer.body?.cancel();
       await options.pause(Math.max(asked, backoff(tries, options.random())), request.signal);
     } else {
       if (isLast) throw new ConnectionError(request.url, answer.failure);
@@ -68,10 +67,13 @@ export const sendWithRetries = async (request: Request, options: RetryOptions): 
   }
 };
 
+/** One try. The answer is read whole: one that breaks off is none. */
 const attempt = async (request: Request, options: RetryOptions): Promise<Response | { failure: unknown }> => {
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(options.timeout)]);
   try {
-    return await options.fetch(new Request(request.clone(), { signal }));
+    const answer = await options.fetch(new Request(request.clone(), { signal }));
+    const { status, statusText, headers } = answer;
+    return new Response(answer.body === null ? null : await answer.arrayBuffer(), { status, statusText, headers });
   } catch (failure) {
     request.signal.throwIfAborted();
     return { failure };

@@ -1,5 +1,5 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
 import { type CommandLine, commandLine, errorOf } from "./support.ts";
@@ -84,6 +84,35 @@ describe("a context", () => {
     const open = await other.run(["context", "list"]);
     expect(open.code).toBe(2);
     expect(open.stderr).toContain(`chmod 600 ${other.configFile}`);
+    other.remove();
+  });
+
+  test.each([
+    ["[]", "the whole"],
+    ["null", "the whole"],
+    ['{"current":5}', "current"],
+    ['{"contexts":[]}', "contexts"],
+    ['{"contexts":{"a":null}}', "contexts.a"],
+    ['{"contexts":{"a":{"api":5}}}', "contexts.a"],
+    ['{"contexts":{"a":{"api":"https://x","login":{"by":"toString","token":"secret"}}}}', "contexts.a"],
+    [
+      '{"contexts":{"a":{"api":"https://x","login":{"by":"client-credentials","clientSecret":"secret"}}}}',
+      "contexts.a",
+    ],
+  ])("that somebody wrote wrongly is told with its place: %s", async (text, place) => {
+    const other = commandLine();
+    mkdirSync(dirname(other.configFile), { recursive: true });
+    writeFileSync(other.configFile, text, { mode: 0o600 });
+    for (const args of [
+      ["context", "list"],
+      ["node", "list"],
+      ["login", "--api", "https://x"],
+    ]) {
+      const ran = await other.run(args);
+      expect(ran).toMatchObject({ code: 2, stdout: "" });
+      expect(ran.stderr).toContain(`config.json is no configuration: ${place} is not right\n`);
+      expect(ran.stderr).not.toContain("secret");
+    }
     other.remove();
   });
 
@@ -230,6 +259,39 @@ describe("what goes wrong", () => {
     expect(ran.stderr).not.toMatch(/\n\s+at /);
   });
 
+  test.each([
+    ["an unknown command", ["nodes", "lst"], "unknown command 'lst' (Did you mean list?)"],
+    ["an unknown option", ["node", "list", "--colour"], "unknown option '--colour'"],
+    ["a missing argument", ["node", "get"], "missing required argument 'node'"],
+    ["a name that is a step in a path", ["node", "delete", ".."], '".." is no name: node'],
+    [
+      "a file in a folder that is missing",
+      ["export", "-o", "none/x"],
+      "ENOENT: no such file or directory, open 'none/x'",
+    ],
+  ])("%s is told to programs as everything is", async (_what, args, detail) => {
+    const ran = await cli.run([...args, "--json"]);
+    expect(ran).toMatchObject({ code: 2, stdout: "" });
+    expect(errorOf(ran)).toMatchObject({ exit: "usage", detail });
+  });
+
+  test("a full disk ends it without a stack trace, and who reads no more is no failure", async () => {
+    const full = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
+      const child = cli.start(["context", "list"], { stdout: openSync("/dev/full", "w") });
+      let stderr = "";
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        stderr += text;
+      });
+      child.on("close", (code) => resolve({ code, stderr }));
+    });
+    expect(full.code).toBe(1);
+    expect(full.stderr).toMatch(/^slipway: ENOSPC: no space left on device, write\nSLIPWAY_DEBUG=1 .*\n$/);
+    const deaf = cli.start(["node", "get", "none"]);
+    deaf.stdout?.destroy();
+    deaf.stderr?.destroy();
+    expect(await new Promise((resolve) => deaf.on("close", resolve))).toBe(5);
+  });
+
   test("a server that does not answer", async () => {
     const other = commandLine({ SLIPWAY_API: "http://127.0.0.1:9", SLIPWAY_TOKEN: "t" });
     const ran = await other.run(["workspace", "list", "--json"]);
@@ -271,6 +333,8 @@ describe("completion", () => {
     expect(complete("slipway node re")).toEqual(["register", "re-register"]);
     expect(complete("slipway node create --ru")).toEqual(["--runtime"]);
     expect(complete("slipway node create edge-1 --ru")).toEqual(["--runtime"]);
+    expect(complete("slipway nodes re")).toEqual(["register", "re-register"]);
+    expect(complete("slipway intents wait --time")).toEqual(["--timeout"]);
   });
 
   test("another shell is refused", async () => {

@@ -35,7 +35,7 @@ nodes:
   gateway-1: { groups: [gateways], attributes: { site: here } }
   gateway-2: { groups: [gateways] }
 releases:
-  - { app: firmware, environment: prod, version: "1.0", file: firmware.bin }
+  - { app: firmware, environment: prod, version: "1.0", file: firmware.bin, cpuArch: [armv8], rollout: 10 }
 `;
 
 test("a workspace becomes what a file declares, and the file that it is written to says the same", async () => {
@@ -70,6 +70,36 @@ test("a workspace becomes what a file declares, and the file that it is written 
   expect((await cli.run(["export", "-o", "exported.yaml"])).code).toBe(0);
   expect(readFileSync(join(cli.folder, "exported.yaml"), "utf8")).toContain("com.example.Hello: ^1.0.0");
   expect(await cli.run(["apply", "-f", "exported.yaml", "--prune", "--yes"])).toMatchObject({ code: 0, stdout: "" });
+
+  write("widened.yaml", FLEET.replace("rollout: 10", "rollout: 100"));
+  expect(await cli.json(["apply", "-f", "widened.yaml", "--yes"])).toMatchObject({ done: "update", what: "release" });
+  const [release] = await cli.list(["release", "list"]);
+  expect(release).toMatchObject({ cpuArch: ["armv8"], rollout: 100 });
+  await cli.json(["release", "withdraw", String(release?.id)]);
+  const withdrawn = await cli.run(["apply", "-f", "widened.yaml", "--yes"]);
+  expect(withdrawn).toMatchObject({ code: 7, stdout: expect.stringContaining("it was withdrawn") });
+  expect(await cli.json(["export"])).toMatchObject({ releases: [] });
+});
+
+test("a file that is wrong does nothing, and of what fails half way it is told what it was", async () => {
+  write("broken.yaml", "nodes:\n  n1:\n    groups: [gateways]\n    runtime: v1\n");
+  const broken = await cli.run(["apply", "-f", "broken.yaml", "--yes"]);
+  expect(broken).toMatchObject({ code: 2, stdout: "" });
+  expect(broken.stderr.split("\n").slice(0, 2)).toEqual([
+    "slipway: broken.yaml is no fleet: one place is wrong",
+    expect.stringMatching(/^ {2}- \/nodes\/n1\/runtime, line 4: .*nucleus-lite/),
+  ]);
+  // What a new group's deployment comes to is decided once the group is there.
+  write("failing.yaml", "groups: { fresh: { deployment: { components: { com.example.None: 1.0.0 } } } }");
+  const failing = await cli.run(["apply", "-f", "failing.yaml", "--yes"]);
+  expect(failing.code).toBe(7);
+  expect(failing.stdout.split("\n").slice(-3)).toEqual([
+    "done  + group fresh",
+    "failed  ~ group deployment fresh  add com.example.None 1.0.0",
+    "",
+  ]);
+  expect(failing.stderr).toContain("The same command again goes on from there.");
+  await cli.json(["group", "delete", "fresh"]);
 });
 
 test("a plan says why each component changes, and what was seen is what is done", async () => {

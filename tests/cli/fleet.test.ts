@@ -1,14 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type Actual,
-  deploymentPatch,
-  Fleet,
-  type FleetDeployment,
-  fleetOf,
-  fleetSteps,
-  type Step,
-} from "../../cli/fleet.ts";
+import { CliError } from "../../cli/failures.ts";
+import { type Actual, deploymentPatch, fleetSteps, type Step } from "../../cli/fleet.ts";
+import { Fleet, type FleetDeployment, readFleetFile } from "../../cli/fleet-file.ts";
 
 const names = ["a", "b", "c"];
 const deployment = fc.record({
@@ -30,20 +24,30 @@ const release = fc.record({
   environment: fc.constant("prod"),
   version: fc.constantFrom("1", "2"),
   attributes: fc.constantFrom<string[]>([], ["blue"]),
+  cpuArch: fc.constantFrom<string[]>([], ["armv8"]),
+  hardware: fc.constant<string[]>([]),
+  rollout: maybe(fc.constantFrom(10, 100)),
   sha256: fc.constantFrom("0", "1"),
 });
 const released = fc.uniqueArray(release, {
-  selector: ({ app, version, attributes }) => `${app} ${version} ${attributes}`,
+  selector: ({ app, version, attributes, cpuArch }) => `${app} ${version} ${attributes} ${cpuArch}`,
 });
 const parts = {
   groups: fc.dictionary(fc.constantFrom(...names), group),
   nodes: fc.dictionary(fc.constantFrom(...names), node),
 };
 const fleet = fc.record({ ...parts, releases: released.map((all) => all.map((one) => ({ ...one, file: "f" }))) });
-const actual = fc.record({
-  ...parts,
-  releases: released.map((all) => all.map((one, index) => ({ ...one, id: `rel_${index}` }))),
-});
+const there = released.map((all) => all.map((one, index) => ({ ...one, id: `rel_${index}` })));
+/** Nodes are in groups that are there. */
+const actual = fc.record({ ...parts, releases: there }).map(({ nodes, ...rest }) => ({
+  ...rest,
+  nodes: Object.fromEntries(
+    Object.entries(nodes).map(([name, one]) => [
+      name,
+      { ...one, groups: one.groups.filter((group) => group in rest.groups) },
+    ]),
+  ),
+}));
 
 const without = <T>(record: Readonly<Record<string, T>>, name: string) =>
   Object.fromEntries(Object.entries(record).filter(([key]) => key !== name));
@@ -63,6 +67,9 @@ const done = (state: Actual, step: Step): Actual => {
   const { groups, nodes, releases } = state;
   if (step.what === "release") {
     if (step.do === "delete") return { ...state, releases: releases.filter(({ id }) => id !== step.id) };
+    if (step.do === "update") {
+      return { ...state, releases: releases.map((one) => (one.id === step.id ? { ...one, ...step.terms } : one)) };
+    }
     return { ...state, releases: [...releases, { ...(step.release as Actual["releases"][number]), id: step.name }] };
   }
   const of = step.what.startsWith("group") ? "groups" : "nodes";
@@ -140,17 +147,99 @@ test("a patch names what differs, and nothing else", () => {
   expect(deploymentPatch(after, after)).toBeUndefined();
 });
 
-test("what a file gets wrong is told with its place", () => {
-  expect(() => fleetOf({ nodes: { n: { group: "g" } } }, "fleet.yaml")).toThrow(/^fleet.yaml: nodes.n: .*"group"/);
-  expect(() => fleetOf([], "fleet.yaml")).toThrow("fleet.yaml: the whole: ");
+const wrong = async (text: string): Promise<unknown> => {
+  const error = await readFleetFile(text, "fleet.yaml").catch((thrown: unknown) => thrown);
+  if (!(error instanceof CliError)) throw new Error(`that is no error: ${text}`);
+  const { exit, message, errors } = error;
+  return [exit, message, ...errors.map(({ pointer, line, detail }) => `${line} ${pointer}: ${detail}`)];
+};
+
+test("what a file gets wrong is told with every place, its line and the rule", async () => {
+  const text = `groups:
+  a:
+    deployment:
+      components:
+        com.example.A: 1
+        com.example.B: newest
+        com.example.C: { version: 1.0.0, merged: {} }
+      rollout: { perMinute: 10 }
+  "x y": {}
+nodes:
+  n1:
+    groups: [a, a]
+    runtime: v1
+  n2: { group: a }
+releases:
+  - app: firmware
+    environment: prod
+`;
+  expect(await wrong(text)).toEqual([
+    "usage",
+    "fleet.yaml is no fleet: 9 places are wrong",
+    expect.stringMatching(/^5 \/groups\/a\/deployment\/components\/com\.example\.A: .*expected string/),
+    "6 /groups/a/deployment/components/com.example.B: must be a version or an npm-style range",
+    "7 /groups/a/deployment/components/com.example.C/merged: merged is not a member here",
+    "8 /groups/a/deployment/rollout/perMinute: perMinute is not a member here",
+    "9 /groups/x y: 1 to 64 of letters, digits, '.', '_' and '-', the first a letter or digit",
+    "12 /nodes/n1/groups: must not repeat a group",
+    expect.stringMatching(/^13 \/nodes\/n1\/runtime: .*nucleus-lite/),
+    "14 /nodes/n2/group: group is not a member here",
+    expect.stringMatching(/^16 \/releases\/0\/version: .*expected string/),
+  ]);
+  expect(await wrong("[]")).toMatchObject([
+    "usage",
+    "fleet.yaml is no fleet: one place is wrong",
+    expect.stringMatching(/^1 : /),
+  ]);
+});
+
+test.each([
+  ["groups:\n  a: [\nnodes: {}\n", /^fleet\.yaml is neither JSON nor YAML: line 3: /],
+  ["groups:\n  a: {}\n  a: {}\n", "fleet.yaml is neither JSON nor YAML: line 3: Map keys must be unique"],
+  ["{}\n---\n{}\n", /: line 2: .*multiple documents/],
+])("what is no YAML is told with its line: %j", async (text, message) => {
+  await expect(readFleetFile(text, "fleet.yaml")).rejects.toThrow(message);
+});
+
+test("a node in a group that is neither there nor declared, or that goes, is not made", () => {
+  const there: Actual = { groups: { old: null }, nodes: {}, releases: [] };
+  const steps = (text: object, prune: boolean) =>
+    fleetSteps(Fleet.parse(text), there, prune).map((step) => `${step.do} ${step.what} ${step.name}`);
+  expect(steps({ nodes: { n: { groups: ["none"] } } }, false)).toEqual(["impossible node n"]);
+  expect(steps({ nodes: { n: { groups: ["old"] } } }, true)).toEqual(["create node n"]);
+  expect(steps({ groups: {}, nodes: { n: { groups: ["old"] } } }, true)).toEqual([
+    "impossible node n",
+    "delete group old",
+  ]);
 });
 
 test("a release that has another content, or no file, is not published silently", () => {
-  const one = { app: "os", environment: "prod", version: "1", attributes: [] };
-  const there: Actual = { groups: {}, nodes: {}, releases: [{ ...one, sha256: "0", id: "rel_1" }] };
+  const one = { app: "firmware", environment: "prod", version: "1", attributes: [], cpuArch: [], hardware: [] };
+  const [none, other] = ["0".repeat(64), "1".repeat(64)];
+  const there: Actual = { groups: {}, nodes: {}, releases: [{ ...one, sha256: none, id: "rel_1" }] };
   const steps = (release: object) => fleetSteps(Fleet.parse({ releases: [{ ...one, ...release }] }), there, false);
-  expect(steps({ sha256: "0" })).toEqual([]);
-  expect(steps({ sha256: "1", file: "f" })).toMatchObject([{ do: "impossible" }]);
-  expect(steps({ version: "2", sha256: "1" })).toMatchObject([{ do: "impossible" }]);
+  expect(steps({ sha256: none })).toEqual([]);
+  expect(steps({ sha256: other, file: "f" })).toMatchObject([{ do: "impossible" }]);
+  expect(steps({ version: "2", sha256: other })).toMatchObject([{ do: "impossible" }]);
   expect(steps({ version: "2", file: "f" })).toMatchObject([{ do: "create", what: "release" }]);
+});
+
+test("releases of one version for other devices are others, and terms that are said are changed", () => {
+  const one = { app: "firmware", environment: "prod", version: "1", attributes: [], cpuArch: ["armv8"], hardware: [] };
+  const there: Actual = { groups: {}, nodes: {}, releases: [{ ...one, rollout: 10, id: "rel_1" }] };
+  const steps = (release: object) => fleetSteps(Fleet.parse({ releases: [{ ...one, ...release }] }), there, false);
+  expect(steps({})).toEqual([]);
+  expect(steps({ rollout: 50 })).toMatchObject([
+    { do: "update", what: "release", id: "rel_1", terms: { rollout: 50 }, changes: ["rollout 10 → 50"] },
+  ]);
+  expect(steps({ cpuArch: ["x86_64"], file: "f" })).toMatchObject([{ do: "create", what: "release" }]);
+});
+
+test("a release that was withdrawn is not as declared, and stays when others are pruned", () => {
+  const one = { app: "firmware", environment: "prod", version: "1", attributes: [], cpuArch: [], hardware: [] };
+  const there: Actual = { groups: {}, nodes: {}, releases: [{ ...one, withdrawn: true, id: "rel_1" }] };
+  expect(fleetSteps({ releases: [one] }, there, false)).toMatchObject([
+    { do: "impossible", changes: [expect.stringContaining("slipway release publish rel_1")] },
+  ]);
+  expect(fleetSteps({ releases: [] }, there, true)).toEqual([]);
 });

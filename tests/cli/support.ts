@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly stdin?: string;
   readonly cwd?: string;
   readonly execArgv?: readonly string[];
+  /** A file's descriptor, in the place of a pipe. */
+  readonly stdout?: number;
 }
 
 /** The command line as a child process, with a home of its own. */
@@ -40,7 +42,7 @@ export const commandLine = (env: Readonly<Record<string, string>> = {}): Command
     const child = spawn(process.execPath, [...(options.execArgv ?? []), CLI, ...args], {
       cwd: options.cwd ?? folder,
       env: { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), ...env, ...options.env },
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["pipe", options.stdout ?? "pipe", "pipe"],
     });
     child.stdin?.end(options.stdin ?? "");
     return child;

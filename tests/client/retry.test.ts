@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConnectionError, createClient, ProblemError } from "../../client/index.ts";
+import { ConnectionError, createClient, InputError, ProblemError } from "../../client/index.ts";
 import { backoff, retryAfter, sendWithRetries } from "../../client/retry.ts";
 
 const URL_ = "http://127.0.0.1:1/v1/x";
@@ -62,6 +62,20 @@ describe("a request is sent again", () => {
     expect(retryAfter("Sat, 21 Nov 2026 20:00:03 GMT", Date.parse("2026-11-21T20:00:00Z"))).toBe(3_000);
     expect(retryAfter("Sat, 21 Nov 2026 20:00:03 GMT", Date.parse("2026-11-21T21:00:00Z"))).toBe(0);
     expect(retryAfter("soon", 0)).toBeUndefined();
+  });
+
+  test("after an answer that broke off", async () => {
+    const broken = () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => {
+            controller.enqueue(new TextEncoder().encode('{"id"'));
+            controller.error(new TypeError("terminated"));
+          },
+        }),
+      );
+    expect(await send({}, [broken, fine])).toMatchObject({ outcome: 200, waits: [200] });
+    expect((await send({ method: "POST" }, [broken])).outcome).toBeInstanceOf(ConnectionError);
   });
 
   test("so often and no more, and the last answer is the caller's", async () => {
@@ -156,11 +170,52 @@ describe("a client", () => {
       () => new Response("<html>", { status: 404 }),
       { code: "unexpected-answer", status: 404 },
     ],
+    [
+      "a page in the place of an answer",
+      () => new Response("<html>", { status: 200, headers: { "apigw-requestid": "r" } }),
+      { code: "unexpected-answer", status: 200, requestId: "r" },
+    ],
+    ["half an answer", () => new Response('{"id":', { status: 200 }), { code: "unexpected-answer" }],
+    ["JSON that is no object", () => Response.json(null), { code: "unexpected-answer" }],
+    [
+      "what is like a problem",
+      () => Response.json({ code: "x", status: 400, detail: 5 }, { status: 400 }),
+      { code: "unexpected-answer" },
+    ],
     ["an empty one", () => new Response(null, { status: 500 }), { code: "unexpected-answer", status: 500 }],
   ])("throws %s as a ProblemError", async (_what, answer, expected) => {
     const { client } = await asked(answer);
     const error = await client.getWorkspace({ workspace: "a" }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ProblemError);
     expect(error).toMatchObject(expected);
+  });
+
+  test.each(["", ".", ".."])(
+    "sends nothing where a name in the path is %j: it would be another operation",
+    async (name) => {
+      const { client, requests } = await asked(fine);
+      await expect(client.deleteNode({ workspace: "a", node: name })).rejects.toThrow(InputError);
+      expect(requests).toEqual([]);
+    },
+  );
+
+  test.each(["secret\npart", "sécret", "sec…ret", "two words", ""])(
+    "does not say a token that cannot be sent",
+    async (token) => {
+      const client = createClient({ url: URL_, token, fetch: async () => fine() });
+      const error = await client.listWorkspaces().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(InputError);
+      expect(String(error)).toBe("InputError: the token has characters that no bearer token has");
+    },
+  );
+
+  test("sends a token without the line break that it was read with", async () => {
+    const sent: (string | null)[] = [];
+    const answer = async (request: Request) => {
+      sent.push(request.headers.get("authorization"));
+      return fine();
+    };
+    await createClient({ url: URL_, token: "T\n", fetch: answer }).listWorkspaces();
+    expect(sent).toEqual(["Bearer T"]);
   });
 });

@@ -18,7 +18,8 @@ let contract: Contract;
 const places: Record<string, string> = {};
 
 beforeAll(async () => {
-  cloud = await startTestCloud();
+  // Webhooks are to be on this machine: nothing is sent elsewhere.
+  cloud = await startTestCloud(["--webhooks-here"]);
   api = await cloud.client();
   contract = contractOf((await api.call<OpenApi>("GET", "/v1/openapi.json")).body);
   const { path } = await aWorkspace(api, "fuzzed");
@@ -32,6 +33,15 @@ beforeAll(async () => {
   Object.assign(places, { component: "com.example.Fuzzed", version: "1.0.0", from: "1.0.0", path: "dist/a" });
   places.nodeImport = await made("node-imports", importOf("name\na\n"));
   places.release = await made("releases", releaseOf("app", "binary"));
+  places.webhook = await made("webhooks", bodyFor("createWebhook", "fuzz"));
+  places.eventRule = await made("event-rules", bodyFor("createEventRule", "fuzz"));
+  places.credential = await made("credentials", bodyFor("createCredential", "fuzz"));
+  places.invitation = await made("invitations", bodyFor("createInvitation", "fuzz"));
+  const { code } = (await api.call<{ code: string }>("POST", `${path}/invitations`, { body: { role: "viewer" } })).body;
+  await (await cloud.client("guest")).call("POST", "/v1/invitations/accept", { body: { code } });
+  const { items } = (await api.call<{ items: { id: string; subject: string }[] }>("GET", `${path}/members`)).body;
+  Object.assign(places, { member: items.find(({ subject }) => subject === "guest")?.id });
+  expect(Object.keys(places).filter((name) => places[name] === undefined)).toEqual([]);
 });
 afterAll(() => cloud?.remove());
 
