@@ -1,6 +1,6 @@
 import { listItems } from "../../shared/aws/table.ts";
 import { eventRoutes } from "../../shared/declared/routes/events.ts";
-import { PAGE_LIMIT } from "../../shared/declared/routes.ts";
+import { PAGE_LIMIT } from "../../shared/declared/routes/route.ts";
 import type { ListedEvent } from "../../shared/event/event.ts";
 import { cursorValue, isAskedFor, type KeptEvent, placeOf, placeSince, placesAfter } from "../../shared/event/kept.ts";
 import { partitions } from "../../shared/keys.ts";
