@@ -1,6 +1,5 @@
 import { gunzipSync } from "node:zlib";
 import { recordRoutes } from "../../shared/declared/routes/records.ts";
-import { routes } from "../../shared/declared/routes.ts";
 import { docsPage } from "../docs/page.ts";
 import { endpoint } from "../http/endpoint.ts";
 
@@ -14,7 +13,7 @@ export const handler = endpoint(recordRoutes, "getDocs", async ({ acceptEncoding
   return {
     statusCode: 200,
     headers: {
-      "content-type": `${routes.getDocs.media}; charset=utf-8`,
+      "content-type": `${recordRoutes.getDocs.media}; charset=utf-8`,
       "cache-control": "public, max-age=300",
       "content-security-policy": docsPage.policy,
       vary: "accept-encoding",

@@ -1,5 +1,4 @@
 import { nodeRoutes } from "../../shared/declared/routes/nodes.ts";
-import { routes } from "../../shared/declared/routes.ts";
 import { installer } from "../device/installer.ts";
 import { endpoint } from "../http/endpoint.ts";
 
@@ -7,7 +6,7 @@ import { endpoint } from "../http/endpoint.ts";
 export const handler = endpoint(nodeRoutes, "getInstaller", async () => ({
   statusCode: 200,
   headers: {
-    "content-type": `${routes.getInstaller.media}; charset=utf-8`,
+    "content-type": `${nodeRoutes.getInstaller.media}; charset=utf-8`,
     "cache-control": "public, max-age=300",
   },
   body: installer,
