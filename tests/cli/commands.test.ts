@@ -2,7 +2,7 @@ import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
-import { type CommandLine, commandLine, errorOf } from "./support.ts";
+import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
@@ -187,7 +187,11 @@ describe("things", () => {
     const coloured = await cli.run(["workspace", "list"], { env: { FORCE_COLOR: "1" } });
     expect(coloured.stdout).toContain("\u001b[32mactive");
     expect((await cli.run(["workspace", "list"])).stdout).not.toContain("\u001b");
-    expect((await cli.run(["workspace", "list"], { env: { NO_COLOR: "1" } })).stdout).not.toContain("\u001b");
+    const inTerminal = { execArgv: IN_A_TERMINAL, env: { TERM: "xterm-256color" } };
+    expect((await cli.run(["workspace", "list"], inTerminal)).stdout).toContain("\u001b[32mactive");
+    for (const env of [{ ...inTerminal.env, NO_COLOR: "1" }, { TERM: "dumb" }]) {
+      expect((await cli.run(["workspace", "list"], { ...inTerminal, env })).stdout).not.toContain("\u001b");
+    }
     const json = await cli.run(["workspace", "list", "--json"], { env: { FORCE_COLOR: "1" } });
     expect(json.stdout).not.toContain("\u001b");
   });

@@ -1,9 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { aWorkspace, startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
-import { type CommandLine, commandLine } from "./support.ts";
+import { controlOf } from "../integration/support/control.ts";
+import { until } from "../local/until.ts";
+import { type CommandLine, commandLine, IN_A_TERMINAL } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
@@ -101,6 +104,39 @@ test("a large file goes in parts, and publication finds it as declared", async (
     "--publish",
   ]);
   expect(pushed).toMatchObject({ uploaded: 1, bytes: large.length, intent: { status: "succeeded" } });
+});
+
+test("a terminal shows how far the upload is, and what is no terminal is spared it", async () => {
+  put("bar/recipe.yaml", "run: 'true'\n");
+  for (const name of ["a", "b", "c"]) put(`bar/dist/${name}`, name.repeat(1_000));
+  const push = ["component", "push", "bar", "--component", "com.example.Bar", "--version"];
+  const shown = await cli.run([...push, "1.0.0"], { execArgv: IN_A_TERMINAL, env: { NO_COLOR: "1" } });
+  expect(shown.code).toBe(0);
+  expect(stripVTControlCharacters(shown.stderr)).toMatch(/\r3 of 3 files █{28} 100 % {2}3\.0 KB of 3\.0 KB\n/);
+
+  for (const [version, ...options] of [["1.0.1"], ["1.0.2", "--json"]]) {
+    const execArgv = options.length === 0 ? [] : IN_A_TERMINAL;
+    const quiet = await cli.run([...push, String(version), ...options], { execArgv });
+    expect(quiet).toMatchObject({ code: 0, stderr: expect.not.stringMatching(/[\r█]/) });
+  }
+});
+
+test("a push that is broken off ends at once, and the next one sends the rest", async () => {
+  put("broken/recipe.yaml", "run: 'true'\n");
+  for (const name of ["a", "b", "c"]) put(`broken/dist/${name}`, name);
+  const push = ["component", "push", "broken", "--component", "com.example.Broken", "--version", "1.0.0"];
+  const control = controlOf(cloud.endpoints);
+  await control.fault({ operation: "s3:PutObject", kind: "latency", milliseconds: 60_000 });
+  const child = cli.start(push);
+  const told: string[] = [];
+  child.stderr?.on("data", (bytes: Buffer) => told.push(String(bytes)));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  await until(async () => (await control.faults()).some(({ struck }) => struck > 0), { what: "an upload to begin" });
+  child.kill("SIGINT");
+  expect(await exited).toBe(130);
+  expect(told.join("")).not.toMatch(/\n {4}at /);
+  await control.disarm();
+  expect(await cli.json([...push, "--publish"])).toMatchObject({ files: 3, intent: { status: "succeeded" } });
 });
 
 test("what is missing is told before anything is made", async () => {

@@ -6,6 +6,16 @@ import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../cli/slipway.js", import.meta.url));
 
+/** For `execArgv`: has the command find terminals, which there are none of in a test, behind its output. */
+export const IN_A_TERMINAL = [
+  "--import",
+  `data:text/javascript,${encodeURIComponent(`import { WriteStream } from "node:tty";
+const { getColorDepth, hasColors } = WriteStream.prototype;
+for (const stream of [process.stdout, process.stderr]) {
+  Object.assign(stream, { isTTY: true, columns: 100, getColorDepth, hasColors });
+}`)}`,
+];
+
 export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
