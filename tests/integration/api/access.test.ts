@@ -348,10 +348,17 @@ test("the table has a row for each operation, and says of it what is declared", 
 
 const SCOPES = [...new Set(withToken.map(([name]) => needs(name).scope))].filter((scope) => scope !== "people");
 
-describe.each([
-  ...ROLES.map((role) => ({ role, scopes: undefined })),
-  ...SCOPES.map((scope) => ({ role: "owner" as Role, scopes: [scope] })),
-  { role: "operator" as Role, scopes: ["nodes:write", "components:write", "releases:read"] },
+interface Credential {
+  readonly role: Role;
+  readonly scopes?: readonly string[];
+}
+const OF_ROLES: readonly Credential[] = ROLES.map((role) => ({ role }));
+const WITH_SCOPES: Credential = { role: "operator", scopes: ["nodes:write", "components:write", "releases:read"] };
+
+describe.each<Credential>([
+  ...OF_ROLES,
+  ...SCOPES.map((scope): Credential => ({ role: "owner", scopes: [scope] })),
+  WITH_SCOPES,
 ])("a machine credential with the role $role and the scopes $scopes", ({ role, scopes }) => {
   /** Said here anew: writing takes reading in, and intents are for all. */
   const inScope = (scope: string): boolean =>
@@ -390,8 +397,12 @@ describe.each([
       if (status === 202) await owner.ended(intentIn(body));
     }
   });
+});
 
-  test("finds no other workspace, as if there were none", async () => {
+// Whoever is no member is told so before any scope is looked at: each role, and one credential with scopes, show it.
+test.each<Credential>([...OF_ROLES, WITH_SCOPES])(
+  "a machine credential with the role $role and the scopes $scopes finds no other workspace, as if there were none",
+  async ({ role, scopes }) => {
     const { workspace = "" } = places;
     const stranger = await cloud.client("a-neighbour");
     const own = await aWorkspace(stranger, `own-${randomUUID().slice(0, 8)}`);
@@ -404,8 +415,8 @@ describe.each([
       });
       expect([name, answer.status, answer.body.code]).toEqual([name, 404, "not-found"]);
     }
-  });
-});
+  },
+);
 
 test("every role is needed by some operation, so that each of them was told from the one before it", () => {
   expect(new Set(memberOperations.map(([name]) => needs(name).access))).toEqual(new Set(ROLES));
