@@ -1096,7 +1096,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a version that no deployment uses
+         * Delete a version that no deployment uses and no other version needs
          * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponentVersion"];
@@ -1157,7 +1157,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the deployments that a version satisfies, or the nodes that are to run it
+         * List the deployments that a version satisfies, the nodes that are to run it, or the versions that depend on it
          * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentVersionUsage"];
@@ -5024,11 +5024,13 @@ export interface components {
         };
         UserOfVersion: {
             /** @enum {string} */
-            type: "node-group" | "node";
+            type: "node-group" | "node" | "component-version";
             id: string;
             name: string;
-            /** @description What the deployment to it wants */
+            /** @description What the deployment to it wants, or what it requires as a dependency */
             requirement?: string;
+            /** @description Of a version that depends on this one: whether nothing else that is published meets what it requires, so that this one cannot be deleted */
+            onlyThis?: boolean;
         };
         Webhook: {
             id: string;
@@ -17052,7 +17054,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `version-in-use`: A deployment uses this version. `not-ready`: The resource is not in a state that allows this */
+            /** @description `version-in-use`: Something uses this version. `not-ready`: The resource is not in a state that allows this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -17657,7 +17659,7 @@ export interface operations {
                 /** @description `nextCursor` of the page before */
                 cursor?: string;
                 /** @description What to list */
-                of?: "deployments" | "nodes";
+                of?: "deployments" | "nodes" | "component-versions";
             };
             header?: never;
             path: {
