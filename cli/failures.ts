@@ -79,7 +79,7 @@ const NEXT: Partial<Record<ProblemError["code"], string>> = {
   "workspace-not-empty": "Delete what is in it first: nodes, groups, components and releases.",
   "node-group-not-empty": "Delete its nodes first: slipway node list --group NAME.",
   "component-not-empty": "Delete its versions first: slipway version list COMPONENT.",
-  "version-in-use": "Remove it from the deployments that use it: slipway deployment list.",
+  "version-in-use": "See who uses it: slipway version usage, and the same with --of component-versions.",
   "version-immutable": "Make another version: slipway version create, or slipway component push.",
   "idempotency-key-reused": "Use another --idempotency-key.",
   conflict: "Try again: it is decided anew on what is there then.",

@@ -145,7 +145,7 @@ const sendParts = async (slipway: Slipway, at: Place, { path, file }: VersionFil
   await slipway.completeComponentUpload({ ...at, path, signal });
 };
 
-/** Says which files the draft is to have, and sends those that it asks for, until it asks for none. */
+/** Says which files the draft is to have, and sends those that it asks for, answer by answer. */
 const sendChanged = async (
   slipway: Slipway,
   at: Place,
@@ -156,9 +156,10 @@ const sendChanged = async (
   const manifest = files.map(({ path, size, sha256 }) => ({ path, size, sha256 }));
   const total = { uploaded: 0, bytes: 0 };
   const removed = new Set<string>();
-  for (;;) {
+  let cursor: string | undefined;
+  do {
     const body = { files: manifest, prune: !keep };
-    const answer = await slipway.applyComponentManifest({ ...at, body, signal: interrupted.signal });
+    const answer = await slipway.applyComponentManifest({ ...at, body, cursor, signal: interrupted.signal });
     if (!keep) for (const path of answer.extra) removed.add(path);
     const wanted = answer.items.flatMap(({ path, status, upload, uploadHref }) => {
       const file = byPath.get(path);
@@ -173,8 +174,9 @@ const sendChanged = async (
     shown.end();
     total.uploaded += wanted.length;
     total.bytes += bytes;
-    if (!answer.more) return { ...total, removed: [...removed] };
-  }
+    cursor = answer.nextCursor;
+  } while (cursor !== undefined);
+  return { ...total, removed: [...removed] };
 };
 
 /** Makes a draft's files what a folder holds: hashes them, and sends only what changed. */

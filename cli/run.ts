@@ -1,4 +1,4 @@
-import type { Intent, ListName, Slipway } from "../client/index.ts";
+import type { Input, Intent, ListName, Schemas, Slipway } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
 import { type Connection, connect, type WaitOptions, waited } from "./connect.ts";
 import { CliError } from "./failures.ts";
@@ -77,11 +77,35 @@ export const printOne = async (value: unknown, { json }: { readonly json?: true 
   await print(json ? `${JSON.stringify(value)}\n` : details(value as Value));
 };
 
+/** All pages of a diff as one. @param limit so many changes at most */
+const wholeDiff = async (
+  { slipway }: Connection,
+  input: Input<"getComponentVersionDiff">,
+  { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number },
+): Promise<Schemas["ComponentVersionDiff"] | undefined> => {
+  let whole: Schemas["ComponentVersionDiff"] | undefined;
+  const pages = slipway.pages("getComponentVersionDiff", {
+    ...input,
+    limit: Math.min(100, limit),
+    signal: interrupted.signal,
+  });
+  for await (const { nextCursor: _next, ...page } of pages) {
+    whole ??= { ...page, recipe: [], files: [] };
+    whole.recipe.push(...page.recipe.slice(0, limit - whole.recipe.length));
+    whole.files.push(...page.files.slice(0, limit - whole.recipe.length - whole.files.length));
+    if (whole.recipe.length + whole.files.length >= limit) break;
+  }
+  return whole;
+};
+
 /** What is done for any operation: its input from arguments and options, the call, the wait, the answer. */
 export const runOperation = async (operation: Operation, args: string[], options: Options): Promise<void> => {
   const connection = connect(options);
   const { slipway } = connection;
   const input = { ...pathInput(operation, args, connection), ...(await fieldsFrom(operation.query, options)) };
+  if (operation.operation === "getComponentVersionDiff") {
+    return printOne(await wholeDiff(connection, input as never, options), options);
+  }
   if (operation.query.some(({ name }) => name === "cursor")) {
     return printList(connection, operation.operation as ListName, input, options);
   }

@@ -2,7 +2,7 @@ import openapiFetch from "openapi-fetch";
 import { DeadlineError, InputError, ProblemError, problemOf, unexpectedAnswer } from "./errors.ts";
 import { OPERATIONS } from "./operations.ts";
 import { pause, sendWithRetries } from "./retry.ts";
-import type { Answer, Input, Item, ListName, OperationName, Operations, Schemas } from "./types.ts";
+import type { Answer, Input, Item, ListName, OperationName, Operations, PagedName, Schemas } from "./types.ts";
 
 export {
   ConnectionError,
@@ -13,7 +13,7 @@ export {
   type ProblemCode,
   ProblemError,
 } from "./errors.ts";
-export type { Answer, Input, Item, ListName, OperationName, Schemas } from "./types.ts";
+export type { Answer, Input, Item, ListName, OperationName, PagedName, Schemas } from "./types.ts";
 export type Intent = Schemas["Intent"];
 
 export interface ClientOptions {
@@ -47,8 +47,8 @@ export interface Called<Body> {
 export interface Slipway extends Operations {
   /** An operation by its name, with the headers of the answer. @throws ProblemError, ConnectionError, InputError */
   readonly call: <Name extends OperationName>(name: Name, input: Input<Name>) => Promise<Called<Answer<Name>>>;
-  /** The pages of a list, each read when it is asked for. */
-  readonly pages: <Name extends ListName>(name: Name, input: Input<Name>) => AsyncGenerator<Answer<Name>, void>;
+  /** The pages of a list, or of another answer that has a `nextCursor`, each read when it is asked for. */
+  readonly pages: <Name extends PagedName>(name: Name, input: Input<Name>) => AsyncGenerator<Answer<Name>, void>;
   /** What a list holds, page by page, one after the other. */
   readonly items: <Name extends ListName>(name: Name, input: Input<Name>) => AsyncGenerator<Item<Name>, void>;
   /**
@@ -144,7 +144,7 @@ export const createClient = (options: ClientOptions): Slipway => {
   };
   const call = callAny as unknown as Slipway["call"];
 
-  const pages = async function* <Name extends ListName>(name: Name, input: Input<Name>) {
+  const pages = async function* <Name extends PagedName>(name: Name, input: Input<Name>) {
     let cursor = (input as { cursor?: string }).cursor;
     do {
       const { data } = await call(name, { ...input, cursor });

@@ -1096,7 +1096,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a version that no deployment uses
+         * Delete a version that no deployment uses and no other version needs
          * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:write`.
          */
         delete: operations["deleteComponentVersion"];
@@ -1157,7 +1157,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the deployments that a version satisfies, or the nodes that are to run it
+         * List the deployments that a version satisfies, the nodes that are to run it, or the versions that depend on it
          * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `components:read`.
          */
         get: operations["listComponentVersionUsage"];
@@ -2638,7 +2638,7 @@ export interface components {
             /** Format: date-time */
             updatedAt: string;
         };
-        /** @description What a version has otherwise than another one. URIs of their own artifacts are told by their placeholders */
+        /** @description What a version has otherwise than another one: what changed in the recipe first, then the files by path, without regard to letter case. URIs of their own artifacts are told by their placeholders. Where a recipe would be too large for Greengrass with the artifacts that are added to it, both are compared without them */
         ComponentVersionDiff: {
             from: {
                 id: string;
@@ -2669,6 +2669,8 @@ export interface components {
                     sha256: string;
                 };
             }[];
+            /** @description Absent on the last page */
+            nextCursor?: string;
         };
         /** @description A version without its recipe */
         ComponentVersionEvent: {
@@ -3735,6 +3737,7 @@ export interface components {
             prune?: boolean;
         };
         ManifestAnswer: {
+            /** @description Files of the manifest, in its order */
             items: {
                 path: string;
                 /** @enum {string} */
@@ -3746,8 +3749,8 @@ export interface components {
             }[];
             /** @description Files that are not in the manifest; gone if `prune` was asked for */
             extra: string[];
-            /** @description Send what is asked for here, then the same manifest again */
-            more: boolean;
+            /** @description Send what is asked for here, then the same manifest again with this as `cursor`. Absent once all of it was looked at */
+            nextCursor?: string;
         };
         Member: {
             /**
@@ -5024,11 +5027,13 @@ export interface components {
         };
         UserOfVersion: {
             /** @enum {string} */
-            type: "node-group" | "node";
+            type: "node-group" | "node" | "component-version";
             id: string;
             name: string;
-            /** @description What the deployment to it wants */
+            /** @description What the deployment to it wants, or what it requires as a dependency */
             requirement?: string;
+            /** @description Of a version that depends on this one: whether nothing else that is published meets what it requires, so that this one cannot be deleted */
+            onlyThis?: boolean;
         };
         Webhook: {
             id: string;
@@ -11848,8 +11853,8 @@ export interface operations {
                      *           "kind": "foreign-deployment",
                      *           "subject": {
                      *             "name": "n",
-                     *             "id": "nod_01k0example000000002",
-                     *             "type": "node"
+                     *             "type": "node",
+                     *             "id": "nod_01k0example000000002"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -11866,8 +11871,8 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
                      *           "kind": "group-membership",
                      *           "subject": {
-                     *             "id": "nod_01k0example000000002",
                      *             "type": "node",
+                     *             "id": "nod_01k0example000000002",
                      *             "name": "n"
                      *           },
                      *           "detail": "seen",
@@ -17052,7 +17057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `version-in-use`: A deployment uses this version. `not-ready`: The resource is not in a state that allows this */
+            /** @description `version-in-use`: Something uses this version. `not-ready`: The resource is not in a state that allows this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -17457,7 +17462,11 @@ export interface operations {
     };
     getComponentVersionDiff: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -17507,67 +17516,16 @@ export interface operations {
                      *           "change": "changed",
                      *           "from": "1.1.0",
                      *           "to": "1.0.0"
-                     *         },
-                     *         {
-                     *           "pointer": "/Manifests/0/Platform",
-                     *           "change": "added",
-                     *           "to": {
-                     *             "runtime": "*",
-                     *             "os": "*"
-                     *           }
-                     *         },
-                     *         {
-                     *           "pointer": "/Manifests/0/Artifacts",
-                     *           "change": "added",
-                     *           "to": [
-                     *             {
-                     *               "Uri": "s3://BUCKET_NAME/COMPONENT_NAME/COMPONENT_VERSION/a",
-                     *               "Unarchive": "NONE",
-                     *               "Permission": {
-                     *                 "Read": "OWNER",
-                     *                 "Execute": "OWNER"
-                     *               }
-                     *             }
-                     *           ]
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentType",
-                     *           "change": "added",
-                     *           "to": "aws.greengrass.generic"
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentDescription",
-                     *           "change": "added",
-                     *           "to": "changed"
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentPublisher",
-                     *           "change": "added",
-                     *           "to": "p"
-                     *         },
-                     *         {
-                     *           "pointer": "/ComponentConfiguration",
-                     *           "change": "added",
-                     *           "to": {
-                     *             "DefaultConfiguration": {
-                     *               "a": [
-                     *                 1,
-                     *                 null,
-                     *                 {
-                     *                   "b": "c"
-                     *                 }
-                     *               ]
-                     *             }
-                     *           }
                      *         }
                      *       ],
-                     *       "files": []
+                     *       "files": [],
+                     *       "nextCursor": "eyJhZnRlciI6ImV4YW1wbGUifQ"
                      *     }
                      */
                     "application/json": components["schemas"]["ComponentVersionDiff"];
                 };
             };
-            /** @description `invalid-request`: The request is not valid */
+            /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -17657,7 +17615,7 @@ export interface operations {
                 /** @description `nextCursor` of the page before */
                 cursor?: string;
                 /** @description What to list */
-                of?: "deployments" | "nodes";
+                of?: "deployments" | "nodes" | "component-versions";
             };
             header?: never;
             path: {
@@ -19201,7 +19159,10 @@ export interface operations {
     };
     applyComponentManifest: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -19272,14 +19233,13 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "extra": [],
-                     *       "more": false
+                     *       "extra": []
                      *     }
                      */
                     "application/json": components["schemas"]["ManifestAnswer"];
                 };
             };
-            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON. `invalid-cursor`: The cursor is not one of this list */
             400: {
                 headers: {
                     [name: string]: unknown;

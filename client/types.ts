@@ -58,7 +58,16 @@ export type Answer<Name extends OperationName> = operations[Name]["responses"] e
   ? undefined
   : Content<Succeeded<operations[Name]["responses"]>>;
 
-/** Operations that answer in pages. */
+/** Operations whose answer may go on in another page. */
+export type PagedName = {
+  [Name in OperationName]: Answer<Name> extends { nextCursor?: string }
+    ? Input<Name> extends { cursor?: string | undefined }
+      ? Name
+      : never
+    : never;
+}[OperationName];
+
+/** Those of them that answer a list. */
 export type ListName = {
   [Name in OperationName]: Answer<Name> extends { items: unknown[] }
     ? Input<Name> extends { cursor?: string | undefined }

@@ -10,21 +10,33 @@ const MAX_TRIES = 10;
  * and no version appears below a number that was seen before. Of two at once, one reads the number again.
  * @throws AppError `busy` when others kept being faster
  */
-export const nextInCatalogue = async (writesFor: (number: number) => readonly Write[]): Promise<void> => {
+export const nextInCatalogue = (writesFor: (number: number) => readonly Write[]): Promise<void> =>
+  withCatalogue(async (known) => {
+    const number = (known ?? 0) + 1;
+    return [
+      { do: "update", key: keys.catalogue(), set: { type: "catalogue", number }, ...isStill(known) },
+      ...writesFor(number),
+    ];
+  });
+
+/**
+ * Writes, in one transaction, unless a version was published since `decide` began to look: then it looks again.
+ * @throws AppError `busy` when others kept being faster
+ */
+export const asCatalogueIs = (decide: () => Promise<readonly Write[]>): Promise<void> =>
+  withCatalogue(async (known) => [{ do: "check", key: keys.catalogue(), ...isStill(known) }, ...(await decide())]);
+
+const isStill = (number: number | undefined) => ({
+  when: { number: number ?? ({ exists: false } as const) },
+  otherwise: { code: "busy", detail: "another version was published at the same time" } as const,
+});
+
+const withCatalogue = async (writesFor: (number: number | undefined) => Promise<readonly Write[]>): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     const catalogue = await getItem<{ number?: number }>(keys.catalogue());
-    const number = (catalogue?.number ?? 0) + 1;
+    const writes = await writesFor(catalogue?.number);
     try {
-      return await transact([
-        {
-          do: "update",
-          key: keys.catalogue(),
-          set: { type: "catalogue", number },
-          when: catalogue?.number === undefined ? { number: { exists: false } } : { number: catalogue.number },
-          otherwise: { code: "busy", detail: "another version was published at the same time" },
-        },
-        ...writesFor(number),
-      ]);
+      return await transact(writes);
     } catch (error) {
       const isRace = error instanceof AppError && error.code === "busy";
       if (!isRace || tries >= MAX_TRIES) throw error;

@@ -74,6 +74,11 @@ export const keys = {
     pk: `name#${componentId}#version#${version}`,
     sk: "name",
   }),
+  /** A published version that depends on others, in a list of its own: what is asked for them reads no recipes. */
+  dependant: (workspaceId: string, versionId: string): Key => ({
+    pk: partitions.dependants(workspaceId),
+    sk: versionId,
+  }),
   /** Paths that differ in letter case alone are one file: so no two can be. */
   file: (versionId: string, path: string): Key => ({ pk: partitions.files(versionId), sk: foldPath(path) }),
   /** A version of a component that AWS publishes, by its place as semver orders them. */
@@ -176,6 +181,7 @@ export const partitions = {
   components: (workspaceId: string) => `${workspaceId}#component`,
   versions: (componentId: string) => `${componentId}#version`,
   versionOrders: (componentId: string) => `${componentId}#version-order`,
+  dependants: (workspaceId: string) => `${workspaceId}#dependant`,
   publicVersions: (name: string) => `public-component#${name}`,
   files: (versionId: string) => `${versionId}#file`,
   deployments: (workspaceId: string) => `${workspaceId}#deployment`,

@@ -20,7 +20,7 @@ export const PROBLEMS = {
   "workspace-not-empty": { status: 409, title: "The workspace is not empty" },
   "node-group-not-empty": { status: 409, title: "The node group has nodes" },
   "component-not-empty": { status: 409, title: "The component has versions" },
-  "version-in-use": { status: 409, title: "A deployment uses this version" },
+  "version-in-use": { status: 409, title: "Something uses this version" },
   "path-clash": { status: 409, title: "Two files' paths cannot be beside one another" },
   "upload-incomplete": { status: 409, title: "Parts of the upload are missing" },
   "version-immutable": { status: 409, title: "A published version never changes" },

@@ -28,7 +28,7 @@ export const REMEDIES: Readonly<Record<ProblemCode, string>> = {
   "node-group-not-empty": "Take its nodes out first: `slipway node groups NODE --remove GROUP`.",
   "component-not-empty": "Delete its versions first.",
   "version-in-use":
-    "`slipway version usage` lists the deployments and nodes. Let them go to another version, or deprecate this one.",
+    "`slipway version usage` lists the deployments, with `--of nodes` the nodes, and with `--of component-versions` the versions that depend on it. Let the former go to another version, publish another one that the latter take, or deprecate this one.",
   "path-clash": "A file and a folder cannot have one path, nor two files that differ in letter case alone.",
   "upload-incomplete":
     "`slipway upload get` lists the parts that are missing. Send them, and complete the upload again.",

@@ -120,7 +120,7 @@ export const componentVersionDelete: Workflow = {
     return sequence(
       functionArn,
       {
-        comment: "Takes a version away that no deployment uses: from Greengrass first, then its files",
+        comment: "Takes a version away that nothing uses: from Greengrass first, then its files",
         timeoutSeconds: 3_600,
         first: "Is the version unused?",
       },

@@ -378,7 +378,10 @@ export const tasks = {
   "delete-component-version": quick(
     ["CONTROL_TABLE", "ACCOUNT_ID"],
     "control:GetItem",
+    "control:Query",
     "control:UpdateItem",
+    "control:DeleteItem",
+    "control:ConditionCheckItem",
     "greengrass:DescribeComponent",
     "greengrass:DeleteComponent",
   ),

@@ -1,5 +1,7 @@
 import { publishedVersions } from "../../shared/aws/catalogue.ts";
 import { allItems } from "../../shared/aws/table.ts";
+import { dependencesOf } from "../../shared/aws/users.ts";
+import type { StoredDependant } from "../../shared/component/dependant.ts";
 import { componentRoutes } from "../../shared/declared/routes/components.ts";
 import type { StoredCell } from "../../shared/deployment/cell.ts";
 import type { StoredDeployment } from "../../shared/deployment/deployment.ts";
@@ -14,6 +16,19 @@ import { findVersion } from "../http/resources.ts";
 
 export const handler = endpoint(componentRoutes, "listComponentVersionUsage", async ({ workspace, params, query }) => {
   const version = await findVersion(workspace, params.component, params.version);
+  if (query.of === "component-versions") {
+    const users = new Map((await dependencesOf(version)).map((one) => [one.id, one]));
+    return filteredPage(
+      partitions.dependants(workspace.id),
+      `${version.id} component-versions`,
+      query,
+      ({ id }: StoredDependant) => users.has(id),
+      ({ id }) => {
+        const { name = "", requirement, onlyThis } = users.get(id) ?? {};
+        return { type: "component-version" as const, id, name, requirement, onlyThis };
+      },
+    );
+  }
   const deployments = await allItems<StoredDeployment>(partitions.deployments(workspace.id));
   const named = new Set(deployments.flatMap(({ components }) => Object.keys(components)));
   const published = await publishedVersions(workspace.id, [...named]);

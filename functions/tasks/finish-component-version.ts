@@ -1,3 +1,4 @@
+import { noteDependant } from "../../shared/component/dependant.ts";
 import { factsOf } from "../../shared/component/facts.ts";
 import { keys } from "../../shared/keys.ts";
 import { nextInCatalogue } from "../catalogue.ts";
@@ -11,7 +12,8 @@ export const handler = task("finish-component-version", async (input) => {
   const now = new Date();
   await succeeding(input, now, (success) =>
     nextInCatalogue((number) => {
-      const { dependencies, runtimes } = factsOf(version, number);
+      const facts = factsOf(version, number);
+      const { dependencies, runtimes } = facts;
       return [
         {
           do: "update",
@@ -32,6 +34,7 @@ export const handler = task("finish-component-version", async (input) => {
           set: { published: number },
           when: { id: version.id },
         },
+        ...noteDependant(version, facts),
         ...success,
       ];
     }),

@@ -107,6 +107,10 @@ const remembering = ({ number, edition }: Catalogue) => {
   };
 };
 
+/** The published versions of a component of a workspace's own, as they are now. */
+export const publishedOf = (componentId: string): Promise<VersionFacts[]> =>
+  readVersions()(partitions.versions(componentId));
+
 const FACTS = ["component", "version", "status", "catalogueNumber", "dependencies", "runtimes", "deprecated"] as const;
 
 const readVersions =

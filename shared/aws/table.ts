@@ -123,10 +123,10 @@ export const listItems = async <T extends object>(query: ListQuery): Promise<{ i
 
 type WholeQuery = Omit<ListQuery, "limit" | "after">;
 
-/** All items of a partition, page by page. */
-export async function* eachItem<T extends object>(list: string | WholeQuery): AsyncGenerator<T> {
-  const query = typeof list === "string" ? { partition: list } : list;
-  let after: string | undefined;
+/** All items of a partition, or those after a sort key, page by page. @param list `limit`: so many are read at a time */
+export async function* eachItem<T extends object>(list: string | ListQuery): AsyncGenerator<T> {
+  const query: ListQuery = typeof list === "string" ? { partition: list } : list;
+  let { after } = query;
   do {
     const page: { items: T[]; next?: string } = await listItems<T>({ ...query, after });
     yield* page.items;

@@ -5,6 +5,7 @@ import { OF_AWS } from "../names.ts";
 import { born } from "../resource.ts";
 import type { Key, Write } from "../writes.ts";
 import type { StoredComponent } from "./component.ts";
+import { noteDependant } from "./dependant.ts";
 import { factsOf } from "./facts.ts";
 import type { StoredFile } from "./file.ts";
 import type { ComponentType } from "./short-form.ts";
@@ -69,7 +70,8 @@ export interface Adopted {
 /** A version that Greengrass has, as a published one of Slipway's. */
 export const adoptVersion = (component: StoredComponent, adopted: Adopted, moment: Moment): Write[] => {
   const { files, missing, recipe, document, ...known } = adopted;
-  const { dependencies, runtimes } = factsOf({ version: known.version, document }, known.catalogueNumber);
+  const facts = factsOf({ version: known.version, document }, known.catalogueNumber);
+  const { dependencies, runtimes } = facts;
   const id = moment.newId("component-version");
   const version: StoredVersion = {
     ...keys.version(component.id, id),
@@ -91,6 +93,7 @@ export const adoptVersion = (component: StoredComponent, adopted: Adopted, momen
   const createdAt = moment.now.toISOString();
   return [
     ...versionItems(component, version),
+    ...noteDependant(version, facts),
     { do: "create", item: { ...keys.publishedRecipe(id), type: "published-recipe", text: recipe } },
     ...files.map(
       (file): Write => ({ do: "create", item: { ...keys.file(id, file.path), type: "file", ...file, createdAt } }),

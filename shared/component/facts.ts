@@ -1,4 +1,4 @@
-import type { Runtime } from "../deployment/cell.ts";
+import { RUNTIMES, type Runtime } from "../deployment/cell.ts";
 import type { Dependency, VersionFacts } from "../deployment/versions.ts";
 import { isObject } from "./recipe-members.ts";
 import { CLASSIC } from "./recipe-platforms.ts";
@@ -44,8 +44,6 @@ const typedDependenciesOf = ({
   });
   return Object.fromEntries([...short, ...told]);
 };
-
-const RUNTIMES: readonly Runtime[] = ["nucleus", "nucleus-lite"];
 
 /** For which runtimes a `Platform.runtime` stands: `*` and expressions for any, none for the classic one. */
 const takes = (said: unknown, runtime: Runtime): boolean => {

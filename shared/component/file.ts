@@ -98,11 +98,16 @@ export type Manifest = z.infer<typeof Manifest>;
 
 export const ManifestAnswer = z
   .object({
-    items: z.array(z.object({ path: z.string(), status: z.enum(["skipped", "upload"]), ...Sending })),
+    items: z
+      .array(z.object({ path: z.string(), status: z.enum(["skipped", "upload"]), ...Sending }))
+      .meta({ description: "Files of the manifest, in its order" }),
     extra: z
       .array(z.string())
       .meta({ description: "Files that are not in the manifest; gone if `prune` was asked for" }),
-    more: z.boolean().meta({ description: "Send what is asked for here, then the same manifest again" }),
+    nextCursor: z.string().optional().meta({
+      description:
+        "Send what is asked for here, then the same manifest again with this as `cursor`. Absent once all of it was looked at",
+    }),
   })
   .meta({ id: "ManifestAnswer" });
 

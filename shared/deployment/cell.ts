@@ -6,6 +6,8 @@ import type { Undeliverable } from "./wish.ts";
 /** The Greengrass runtime of a node: the Java nucleus and nucleus lite cannot share a cell's pinned versions. */
 export type Runtime = "nucleus" | "nucleus-lite";
 
+export const RUNTIMES: readonly Runtime[] = ["nucleus", "nucleus-lite"];
+
 export const DEFAULT_RUNTIME: Runtime = "nucleus";
 
 /** Every node with the same targets and runtime is in the same cell. It stays in the table, without nodes too, while its targets do. */

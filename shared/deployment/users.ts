@@ -1,8 +1,10 @@
+import type { StoredDependant } from "../component/dependant.ts";
+import type { StoredVersion } from "../component/version.ts";
 import { ownMember } from "../json.ts";
 import type { Refusal } from "../writes.ts";
-import type { StoredGeneration } from "./cell.ts";
+import { RUNTIMES, type StoredGeneration } from "./cell.ts";
 import type { StoredDeployment } from "./deployment.ts";
-import { type Published, type VersionIndex, versionIndex } from "./versions.ts";
+import { type Published, type VersionFacts, type VersionIndex, versionIndex } from "./versions.ts";
 
 interface VersionOf {
   readonly component: string;
@@ -85,6 +87,52 @@ const mayChoose = ({ components }: Wants, version: VersionOf, index: VersionInde
   }
   return false;
 };
+
+/** A published version that depends on one in question, which meets what it requires. */
+export interface Dependence {
+  /** The dependant's. */
+  readonly id: string;
+  readonly name: string;
+  readonly requirement: string;
+  /** Whether nothing else that is published meets it, on some runtime that both are made for. */
+  readonly onlyThis: boolean;
+}
+
+type Needed = Pick<StoredVersion, "id" | "component" | "version" | "catalogueNumber" | "runtimes">;
+
+/**
+ * The versions that depend on this one. Whether they do so hard or softly is no matter, since a device installs both, nor
+ * whether they or what else meets them is deprecated, since that can still be deployed. What came when counts as little: a
+ * deployment that is yet to be made sees all.
+ * @param others what is published of the component; a version that is being deleted is not
+ */
+export const dependencesOn = (
+  version: Needed,
+  dependants: readonly StoredDependant[],
+  others: readonly VersionFacts[],
+): Dependence[] => {
+  const { component, catalogueNumber, runtimes } = version;
+  if (catalogueNumber === undefined) return [];
+  const self = { version: version.version, catalogueNumber, ...(runtimes !== undefined && { runtimes }) };
+  const index = versionIndex({ [component]: [...others.filter((one) => one.version !== self.version), self] });
+  return dependants.flatMap((dependant): Dependence[] => {
+    const needs = ownMember(dependant.dependencies ?? {}, component);
+    if (needs === undefined || dependant.id === version.id) return [];
+    const { requirement } = needs;
+    const meeting = (dependant.runtimes ?? RUNTIMES)
+      .map((runtime) => index.acceptable(component, requirement, Number.POSITIVE_INFINITY, runtime))
+      .filter((taken) => taken.includes(self));
+    if (meeting.length === 0) return [];
+    const name = `${dependant.component} ${dependant.version}`;
+    return [{ id: dependant.id, name, requirement, onlyThis: meeting.some(({ length }) => length === 1) }];
+  });
+};
+
+/** Those of them that this version's deletion would leave without what they require, for people. */
+export const leftWithout = (dependences: readonly Dependence[]): string[] =>
+  dependences
+    .filter(({ onlyThis }) => onlyThis)
+    .map(({ name, requirement }) => `component-version ${name} (which requires ${requirement})`);
 
 /** Users are as many as nodes at most: a refusal names so many of them. */
 const NAMED_USERS = 20;

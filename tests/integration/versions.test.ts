@@ -2,6 +2,7 @@ import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import type { PlanAnswer } from "../../shared/deployment/plan-answer.ts";
+import { until } from "../local/until.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { draftsOf } from "./support/drafts.ts";
@@ -156,6 +157,77 @@ describe("a version that is in use", () => {
     const refused = await api.call("DELETE", version);
     expect(refused).toMatchObject({ status: 409, body: { code: "version-in-use" } });
     expect(refused.body.detail).toContain("node-group one");
+  });
+});
+
+describe("a version that others depend on", () => {
+  const versionsOf = (name: string) => `${workspace}/components/${name}/versions`;
+  const dependants = (version: string) =>
+    all<{ name: string; onlyThis?: boolean }>(`${version}/usage?of=component-versions`, 1);
+  const needs = (name: string, version: string) => ({ run: "true", dependencies: { [name]: version } });
+  const refusal = { status: 409, body: { code: "version-in-use" } };
+
+  test("is not deleted while nothing else meets what they require, and tells who they are", async () => {
+    const lib = "com.example.Lib";
+    const first = await published(lib, "1.0.0");
+    const draft = await drafts.draft("com.example.Hoping", "1.0.0", needs(lib, "^1.0.0"));
+    expect(await dependants(first)).toEqual([]); // of drafts
+    const app = await published("com.example.Needing", "1.0.0", needs(lib, "^1.0.0"));
+    const soft = { run: "true", dependencies: { [lib]: { version: "*", type: "SOFT" } } };
+    const soften = await published("com.example.Softly", "1.0.0", soft);
+    const listed = (onlyThis: boolean) =>
+      [
+        { name: "com.example.Needing 1.0.0", requirement: "^1.0.0", onlyThis },
+        { name: "com.example.Softly 1.0.0", requirement: "*", onlyThis },
+      ].map((one) => ({ type: "component-version", id: expect.stringMatching(/^ver_/), ...one }));
+    expect((await dependants(first)).toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(listed(true));
+    const refused = await api.call("DELETE", first);
+    expect(refused).toMatchObject(refusal);
+    expect(refused.body.detail).toContain("component-version com.example.Needing 1.0.0 (which requires ^1.0.0)");
+    expect(refused.body.detail).toContain("com.example.Softly 1.0.0");
+
+    // One that is deprecated, or the newer of two, does as well.
+    const second = await published(lib, "1.1.0");
+    await expecting(200, api.call("POST", `${second}/deprecation`, { body: { reason: "slow" } }));
+    expect((await dependants(first)).toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(listed(false));
+    await api.done("DELETE", first);
+    expect(await api.call("DELETE", second)).toMatchObject(refusal);
+    for (const gone of [app, soften]) await api.done("DELETE", gone);
+    expect(await dependants(second)).toEqual([]);
+    await api.done("DELETE", second);
+    await api.done("DELETE", draft);
+    await expecting(204, api.call("DELETE", `${workspace}/components/${lib}`));
+  });
+
+  test("stays when something that needs it is published while it is being deleted", async () => {
+    const lib = "com.example.Raced";
+    const version = await published(lib, "1.0.0");
+    const draft = await drafts.draft("com.example.Racing", "1.0.0", needs(lib, "1.0.0"));
+    // The check has found nobody, and the next step is held up while somebody comes.
+    const operation = "lambda:local-delete-component-version";
+    await control.fault({ kind: "latency", operation, milliseconds: 6_000, times: 1 });
+    const { body } = await expecting(202, api.call<{ id: string }>("DELETE", version));
+    await until(async () => (await control.faults()).length === 0, {
+      what: "the deletion to come to its second step",
+    });
+    expect(await drafts.publish(draft)).toMatchObject({ status: "succeeded" });
+    const ended = await api.ended(body.id);
+    expect(ended).toMatchObject({ status: "failed", problem: { code: "version-in-use" } });
+    expect(await drafts.statusOf(version)).toBe("published");
+    expect(await dependants(version)).toMatchObject([{ name: "com.example.Racing 1.0.0", onlyThis: true }]);
+    await api.done("DELETE", draft);
+    await api.done("DELETE", version);
+  });
+
+  test("leaves one of two that are deleted at once", async () => {
+    const lib = "com.example.Twins";
+    const twins = [await published(lib, "1.0.0"), await published(lib, "1.1.0")];
+    await published("com.example.Parent", "1.0.0", needs(lib, "^1.0.0"));
+    const answers = await Promise.all(twins.map((twin) => api.call<{ id: string }>("DELETE", twin)));
+    for (const { status, body } of answers) if (status === 202) await api.ended(body.id);
+    const { body } = await expecting(200, api.call<Page<{ status: string }>>("GET", versionsOf(lib)));
+    const left = body.items.filter(({ status }) => status === "published");
+    expect(left.length).toBeGreaterThan(0);
   });
 });
 

@@ -176,27 +176,43 @@ export const componentRoutes = {
     path: `${V}/diff/{from}`,
     summary: "Get what a version has otherwise than another one of its component",
     access: "viewer",
+    query: Page,
     status: 200,
     answer: VersionDiff,
-    problems: [],
+    problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
   listComponentVersionUsage: route({
     method: "GET",
     path: `${V}/usage`,
-    summary: "List the deployments that a version satisfies, or the nodes that are to run it",
+    summary:
+      "List the deployments that a version satisfies, the nodes that are to run it, or the versions that depend on it",
     access: "viewer",
     query: Page.extend({
-      of: z.enum(["deployments", "nodes"]).default("deployments").meta({ description: "What to list" }),
+      of: z
+        .enum(["deployments", "nodes", "component-versions"])
+        .default("deployments")
+        .meta({ description: "What to list" }),
     }),
     status: 200,
     answer: page(
       z
         .object({
-          type: z.enum(["node-group", "node"]),
+          type: z.enum(["node-group", "node", "component-version"]),
           id: z.string(),
           name: z.string(),
-          requirement: z.string().optional().meta({ description: "What the deployment to it wants" }),
+          requirement: z
+            .string()
+            .optional()
+            .meta({ description: "What the deployment to it wants, or what it requires as a dependency" }),
+          onlyThis: z
+            .boolean()
+            .optional()
+            .meta({
+              description:
+                "Of a version that depends on this one: whether nothing else that is published meets what it requires, so " +
+                "that this one cannot be deleted",
+            }),
         })
         .meta({ id: "UserOfVersion" }),
     ),
@@ -304,12 +320,13 @@ export const componentRoutes = {
     path: `${V}/manifest`,
     summary: "Say which files a draft is to have, and learn which of them to send: those that changed",
     access: "maintainer",
+    query: Page.pick({ cursor: true }),
     body: Manifest,
     maxBodyBytes: 4 * 1024 ** 2,
     repeatable: true,
     status: 200,
     answer: ManifestAnswer,
-    problems: ["version-immutable", "path-clash", "conflict", "busy"],
+    problems: ["version-immutable", "path-clash", "conflict", "busy", "invalid-cursor"],
     permissions: [...DECLARE_FILES, "control:Query", "control:DeleteItem"],
   }),
   publishComponentVersion: route({
@@ -324,7 +341,7 @@ export const componentRoutes = {
   deleteComponentVersion: route({
     method: "DELETE",
     path: V,
-    summary: "Delete a version that no deployment uses",
+    summary: "Delete a version that no deployment uses and no other version needs",
     access: "maintainer",
     status: 202,
     answer: Intent,

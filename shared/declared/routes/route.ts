@@ -81,7 +81,8 @@ export const PAGE_LIMIT = { default: 50, max: 100 } as const;
 
 export const Page = z.object({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT.max).default(PAGE_LIMIT.default),
-  cursor: z.string().min(1).max(512).optional().meta({ description: "`nextCursor` of the page before" }),
+  // A sort key of a file has up to 1,024 bytes, of which each may be escaped.
+  cursor: z.string().min(1).max(3_072).optional().meta({ description: "`nextCursor` of the page before" }),
 });
 
 export const page = <Item extends z.ZodType>(item: Item) =>

@@ -176,6 +176,7 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
     `${version}/diff/1.1.0`,
     `${version}/usage`,
     `${version}/usage?of=nodes`,
+    `${version}/usage?of=component-versions`,
     `${workspace}/components?search=walk`,
     `${workspace}/deployments`,
     deployment,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { StoredDependant } from "../../../shared/component/dependant.ts";
 import { emptyDeployment, type WantedComponent } from "../../../shared/deployment/deployment.ts";
-import { inUse, usersOfVersion } from "../../../shared/deployment/users.ts";
-import type { Published } from "../../../shared/deployment/versions.ts";
+import { dependencesOn, inUse, leftWithout, usersOfVersion } from "../../../shared/deployment/users.ts";
+import type { Published, VersionFacts } from "../../../shared/deployment/versions.ts";
 
 const deployment = (
   name: string,
@@ -108,6 +109,59 @@ describe("a version that nobody names is in use", () => {
     expect(usersOfVersion(lib("3.0.0", 5), deployments, published, cells)).toEqual([]);
     const gone = [cell(["id-of-nobody"], { lib: "2.0.0" })];
     expect(usersOfVersion(lib("2.0.0", 4), deployments, published, gone)).toEqual(["devices that it was delivered to"]);
+  });
+});
+
+describe("a version that others depend on", () => {
+  type Made = Pick<VersionFacts, "runtimes">;
+  const lib = (version: string, more: Made = {}) => ({ version, catalogueNumber: 1, ...more });
+  const self = { id: "cv_lib", component: "lib", version: "1.2.0", catalogueNumber: 7 };
+  const app = (requirement: string, more: Partial<StoredDependant> = {}): StoredDependant => ({
+    pk: "ws_1#dependant",
+    sk: "cv_app",
+    type: "dependant",
+    id: "cv_app",
+    component: "app",
+    version: "3.0.0",
+    dependencies: { lib: { requirement, type: "HARD" } },
+    ...more,
+  });
+  const soft = { lib: { requirement: "^1.0.0", type: "SOFT" as const } };
+  const lite = { runtimes: ["nucleus-lite"] as const };
+  const classic = { runtimes: ["nucleus"] as const };
+
+  test.each<{ note: string; of?: Made; needs: StoredDependant; others?: VersionFacts[]; blocks: boolean | "none" }>([
+    { note: "that nothing else meets", needs: app("^1.0.0"), blocks: true },
+    { note: "softly: a device installs it all the same", needs: app("", { dependencies: soft }), blocks: true },
+    { note: "that another version meets", needs: app("^1.0.0"), others: [lib("1.0.0")], blocks: false },
+    {
+      note: "that one deprecated meets",
+      needs: app("*"),
+      others: [{ ...lib("1.3.0"), deprecated: "old" }],
+      blocks: false,
+    },
+    { note: "that others do not meet", needs: app("~1.2.0"), others: [lib("1.1.0"), lib("2.0.0")], blocks: true },
+    { note: "that it does not meet", needs: app("^2.0.0"), blocks: "none" },
+    { note: "of something else", needs: app("", { dependencies: { base: soft.lib } }), blocks: "none" },
+    { note: "of a runtime that others lack", needs: app("*"), others: [lib("1.3.0", classic)], blocks: true },
+    { note: "for the other runtime alone", needs: app("*", classic), others: [lib("1.3.0", classic)], blocks: false },
+    { note: "of a runtime that it is not for", of: classic, needs: app("*", lite), blocks: "none" },
+    { note: "of its own", needs: app("*", { id: "cv_lib" }), blocks: "none" },
+    { note: "by a name of every object", needs: app("", { dependencies: {} }), blocks: "none" },
+  ])("for a requirement $note: $blocks", ({ of, needs, others = [], blocks }) => {
+    const found = dependencesOn({ ...self, ...of }, [needs], others);
+    expect(found.map(({ onlyThis }) => onlyThis)).toEqual(blocks === "none" ? [] : [blocks]);
+    expect(leftWithout(found)).toHaveLength(blocks === true ? 1 : 0);
+  });
+
+  test("is told with what they require", () => {
+    const found = dependencesOn(self, [app("~1.2.0")], []);
+    expect(found).toEqual([{ id: "cv_app", name: "app 3.0.0", requirement: "~1.2.0", onlyThis: true }]);
+    expect(leftWithout(found)).toEqual(["component-version app 3.0.0 (which requires ~1.2.0)"]);
+  });
+
+  test("was published", () => {
+    expect(dependencesOn({ ...self, catalogueNumber: undefined }, [app("*")], [])).toEqual([]);
   });
 });
 
