@@ -6,7 +6,7 @@ import { CliError, EXIT } from "./failures.ts";
 import { structured } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { note, print } from "./output.ts";
-import { hasChanges, planText } from "./plan-text.ts";
+import { hasChanges, nodeText, planText } from "./plan-text.ts";
 import { printIntent } from "./run.ts";
 
 type Plan = Schemas["Plan"];
@@ -24,6 +24,7 @@ export interface EditOptions extends CommonOptions {
   readonly rollback?: number;
   readonly reason?: string;
   readonly exitCode?: true;
+  readonly nodes?: true;
 }
 
 export interface ApplyOptions extends EditOptions, WaitOptions {
@@ -85,11 +86,15 @@ export const editOf = async (options: EditOptions): Promise<Edit> => {
 /** So many transitions are shown to people. */
 const SHOWN = 100;
 
+const changesOf = (target: Target, edit: Edit): Schemas["PlanRequest"] => {
+  const deployments = { [target.name]: { deployment: edit } };
+  return target.type === "group" ? { nodeGroups: deployments } : { nodes: deployments };
+};
+
 /** The plan of one edit, with all that it changes, or as much as a person reads. */
 const planOf = async (connection: Connection, target: Target, edit: Edit, all: boolean): Promise<Plan> => {
   const { slipway, workspace } = connection;
-  const deployments = { [target.name]: { deployment: edit } };
-  const body = target.type === "group" ? { nodeGroups: deployments } : { nodes: deployments };
+  const body = changesOf(target, edit);
   const ask = (cursor?: string) =>
     slipway.planChanges({ workspace: workspace(), body, limit: 25, cursor, signal: interrupted.signal });
   const { nextCursor, ...plan } = await ask();
@@ -107,11 +112,29 @@ const show = async (plan: Plan, target: Target, edit: Edit, { json }: EditOption
   await print(planText(plan));
 };
 
+/** Prints what an edit would make of each node that it reaches, a line each, page after page. */
+const showNodes = async (connection: Connection, target: Target, edit: Edit, { json }: EditOptions): Promise<void> => {
+  const { slipway, workspace } = connection;
+  const group = target.type === "group" ? target.name : undefined;
+  const body = changesOf(target, edit);
+  let cursor: string | undefined;
+  do {
+    const input = { workspace: workspace(), body, group, limit: 100, cursor, signal: interrupted.signal };
+    const { items, nextCursor } = await slipway.planNodes(input);
+    // Without places, nothing becomes of it.
+    const reached = items.filter(({ from, to }) => from !== undefined || to !== undefined);
+    await print(reached.map((node) => `${json ? JSON.stringify(node) : nodeText(node)}\n`).join(""));
+    cursor = nextCursor;
+  } while (cursor !== undefined);
+};
+
 /** Shows what an edit of a deployment would do to every node, and why. */
 export const planDeployment = async (options: EditOptions): Promise<void> => {
   const [target, edit] = [targetOf(options), await editOf(options)];
-  const plan = await planOf(connect(options), target, edit, options.json === true);
-  await show(plan, target, edit, options);
+  const connection = connect(options);
+  const plan = await planOf(connection, target, edit, options.json === true && !options.nodes);
+  if (!options.json || !options.nodes) await show(plan, target, edit, options);
+  if (options.nodes) await showNodes(connection, target, edit, options);
   if (plan.refusals.length > 0) {
     throw new CliError(
       "refused",

@@ -27,11 +27,19 @@ export interface Operation {
 export const readOperations = (): Operation[] =>
   JSON.parse(readFileSync(new URL("./operations.json", import.meta.url), "utf8")) as Operation[];
 
-/** What devices ask, what is no thing of a workspace, and what `login`, `deploy`, `component push` and `audit export` do. */
-export const NO_COMMANDS: readonly string[] = [
-  ...["register", "getOpenapi", "getDocs", "getInstaller"],
-  ...["createToken", "createReport", "planChanges", "planNodes", "applyComponentManifest", "exportAudit"],
-];
+/** Operations that have no command of their own: the commands that ask for them, or why none does. */
+export const NO_COMMANDS: Readonly<Record<string, string>> = {
+  createToken: "`slipway login`",
+  planChanges: "`slipway deploy plan`, `slipway deploy apply`, `slipway apply`",
+  planNodes: "`slipway deploy plan --nodes`",
+  applyComponentManifest: "`slipway component push`",
+  exportAudit: "`slipway audit export`",
+  register: "a device asks it, with the token of `slipway node register`",
+  createReport: "an anonymous device asks it",
+  getInstaller: "a device's shell runs it; `slipway node register` prints how",
+  getOpenapi: "the contract, for programs that are made of it",
+  getDocs: "a page for browsers",
+};
 
 /** Shorter words for people than those of the API's operations, at the beginning of a noun. */
 const SHORTER: readonly (readonly [long: string, short: string])[] = [
@@ -60,7 +68,7 @@ export const plural = (noun: string): string => `${noun.replace(/(?<=[^aeiou])y$
 
 /** `createNodeGroup` → `group create`; undefined for what is no command. */
 export const commandName = (operation: string): readonly [noun: string, verb: string] | undefined => {
-  if (NO_COMMANDS.includes(operation)) return undefined;
+  if (Object.hasOwn(NO_COMMANDS, operation)) return undefined;
   const exception = EXCEPTIONS[operation];
   if (exception !== undefined) return exception;
   const [, verb, rest] = /^(rollBack|reRegister|[a-z]+)([A-Z].*)$/.exec(operation) ?? [];

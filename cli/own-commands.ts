@@ -122,6 +122,7 @@ export const addOwnCommands = (program: Command): void => {
   deploy.helpCommand(false);
   withEditOptions(leaf(deploy, "plan", "show what an edit would do to every node, and why; nothing is written"))
     .option("--exit-code", "exit with 11 when there are changes")
+    .option("--nodes", "tell node by node as well; with --json, an object for each node in place of the plan")
     .action(async (options) => (await import("./deploy.ts")).planDeployment(options));
   withWaitOptions(
     withEditOptions(leaf(deploy, "apply", "show what an edit would do, and do it once that is agreed to"))

@@ -81,6 +81,15 @@ const transitionText = (transition: Transition): string => {
   return [styled("bold", harmless(heading(transition))), ...lines, ...none, ""].join("\n");
 };
 
+/** What becomes of one node, on one line. */
+export const nodeText = ({ name, changes }: Schemas["PlanNode"]): string => {
+  const told = changes.map((change) => {
+    const [sign, colour] = SIGNS[change.change];
+    return styled(colour, harmless(`${sign} ${change.component} ${versions(change)}`.trimEnd()));
+  });
+  return `${harmless(name)}  ${told.join(", ") || styled("dim", "nothing changes on the device")}`;
+};
+
 const findingText = (finding: Finding, sign: string, colour: "red" | "yellow"): string =>
   [
     `${styled(colour, `${sign} ${finding.kind}`)}  ${harmless(finding.detail)} (${counted(finding.nodes, "node")})`,

@@ -80,7 +80,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get a member, by id or subject
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `members:read`.
+         */
+        get: operations["getMember"];
         put?: never;
         post?: never;
         /**
@@ -128,7 +132,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get an invitation that was not accepted
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `invitations:read`.
+         */
+        get: operations["getInvitation"];
         put?: never;
         post?: never;
         /**
@@ -192,7 +200,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get a machine's credential, without its secret
+         * @description Needs the role `maintainer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `credentials:read`.
+         */
+        get: operations["getCredential"];
         put?: never;
         post?: never;
         /**
@@ -641,6 +653,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{workspace}/drift/{drift}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get one thing that was changed behind Slipway's back, until it is put right
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `drift:read`.
+         */
+        get: operations["getDrift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{workspace}/drift/{drift}/repair": {
         parameters: {
             query?: never;
@@ -800,7 +832,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get what is known of a node's registration token: by whom, since and until when; never the token
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `nodes:read`.
+         */
+        get: operations["getRegistrationToken"];
         put?: never;
         /**
          * Issue another registration token for a node; the one before works no more
@@ -1590,7 +1626,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Get which intents events of a source may ask for
+         * @description Needs the role `viewer` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:read`.
+         */
+        get: operations["getEventRule"];
         put?: never;
         post?: never;
         /**
@@ -1600,7 +1640,11 @@ export interface paths {
         delete: operations["deleteEventRule"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change what events of a source may ask for
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:write`.
+         */
+        patch: operations["updateEventRule"];
         trace?: never;
     };
     "/v1/workspaces/{workspace}/webhooks": {
@@ -3411,6 +3455,13 @@ export interface components {
             /** @description null removes it */
             description: string | null;
         };
+        /** @description What is absent stays as it is */
+        EditEventRule: {
+            /** @description What they may ask for */
+            operations?: ("deleteWorkspace" | "createNodeGroup" | "deleteNodeGroup" | "updateNodeGroupDeployment" | "replaceNodeGroupDeployment" | "deleteNodeGroupDeployment" | "refreshNodeGroupDeployment" | "rollBackNodeGroupDeployment" | "updateNodeDeployment" | "replaceNodeDeployment" | "deleteNodeDeployment" | "refreshNodeDeployment" | "rollBackNodeDeployment" | "createNode" | "updateNodeMemberships" | "deleteNode" | "revokeNodeCertificate" | "repairDrift" | "adoptDrift" | "startNodeImport" | "deleteNodeImport" | "importComponent" | "publishComponentVersion" | "deleteComponentVersion" | "publishRelease" | "promoteRelease" | "deleteRelease")[];
+            /** @description null removes it */
+            description?: string | null;
+        };
         EditMember: {
             /**
              * @description Each may do what those before it may
@@ -3498,6 +3549,8 @@ export interface components {
             createdBy: string;
             /** Format: date-time */
             createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
         };
         EventType: {
             type: string;
@@ -3622,6 +3675,20 @@ export interface components {
              */
             subject?: string;
             /** @description Subject of who invites */
+            createdBy: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
+        /** @description What is known of a registration token: all but the token */
+        IssuedToken: {
+            /**
+             * @description issued; pending, once a device has shown it; bound to that device's key
+             * @enum {string}
+             */
+            status: "issued" | "pending" | "bound";
+            /** @description Subject of who issued it */
             createdBy: string;
             /** Format: date-time */
             createdAt: string;
@@ -6002,6 +6069,127 @@ export interface operations {
             };
         };
     };
+    getMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example mem_01k0example000000002
+                 */
+                member: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "mem_01k0example000000002",
+                     *       "subject": "someone",
+                     *       "role": "viewer",
+                     *       "invitedBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
     deleteMember: {
         parameters: {
             query?: never;
@@ -6571,6 +6759,127 @@ export interface operations {
             };
         };
     };
+    getInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example inv_01k0example000000002
+                 */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "inv_01k0example000000002",
+                     *       "role": "owner",
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
     deleteInvitation: {
         parameters: {
             query?: never;
@@ -7078,6 +7387,132 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The body's media type is not supported */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example crd_01k0example000000002
+                 */
+                credential: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "crd_01k0example000000002",
+                     *       "name": "ci",
+                     *       "role": "owner",
+                     *       "scopes": [
+                     *         "nodes:read"
+                     *       ],
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z",
+                     *       "lastUsedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Credential"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12005,9 +12440,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.foreign.x",
                      *           "kind": "foreign-deployment",
                      *           "subject": {
+                     *             "name": "n",
                      *             "type": "node",
-                     *             "id": "nod_01k0example000000002",
-                     *             "name": "n"
+                     *             "id": "nod_01k0example000000002"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -12032,6 +12467,139 @@ export interface operations {
                 };
             };
             /** @description `invalid-request`: The request is not valid. `invalid-cursor`: The cursor is not one of this list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getDrift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002.foreign.x
+                 */
+                drift: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "nod_01k0example000000002.foreign.x",
+                     *       "kind": "foreign-deployment",
+                     *       "subject": {
+                     *         "type": "node",
+                     *         "id": "nod_01k0example000000002",
+                     *         "name": "n"
+                     *       },
+                     *       "detail": "seen",
+                     *       "since": "2026-01-01T12:00:00.000Z",
+                     *       "repair": {
+                     *         "possible": false,
+                     *         "reason": "Slipway may change no thing group but its own: take the thing out with aws iot remove-thing-from-thing-group"
+                     *       },
+                     *       "adopt": {
+                     *         "possible": false,
+                     *         "reason": "make it the deployment of a node group, and take the thing out of the other thing group"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Drift"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -13831,6 +14399,126 @@ export interface operations {
             };
             /** @description `too-many-groups`: A node is in at most nine node groups. `unresolvable`: No published version satisfies the requirement. `unmet-dependency`: A dependency of a component cannot be met. `deployment-too-large`: Together, the deployments of a node are more than a device takes */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getRegistrationToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example nod_01k0example000000002
+                 */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "issued",
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "expiresAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedToken"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21826,7 +22514,8 @@ export interface operations {
                      *             "deleteNode"
                      *           ],
                      *           "createdBy": "developer",
-                     *           "createdAt": "2026-01-01T12:00:00.000Z"
+                     *           "createdAt": "2026-01-01T12:00:00.000Z",
+                     *           "updatedAt": "2026-01-01T12:00:00.000Z"
                      *         }
                      *       ]
                      *     }
@@ -21958,6 +22647,8 @@ export interface operations {
                     Location: string;
                     /** @description `true`: the stored answer again */
                     "Idempotent-Replayed"?: string;
+                    /** @description Revision, for If-Match */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -21969,7 +22660,8 @@ export interface operations {
                      *         "deleteNode"
                      *       ],
                      *       "createdBy": "developer",
-                     *       "createdAt": "2026-01-01T12:00:00.000Z"
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
                      *     }
                      */
                     "application/json": components["schemas"]["EventRule"];
@@ -22097,6 +22789,134 @@ export interface operations {
             };
         };
     };
+    getEventRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example evr_01k0example000000002
+                 */
+                eventRule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "evr_01k0example000000002",
+                     *       "source": "com.example.contract",
+                     *       "operations": [
+                     *         "createNode",
+                     *         "deleteNodeGroup"
+                     *       ],
+                     *       "description": "d",
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
     deleteEventRule: {
         parameters: {
             query?: never;
@@ -22158,6 +22978,199 @@ export interface operations {
             };
             /** @description `not-found`: There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `throttled`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unavailable`: A service that this needs does not answer */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    updateEventRule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that was read, or `*` */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description Id or name
+                 * @example ws_01k0example000000001
+                 */
+                workspace: string;
+                /**
+                 * @description Id or name
+                 * @example evr_01k0example000000002
+                 */
+                eventRule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "operations": [
+                 *         "createNode",
+                 *         "deleteNodeGroup"
+                 *       ],
+                 *       "description": "d"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["EditEventRule"];
+                /**
+                 * @example {
+                 *       "operations": [
+                 *         "createNode",
+                 *         "deleteNodeGroup"
+                 *       ],
+                 *       "description": "d"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EditEventRule"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Revision, for If-Match */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "evr_01k0example000000002",
+                     *       "source": "com.example.contract",
+                     *       "operations": [
+                     *         "createNode",
+                     *         "deleteNodeGroup"
+                     *       ],
+                     *       "description": "d",
+                     *       "createdBy": "developer",
+                     *       "createdAt": "2026-01-01T12:00:00.000Z",
+                     *       "updatedAt": "2026-01-01T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventRule"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. `malformed-json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid bearer token is needed */
+            401: {
+                headers: {
+                    /** @description How to authenticate */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role does not allow this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: The resource has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `unsupported-media-type`: The body's media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-required`: If-Match is needed */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

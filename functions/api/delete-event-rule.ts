@@ -1,12 +1,8 @@
-import { getItem } from "../../shared/aws/table.ts";
 import { eventRoutes } from "../../shared/declared/routes/events.ts";
-import { deleteEventRule, type StoredEventRule } from "../../shared/event-rule/event-rule.ts";
-import { keys } from "../../shared/keys.ts";
-import { AppError } from "../../shared/problems.ts";
+import { deleteEventRule } from "../../shared/event-rule/event-rule.ts";
 import { endpoint } from "../http/endpoint.ts";
+import { findEventRule } from "../http/resources.ts";
 
-export const handler = endpoint(eventRoutes, "deleteEventRule", async ({ workspace, params, commit }) => {
-  const rule = await getItem<StoredEventRule>(keys.eventRule(workspace.id, params.eventRule));
-  if (rule === undefined) throw new AppError("not-found", `there is no event rule ${params.eventRule}`);
-  return commit(deleteEventRule(workspace.id, rule), { body: undefined });
-});
+export const handler = endpoint(eventRoutes, "deleteEventRule", async ({ workspace, params, commit }) =>
+  commit(deleteEventRule(workspace.id, await findEventRule(workspace, params.eventRule)), { body: undefined }),
+);

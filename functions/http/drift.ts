@@ -15,7 +15,7 @@ import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace
 import type { Write } from "../../shared/writes.ts";
 import { revise } from "./deployments.ts";
 import { approve, planOf } from "./plans.ts";
-import { findNode, findNodeGroup } from "./resources.ts";
+import { findDrift, findNode, findNodeGroup } from "./resources.ts";
 
 /** The parts of a request that this needs. */
 interface Asking {
@@ -25,13 +25,6 @@ interface Asking {
   readonly moment: Moment;
   readonly accept: (accepted: Accepted) => Promise<APIGatewayProxyStructuredResultV2>;
 }
-
-/** @throws AppError `not-found`, also once it was put right */
-const findDrift = async ({ workspace, params }: Asking): Promise<StoredDrift> => {
-  const drift = await getItem<StoredDrift>(keys.drift(workspace.id, params.drift));
-  if (drift === undefined) throw new AppError("not-found", `there is no drift ${params.drift}`);
-  return drift;
-};
 
 const GONE = { code: "not-found", detail: "it is no drift any more" } as const;
 
@@ -44,7 +37,7 @@ const BY_PLACING: ReadonlySet<StoredDrift["kind"]> = new Set(["cell-membership",
  * @throws AppError `not-found`; `cannot-repair` with what to do instead; `not-ready` for a node that is not active
  */
 export const repairDrift = async (asking: Asking) => {
-  const drift = await findDrift(asking);
+  const drift = await findDrift(asking.workspace, asking.params.drift);
   const reason = whyNotRepaired(drift);
   if (reason !== undefined) throw new AppError("cannot-repair", reason);
   const { workspace, caller, moment, accept } = asking;
@@ -86,7 +79,7 @@ const repairing = async (
  * @throws AppError `not-found`; `cannot-adopt` with the reason; and what the plan refuses
  */
 export const adoptDrift = async (asking: Asking) => {
-  const drift = await findDrift(asking);
+  const drift = await findDrift(asking.workspace, asking.params.drift);
   const reason = whyNotAdopted(drift);
   if (reason !== undefined) throw new AppError("cannot-adopt", reason);
   return drift.kind === "group-membership" ? adoptMembership(asking, drift) : adoptDeployment(asking, drift);

@@ -1,6 +1,8 @@
 import { allItems, getItem, getItems } from "../../shared/aws/table.ts";
 import type { StoredComponent } from "../../shared/component/component.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
+import type { StoredDrift } from "../../shared/deployment/drift.ts";
+import type { StoredEventRule } from "../../shared/event-rule/event-rule.ts";
 import { type IdKind, isId } from "../../shared/ids.ts";
 import { keys, otaKeys, partitions } from "../../shared/keys.ts";
 import type { StoredNode } from "../../shared/node/node.ts";
@@ -9,6 +11,7 @@ import type { StoredNodeImport } from "../../shared/node-import/node-import.ts";
 import type { StoredRelease } from "../../shared/ota/release.ts";
 import { AppError } from "../../shared/problems.ts";
 import type { StoredCertificate } from "../../shared/registration/certificate.ts";
+import { isOver, type StoredToken } from "../../shared/registration/registration.ts";
 import { entityTag, type Stored } from "../../shared/resource.ts";
 import type { StoredCredential } from "../../shared/workspace/credential.ts";
 import { memberId, type StoredInvitation, type StoredMember } from "../../shared/workspace/member.ts";
@@ -103,6 +106,23 @@ export const findInvitation = async ({ id }: StoredWorkspace, reference: string)
 /** A machine's credential by its id; names are for people. */
 export const findCredential = async ({ id }: StoredWorkspace, reference: string): Promise<StoredCredential> =>
   found(await getItem<StoredCredential>(keys.credential(id, reference)), "credential", reference);
+
+/** A rule for events by its id; it has no name. */
+export const findEventRule = async ({ id }: StoredWorkspace, reference: string): Promise<StoredEventRule> => {
+  if (!isId(reference, "event-rule")) throw unknown("event rule", reference);
+  return found(await getItem<StoredEventRule>(keys.eventRule(id, reference)), "event rule", reference);
+};
+
+/** What was changed behind Slipway's back, by its id; none once it was put right. */
+export const findDrift = async ({ id }: StoredWorkspace, reference: string): Promise<StoredDrift> =>
+  found(await getItem<StoredDrift>(keys.drift(id, reference)), "drift", reference);
+
+/** The registration token of a node. @throws AppError `not-found` also for one that is used, revoked or over */
+export const findToken = async ({ name, token }: StoredNode, now: Date): Promise<StoredToken> => {
+  const stored = token && (await getItem<StoredToken>(keys.registrationToken(token)));
+  if (!stored || isOver(stored, now)) throw new AppError("not-found", `the node ${name} has no registration token`);
+  return stored;
+};
 
 /** Component names are the account's: one of another workspace is as unknown as none. */
 export const findComponent = async ({ id }: StoredWorkspace, reference: string): Promise<StoredComponent> => {

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Moment } from "../ids.ts";
 import { keys } from "../keys.ts";
 import type { Problem } from "../problems.ts";
-import { Description } from "../resource.ts";
+import { born, Description, type Stored, Timestamps } from "../resource.ts";
 import { type Role, subjectOfRule } from "../workspace/access.ts";
 import { type StoredWorkspace, workspaceIsActive } from "../workspace/workspace.ts";
 import type { Key, Write } from "../writes.ts";
@@ -43,6 +43,8 @@ export type Askable = (typeof ASKABLE)[number];
 /** The event by which an intent is asked for, on the stage's bus. */
 export const INTENT_REQUESTED = "slipway.intent.requested";
 
+const Operations = z.array(z.enum(ASKABLE)).min(1).max(ASKABLE.length).meta({ description: "What they may ask for" });
+
 export const CreateEventRule = z
   .strictObject({
     source: z
@@ -50,11 +52,20 @@ export const CreateEventRule = z
       .regex(/^[a-zA-Z0-9._/-]{1,256}$/, "1 to 256 of letters, digits and ._/-")
       .refine((source) => !/^(aws|slipway)(\.|$)/.test(source), "must not be aws or slipway")
       .meta({ description: "What `source` of the events must be: who may put such events is IAM's to say" }),
-    operations: z.array(z.enum(ASKABLE)).min(1).max(ASKABLE.length).meta({ description: "What they may ask for" }),
+    operations: Operations,
     description: Description.optional(),
   })
   .meta({ id: "CreateEventRule" });
 export type CreateEventRule = z.infer<typeof CreateEventRule>;
+
+export const EditEventRule = z
+  .strictObject({
+    operations: Operations.optional(),
+    description: Description.nullable().optional().meta({ description: "null removes it" }),
+  })
+  .refine((edit) => Object.values(edit).some((value) => value !== undefined), "must change something")
+  .meta({ id: "EditEventRule", description: "What is absent stays as it is" });
+export type EditEventRule = z.infer<typeof EditEventRule>;
 
 export const EventRule = z
   .object({
@@ -63,11 +74,11 @@ export const EventRule = z
     operations: z.array(z.string()),
     description: Description.optional(),
     createdBy: z.string(),
-    createdAt: z.iso.datetime(),
+    ...Timestamps,
   })
   .meta({ id: "EventRule", description: "That events of a source may ask for these operations in the workspace" });
 
-export type StoredEventRule = z.infer<typeof EventRule> & Key & { readonly type: "event-rule" };
+export type StoredEventRule = z.infer<typeof EventRule> & Stored & { readonly type: "event-rule" };
 
 /**
  * A rule is a member of the workspace as machine credentials are, among no others: so what an event asks for passes by the same checks as what they ask for.
@@ -81,17 +92,16 @@ export const createEventRule = (
   moment: Moment,
 ): { rule: StoredEventRule; writes: Write[] } => {
   const id = moment.newId("event-rule");
-  const createdAt = moment.now.toISOString();
   const rule: StoredEventRule = {
     ...keys.eventRule(workspace.id, id),
     type: "event-rule",
     id,
     ...input,
     createdBy: caller,
-    createdAt,
+    ...born(moment.now),
   };
   const subject = subjectOfRule(id);
-  const membership = { type: "membership", workspaceId: workspace.id, subject, role, createdAt };
+  const membership = { type: "membership", workspaceId: workspace.id, subject, role, createdAt: rule.createdAt };
   return {
     rule,
     writes: [
@@ -101,6 +111,14 @@ export const createEventRule = (
     ],
   };
 };
+
+/** The rule's membership follows what it may ask for. @param role the least that its operations need */
+export const changeRuleRole = (workspaceId: string, { id }: StoredEventRule, role: Role): Write => ({
+  do: "update",
+  key: keys.membership(subjectOfRule(id), workspaceId),
+  set: { role },
+  when: { type: "membership" },
+});
 
 /** What has begun ends; nothing more is let in. */
 export const deleteEventRule = (workspaceId: string, { pk, sk, id }: StoredEventRule): Write[] => [

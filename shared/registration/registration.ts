@@ -32,6 +32,18 @@ export const RegistrationToken = z
   .meta({ id: "RegistrationToken" });
 export type RegistrationToken = z.infer<typeof RegistrationToken>;
 
+export const IssuedToken = z
+  .object({
+    status: z
+      .enum(["issued", "pending", "bound"])
+      .meta({ description: "issued; pending, once a device has shown it; bound to that device's key" }),
+    createdBy: z.string().meta({ description: "Subject of who issued it" }),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime(),
+  })
+  .meta({ id: "IssuedToken", description: "What is known of a registration token: all but the token" });
+export type IssuedToken = z.infer<typeof IssuedToken>;
+
 export const Register = z
   .strictObject({ token: z.string().min(1).max(256).meta({ description: "The registration token" }) })
   .meta({ id: "Register" });
@@ -65,10 +77,11 @@ export type StoredToken = Key & {
    * `issued`; `pending` when a device has shown it and been given a claim; `bound` to the key of that device when AWS IoT
    * has been told to let it in. When that has connected, the token is used, and gone.
    */
-  readonly status: "issued" | "pending" | "bound";
+  readonly status: IssuedToken["status"];
   readonly workspaceId: string;
   readonly nodeId: string;
   readonly issuedBy: string;
+  readonly createdAt: string;
   readonly validUntil: string;
   /** How often it was shown. */
   readonly attempts: number;
@@ -106,6 +119,7 @@ const tokenFor = (
       workspaceId: node.workspaceId,
       nodeId: node.id,
       issuedBy: options.caller,
+      createdAt: options.now.toISOString(),
       validUntil: until.toISOString(),
       attempts: 0,
       expiresAt: seconds(until) + DAY,
@@ -113,6 +127,14 @@ const tokenFor = (
     node: { token: hash, tokenExpiresAt: until.toISOString() },
   };
 };
+
+/** A token as it is told of; its hash is nobody's to know either. */
+export const viewToken = ({ status, issuedBy, createdAt, validUntil }: StoredToken): IssuedToken => ({
+  status,
+  createdBy: issuedBy,
+  createdAt,
+  expiresAt: validUntil,
+});
 
 export interface NewToken {
   readonly token: string;
@@ -175,6 +197,10 @@ export const revokeToken = (node: StoredNode, now: Date): Write[] => [
     otherwise: { code: "not-ready", detail: "the node is being deleted" },
   },
 ];
+
+/** Whether a token that is there works no more. */
+export const isOver = ({ validUntil, attempts }: StoredToken, now: Date): boolean =>
+  validUntil <= now.toISOString() || attempts >= MAX_ATTEMPTS;
 
 /** The refusal of every token that does not work: whoever asks learns no more. */
 const REFUSED = { code: "unauthorized", detail: "the registration token is not valid" } as const;

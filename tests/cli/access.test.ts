@@ -69,6 +69,7 @@ describe("a machine", () => {
 
     const [listed] = await owner.list(["credential", "list"]);
     expect(listed).toMatchObject({ id: made.id, name: "ci", lastUsedAt: expect.any(String) });
+    expect(await owner.json(["credential", "get", made.id])).toEqual(listed);
     expect(JSON.stringify(listed)).not.toContain("slc_");
     expect((await owner.run(["credential", "delete", made.id])).code).toBe(0);
     const refused = await cli.run(["node", "list"]);
@@ -97,7 +98,9 @@ describe("a machine", () => {
 
 test("members are invited, join by a code that no command line shows, change role, and go", async () => {
   const invited = await owner.json<Made>(["invitation", "create", "--role", "viewer", "--subject", "gina"]);
-  expect((await owner.list(["invitations", "list"])).map(({ id }) => id)).toEqual([invited.id]);
+  const [waiting] = await owner.list(["invitations", "list"]);
+  expect(waiting?.id).toBe(invited.id);
+  expect(await owner.json(["invitation", "get", invited.id])).toEqual(waiting);
   const guest = await person("gina");
   const shown = await guest.run(["invitation", "accept", "--code", invited.code]);
   expect(shown.code).toBe(2);
@@ -111,10 +114,27 @@ test("members are invited, join by a code that no command line shows, change rol
   const member = (await owner.list(["member", "list"])).find(({ subject }) => subject === "gina");
   expect(member).toMatchObject({ role: "viewer", invitedBy: "olga" });
   const id = String(member?.id);
+  for (const reference of [id, "gina"]) expect(await owner.json(["member", "get", reference])).toEqual(member);
   expect(await owner.json(["member", "update", id, "--role", "maintainer"])).toMatchObject({ role: "maintainer" });
   expect((await guest.run(["group", "list"])).code).toBe(0);
   expect((await owner.run(["member", "delete", id])).code).toBe(0);
   expect((await guest.run(["group", "list"])).code).toBe(5);
+});
+
+test("a rule for events is read and changed, under the revision that was seen if that is asked for", async () => {
+  const rule = ["event-rule", "create", "--source", "com.example.ci", "--operations", "deleteNode"];
+  const { id, etag } = await owner.json<{ id: string; etag: string }>([...rule, "--description", "by hand"]);
+  const asked = ["event-rule", "update", id, "--operations", "createNode,deleteNode", "--no-description"];
+  const changed = await owner.json([...asked, "--if-match", etag]);
+  expect(changed).toMatchObject({ source: "com.example.ci", operations: ["createNode", "deleteNode"] });
+  expect(changed).not.toHaveProperty("description");
+  expect(await owner.json(["event-rule", "get", id])).toEqual(changed);
+  expect((await owner.run([...asked, "--if-match", etag])).code).toBe(6);
+  expect((await owner.run(["event-rule", "delete", id])).code).toBe(0);
+  expect((await owner.run(["event-rule", "get", id])).code).toBe(5);
+  expect(errorOf(await owner.run(["drift", "get", "none", "--json"]))).toMatchObject({
+    detail: "there is no drift none",
+  });
 });
 
 test("the audit is listed by time and actor, and exported whole", async () => {

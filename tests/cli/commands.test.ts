@@ -204,6 +204,11 @@ describe("a device and a release", () => {
     expect(first.stdout).toMatch(/^curl -fsSL .*\/v1\/install\.sh \| sh -s -- --api .* --token \S+\n$/);
     const second = await cli.json<{ token: string }>(["node", "register", "gateway-1"]);
     expect(first.stdout).not.toContain(second.token);
+    const known = await cli.json(["token", "get", "gateway-1"]);
+    expect(known).toMatchObject({ status: "issued", createdBy: "developer" });
+    expect(JSON.stringify(known)).not.toContain("slw_");
+    expect((await cli.run(["token", "revoke", "gateway-1"])).code).toBe(0);
+    expect((await cli.run(["token", "get", "gateway-1"])).code).toBe(5);
     expect(await cli.json(["node", "get", "gateway-1"])).toMatchObject({ status: "active" });
   });
 

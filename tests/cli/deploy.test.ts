@@ -114,6 +114,15 @@ test("a plan says why each component changes, and what was seen is what is done"
   );
   expect(removal.stdout).toContain("com.example.Hello leaves 2 nodes");
 
+  const nodes = await cli.list<{ name: string; changes: object[] }>(["deploy", "plan", ...group, "--nodes"]);
+  const gone = { component: "com.example.Hello", change: "removed", before: "1.0.0" };
+  expect(nodes.map(({ name, changes }) => [name, changes]).sort()).toEqual([
+    ["gateway-1", [gone]],
+    ["gateway-2", [gone]],
+  ]);
+  const told = await cli.run(["deploy", "plan", ...edit, "--nodes"]);
+  expect(told.stdout).toBe(`${shown.stdout}gateway-1  nothing changes on the device\n`);
+
   const { hash } = await cli.json<{ hash: string }>(["deploy", "plan", ...group]);
   const stale = await cli.run(["deploy", "apply", ...group, "--plan", "0".repeat(64), "--json"]);
   expect(stale.code).toBe(6);

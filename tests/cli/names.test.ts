@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commandName, NO_COMMANDS, namingField, plural, readOperations } from "../../cli/operations.ts";
+import { buildProgram } from "../../cli/program.ts";
+import { routes } from "../../shared/declared/routes.ts";
 
 const operations = readOperations();
 
@@ -24,10 +26,28 @@ describe("commands are named after the operations of the document", () => {
     expect(commandName(operation)).toBeUndefined();
   });
 
-  test("no two have the same name, and none is left out unsaid", () => {
+  test("every operation of the API has one, or a reason why not, which names commands that there are", () => {
+    const program = buildProgram();
+    const isThere = (words: readonly string[]): boolean => {
+      let at: typeof program | undefined = program;
+      for (const word of words) {
+        const found: typeof program | undefined = at?.commands.find((inner) => inner.name() === word);
+        at = word.startsWith("--") && at?.options.some(({ long }) => long === word) ? at : found;
+      }
+      return at !== undefined;
+    };
+    const declared = Object.keys(routes);
+    const unreachable = declared.filter((operation) => !isThere(commandName(operation) ?? ["none"]));
+    expect(unreachable.sort()).toEqual(Object.keys(NO_COMMANDS).sort());
+    const named = Object.values(NO_COMMANDS).flatMap((reason) =>
+      [...reason.matchAll(/`slipway ([^`]+)`/g)].map(([, command = ""]) => command),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((command) => !isThere(command.split(" ")))).toEqual([]);
+  });
+
+  test("no two have the same name", () => {
     const names = operations.map(({ operation }) => commandName(operation)?.join(" "));
-    const unnamed = operations.filter((_, index) => names[index] === undefined).map(({ operation }) => operation);
-    expect(unnamed.filter((operation) => !NO_COMMANDS.includes(operation))).toEqual([]);
     const named = names.filter((name) => name !== undefined);
     expect(named.filter((name, index) => named.indexOf(name) !== index)).toEqual([]);
   });

@@ -219,6 +219,90 @@ describe("an event is refused", () => {
   });
 });
 
+describe("a rule", () => {
+  const SOURCE = "com.example.edited";
+  let path: string;
+  let id: string;
+  const edit = (body: object, etag = "*") => api.call("PATCH", path, { body, headers: { "if-match": etag } });
+  const ask = async (name: string) => {
+    const { data } = await outcome(await put(asking("createNodeGroup", { body: { name } }), SOURCE));
+    if (data.intentId !== undefined) expect(await api.ended(data.intentId)).toMatchObject({ status: "succeeded" });
+    return data.problem?.code ?? "granted";
+  };
+  /** The rule's role, which no answer shows. */
+  const role = async () => {
+    const { pk, sk } = keys.membership(subjectOfRule(id), workspace.id);
+    return Object.values(await cloud.items()).find((item) => item.pk === pk && item.sk === sk)?.role;
+  };
+
+  beforeAll(async () => {
+    const body = { source: SOURCE, operations: ["deleteNode"], description: "by hand" };
+    const made = await expecting(201, api.call<{ id: string }>("POST", `${workspace.path}/event-rules`, { body }));
+    ({ id } = made.body);
+    path = `${workspace.path}/event-rules/${id}`;
+    const got = await expecting(200, api.call("GET", path));
+    expect(got.body).toEqual(made.body);
+    expect([made.headers.get("etag"), got.headers.get("etag")]).toEqual(['"1"', '"1"']);
+  });
+
+  test("lets in what it is changed to let in, with the role that this needs, and no more what it was", async () => {
+    expect([await role(), await ask("edited-before")]).toEqual(["operator", "forbidden"]);
+    const { body, headers } = await expecting(200, edit({ operations: ["createNodeGroup", "deleteNode"] }, '"1"'));
+    expect(body).toMatchObject({
+      source: SOURCE,
+      operations: ["createNodeGroup", "deleteNode"],
+      description: "by hand",
+    });
+    expect([headers.get("etag"), (await expecting(200, api.call("GET", path))).body]).toEqual(['"2"', body]);
+    expect([await role(), await ask("edited-then")]).toEqual(["maintainer", "granted"]);
+    await expecting(200, edit({ operations: ["deleteNode"] }));
+    expect([await role(), await ask("edited-after")]).toEqual(["operator", "forbidden"]);
+    expect((await groups()).filter((name) => name.startsWith("edited"))).toEqual(["edited-then"]);
+  });
+
+  test("changes under the revision that was seen alone, and keeps its role with its operations", async () => {
+    const etag = (await expecting(200, api.call("GET", path))).headers.get("etag") ?? "";
+    const { body } = await expecting(200, edit({ description: null }, etag));
+    expect(body).not.toHaveProperty("description");
+    const stale = await edit({ operations: ["createNodeGroup"] }, etag);
+    expect([stale.status, stale.body.code, await role()]).toEqual([412, "precondition-failed", "operator"]);
+    const both = await Promise.all(["createNodeGroup", "deleteWorkspace"].map((one) => edit({ operations: [one] })));
+    expect(both.map(({ status }) => status).filter((status) => status !== 200 && status !== 412)).toEqual([]);
+    const kept = (await expecting(200, api.call<{ operations: string[] }>("GET", path))).body.operations;
+    expect(await role()).toBe(kept.includes("deleteWorkspace") ? "owner" : "maintainer");
+  });
+
+  test.each<[object, string | undefined]>([
+    [{}, undefined],
+    [{ operations: [] }, "/operations"],
+    [{ operations: ["listNodes"] }, "/operations/0"],
+    [{ source: "com.example.other", description: "d" }, "/source"],
+  ])("is not changed by %j", async (body, pointer) => {
+    const before = (await api.call("GET", path)).body;
+    const answer = await edit(body);
+    expect([answer.status, answer.body.code]).toEqual([400, "invalid-request"]);
+    if (pointer !== undefined) expect(answer.body).toMatchObject({ errors: [{ pointer }] });
+    expect((await api.call("GET", path)).body).toEqual(before);
+  });
+
+  test("leaves the record of its changes, and is none once it is deleted", async () => {
+    const changes = async () =>
+      (await cloud.audit())
+        .filter(({ operation, object }) => operation === "updateEventRule" && (object as { id: string }).id === id)
+        .flatMap(({ changes }) => JSON.parse(String(changes)));
+    expect(await changes()).toContainEqual({
+      ...{ type: "event-rule", id },
+      before: { operations: ["deleteNode"] },
+      after: { operations: ["createNodeGroup", "deleteNode"] },
+    });
+    await expecting(204, api.call("DELETE", path));
+    for (const answer of [await api.call("GET", path), await edit({ description: "d" })]) {
+      expect([answer.status, answer.body.detail]).toEqual([404, `there is no event rule ${id}`]);
+    }
+    expect(await role()).toBeUndefined();
+  });
+});
+
 test("a token whose subject is a rule's is refused", async () => {
   const forged = await cloud.client(subjectOfRule(rule));
   const { status, body } = await forged.call("GET", workspace.path);

@@ -3,8 +3,11 @@ import {
   DescribeCertificateCommand,
   ListThingPrincipalsCommand,
 } from "@aws-sdk/client-iot";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
+import { keys } from "../../shared/keys.ts";
+import { tokenHash } from "../../shared/registration/token.ts";
 import { until } from "../local/until.ts";
 import { aWorkspace, expecting, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
@@ -78,6 +81,52 @@ describe("a token", () => {
     expect(Date.parse(shown.expiresAt) - Date.now()).toBeLessThanOrEqual(600_000);
     const { body } = await api.call("GET", path);
     expect(JSON.stringify([body, await cloud.items()])).not.toContain(shown.token.slice(4, 20));
+  });
+
+  test("is told of by whom and until when, while it may be used, and never shown", async () => {
+    const { path, shown } = await aNode({ tokenExpiresInSeconds: 600 });
+    const read = () => api.call<Record<string, unknown>>("GET", `${path}/registration-tokens`);
+    const { body: first } = await expecting(200, read());
+    const known = {
+      status: "issued",
+      createdBy: "developer",
+      createdAt: expect.any(String),
+      expiresAt: shown.expiresAt,
+    };
+    expect(first).toEqual(known);
+    expect(Date.parse(shown.expiresAt) - Date.parse(String(first.createdAt))).toBe(600_000);
+    const issued = api.call<{ token: string; expiresAt: string }>("POST", `${path}/registration-tokens`, { body: {} });
+    const { token, expiresAt } = (await expecting(201, issued)).body;
+    await device.registered(token);
+    expect((await expecting(200, read())).body).toEqual({ ...known, status: "pending", expiresAt });
+
+    const none = async () => {
+      const { status, body } = await read();
+      expect([status, body.code]).toEqual([404, "not-found"]);
+    };
+    const end = (attribute: string, value: string | number) =>
+      cloud.documents.send(
+        new UpdateCommand({
+          TableName: cloud.tables.control,
+          Key: keys.registrationToken(tokenHash(token)),
+          UpdateExpression: "SET #of = :value",
+          ExpressionAttributeNames: { "#of": attribute },
+          ExpressionAttributeValues: { ":value": value },
+        }),
+      );
+    await end("validUntil", new Date().toISOString());
+    await none();
+    await end("validUntil", expiresAt);
+    await expecting(200, read());
+    await end("attempts", 50);
+    await none();
+    await end("attempts", 1);
+    await enrol(path, token);
+    await none();
+    await expecting(201, api.call("POST", `${path}/re-register`, { body: {} }));
+    expect((await expecting(200, read())).body).toMatchObject({ status: "issued" });
+    await expecting(204, api.call("DELETE", `${path}/registration-tokens`));
+    await none();
   });
 
   test("is not told again to the same Idempotency-Key", async () => {

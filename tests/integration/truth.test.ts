@@ -201,6 +201,7 @@ describe("drift", () => {
     await leave(cell.name);
     const out = await found("cell-membership", id);
     expect((await statusOf("rover")).drift).toEqual([out]);
+    expect((await expecting(200, api.call("GET", path(out)))).body).toEqual(out);
     await refused(out, "adopt");
     await api.done("POST", path(out, "repair"));
     expect(await groupsOf(thing)).toContain(cell.name);
@@ -218,7 +219,10 @@ describe("drift", () => {
     await api.done("POST", path(joined, "adopt"));
     const { body } = await api.call<{ groups: string[] }>("GET", `${ws}/nodes/rover`);
     expect(body.groups.sort()).toEqual([east.id, west.id].sort());
-    expect((await api.call("POST", path(joined, "adopt"))).status).toBe(404);
+    for (const answer of [api.call("GET", path(joined)), api.call("POST", path(joined, "adopt"))]) {
+      const { status, body } = await answer;
+      expect([status, body.detail]).toEqual([404, `there is no drift ${joined.id}`]);
+    }
     await becomes("rover", "succeeded");
     await gone(joined);
   });

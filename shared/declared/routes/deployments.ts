@@ -251,6 +251,15 @@ export const deploymentRoutes = {
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
+  getDrift: route({
+    method: "GET",
+    path: `${W}/drift/{drift}`,
+    summary: "Get one thing that was changed behind Slipway's back, until it is put right",
+    access: "viewer",
+    status: 200,
+    answer: Drift,
+    problems: [],
+  }),
   repairDrift: route({
     method: "POST",
     path: `${W}/drift/{drift}/repair`,

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { ListedEvent } from "../../event/event.ts";
 import { EventFilter, READABLE_DAYS, SETTLED_MS } from "../../event/kept.ts";
-import { CreateEventRule, EventRule } from "../../event-rule/event-rule.ts";
+import { CreateEventRule, EditEventRule, EventRule } from "../../event-rule/event-rule.ts";
 import { Delivery, Replayed, ReplayWebhook, Try } from "../../webhook/delivery.ts";
 import { CreatedWebhook, CreateWebhook, EditWebhook, Webhook } from "../../webhook/webhook.ts";
 import { Page, page, route, W } from "./route.ts";
 
 const H = `${W}/webhooks/{webhook}` as const;
+const R = `${W}/event-rules/{eventRule}` as const;
 
 /** What has happened, events in, and webhooks. */
 export const eventRoutes = {
@@ -40,6 +41,7 @@ export const eventRoutes = {
     body: CreateEventRule,
     status: 201,
     answer: EventRule,
+    tagged: true,
     located: true,
     problems: ["not-ready"],
     permissions: ["control:PutItem", "control:ConditionCheckItem"],
@@ -55,9 +57,31 @@ export const eventRoutes = {
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
+  getEventRule: route({
+    method: "GET",
+    path: R,
+    summary: "Get which intents events of a source may ask for",
+    access: "viewer",
+    status: 200,
+    answer: EventRule,
+    tagged: true,
+    problems: [],
+  }),
+  updateEventRule: route({
+    method: "PATCH",
+    path: R,
+    summary: "Change what events of a source may ask for",
+    access: "owner",
+    body: EditEventRule,
+    ifMatch: "required",
+    status: 200,
+    answer: EventRule,
+    tagged: true,
+    problems: [],
+  }),
   deleteEventRule: route({
     method: "DELETE",
-    path: `${W}/event-rules/{eventRule}`,
+    path: R,
     summary: "Let events of a source ask for nothing more",
     access: "owner",
     status: 204,

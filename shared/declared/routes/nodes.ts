@@ -4,7 +4,13 @@ import { EditMemberships } from "../../node/membership.ts";
 import { CreatedNode, CreateNode, Node } from "../../node/node.ts";
 import { CreatedNodeImport, CreateNodeImport, NodeImport } from "../../node-import/node-import.ts";
 import { Certificate } from "../../registration/certificate.ts";
-import { CreateRegistrationToken, Register, Registration, RegistrationToken } from "../../registration/registration.ts";
+import {
+  CreateRegistrationToken,
+  IssuedToken,
+  Register,
+  Registration,
+  RegistrationToken,
+} from "../../registration/registration.ts";
 import { EditDescription, N, Page, page, REFUSALS, route, W } from "./route.ts";
 
 const I = `${W}/node-imports/{nodeImport}` as const;
@@ -89,6 +95,15 @@ export const nodeRoutes = {
     repeatable: true,
     problems: ["not-ready"],
     permissions: ["control:PutItem", "control:DeleteItem"],
+  }),
+  getRegistrationToken: route({
+    method: "GET",
+    path: `${N}/registration-tokens`,
+    summary: "Get what is known of a node's registration token: by whom, since and until when; never the token",
+    access: "viewer",
+    status: 200,
+    answer: IssuedToken,
+    problems: [],
   }),
   revokeRegistrationToken: route({
     method: "DELETE",

@@ -91,6 +91,16 @@ export const workspaceRoutes = {
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
   }),
+  getMember: route({
+    method: "GET",
+    path: `${W}/members/{member}`,
+    summary: "Get a member, by id or subject",
+    access: "viewer",
+    status: 200,
+    answer: Member,
+    problems: [],
+    permissions: ["control:Query"],
+  }),
   updateMember: route({
     method: "PATCH",
     path: `${W}/members/{member}`,
@@ -138,6 +148,15 @@ export const workspaceRoutes = {
     answer: page(Invitation),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
+  }),
+  getInvitation: route({
+    method: "GET",
+    path: `${W}/invitations/{invitation}`,
+    summary: "Get an invitation that was not accepted",
+    access: "owner",
+    status: 200,
+    answer: Invitation,
+    problems: [],
   }),
   deleteInvitation: route({
     method: "DELETE",
@@ -188,6 +207,15 @@ export const workspaceRoutes = {
     answer: page(Credential),
     problems: ["invalid-cursor"],
     permissions: ["control:Query"],
+  }),
+  getCredential: route({
+    method: "GET",
+    path: `${W}/credentials/{credential}`,
+    summary: "Get a machine's credential, without its secret",
+    access: "maintainer",
+    status: 200,
+    answer: Credential,
+    problems: [],
   }),
   deleteCredential: route({
     method: "DELETE",

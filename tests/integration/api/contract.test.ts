@@ -249,6 +249,9 @@ const eventsInAndOut = async (): Promise<void> => {
   await call("getEventSchema", { at: { version: "1" } });
   await call("getEventSchema", { at: { version: "2" } });
   places.eventRule = (await made("createEventRule", bodyFor("createEventRule", "contract"))).body.id;
+  const operations = ["createNode", "deleteNodeGroup"];
+  await expecting(200, call("updateEventRule", { body: { operations, description: "d" } }));
+  await call("updateEventRule", { body: { operations: ["listNodes"] } });
   const webhook = { url: "http://127.0.0.1:9/", events: ["slipway.node.*", "slipway.release.published"] };
   places.webhook = (await made("createWebhook", webhook)).body.id;
   await call("createWebhook", { body: { url: "https://10.0.0.1/" } });
@@ -390,6 +393,7 @@ const refusals = async (): Promise<void> => {
         credential: "no",
         eventRule: "no",
         webhook: "no",
+        drift: "no",
       };
       if (/\}.*\{/.test(route.path)) await call(name, { at: no, ...valid });
     }

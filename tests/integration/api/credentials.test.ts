@@ -47,7 +47,9 @@ describe("a credential", () => {
       scopes: ["nodes:write"],
       createdBy: "olga",
     });
-    expect(JSON.stringify(listed)).not.toContain("slc_");
+    const got = await expecting(200, owner.call("GET", `${workspace.path}/credentials/${id}`));
+    expect(got.body).toEqual(listed);
+    expect(JSON.stringify([listed, got.body])).not.toContain("slc_");
     const { body } = await grant({ id, secret });
     const everything = JSON.stringify(await cloud.items());
     expect(everything).not.toContain(secret);
@@ -69,7 +71,9 @@ describe("a credential", () => {
     const maintainer = await cloud.client("a-maintainer");
     const path = `${workspace.path}/credentials/${id}`;
     expect((await maintainer.call("DELETE", path)).status).toBe(403);
+    expect((await maintainer.call("GET", path)).body).toMatchObject({ id, role: "owner" });
     expect((await owner.call("DELETE", path)).status).toBe(204);
+    expect((await owner.call("GET", path)).status).toBe(404);
     expect((await owner.call("DELETE", path)).status).toBe(404);
   });
 

@@ -39,10 +39,14 @@ describe("an invitation", () => {
     expect(code).toMatch(/^sli_[0-9a-z]{38}$/);
     expect(JSON.stringify(await cloud.items())).not.toContain(code);
     const listed = await owner.call<{ items: { id: string }[] }>("GET", `${path}/invitations`);
-    expect(listed.body.items.map((one) => one.id)).toContain(invitation);
-    expect(JSON.stringify(listed.body)).not.toContain("sli_");
+    const got = await expecting(200, owner.call("GET", `${path}/invitations/${invitation}`));
+    expect(got.body).toMatchObject({ id: invitation, role: "operator", createdBy: "olga" });
+    expect(listed.body.items).toContainEqual(got.body);
+    expect(JSON.stringify([listed.body, got.body])).not.toContain("sli_");
     const joined = await accept("anna", code);
     expect([joined.status, joined.body]).toEqual([200, { workspace: { id, name: "inviting" }, role: "operator" }]);
+    const gone = await owner.call("GET", `${path}/invitations/${invitation}`);
+    expect([gone.status, gone.body.detail]).toEqual([404, `there is no invitation ${invitation}`]);
     expect(await membersOf(path, await cloud.client("anna"))).toContainEqual(
       expect.objectContaining({ subject: "anna", role: "operator", invitedBy: "olga" }),
     );
@@ -103,6 +107,21 @@ describe("members", () => {
     client.call("PATCH", `${path}/members/${encodeURIComponent(member)}`, { body: { role } });
   const remove = (client: ApiClient, path: string, member: string) =>
     client.call("DELETE", `${path}/members/${encodeURIComponent(member)}`);
+
+  test("are read one by one, by subject or by id, in their own workspace alone", async () => {
+    const { id, path } = await aWorkspace(owner, "reading");
+    const elsewhere = await aWorkspace(owner, "reading-elsewhere");
+    const subject = "https://issuer.example/kim";
+    await aMember(cloud, subject, id, "viewer");
+    const kim = (await membersOf(path)).find((one) => one.subject === subject);
+    const client = await cloud.client(subject);
+    for (const reference of [String(kim?.id), subject]) {
+      const one = `members/${encodeURIComponent(reference)}`;
+      expect((await expecting(200, client.call("GET", `${path}/${one}`))).body).toEqual(kim);
+      const other = await owner.call("GET", `${elsewhere.path}/${one}`);
+      expect([other.status, other.body.detail]).toEqual([404, `there is no member ${reference}`]);
+    }
+  });
 
   test("get other roles and are removed, by subject or by id", async () => {
     const { id, path } = await aWorkspace(owner, "changing");

@@ -41,8 +41,9 @@ export const driftsOf = (given: () => { cloud: TestCloud; api: ApiClient; worksp
         },
         { what: `${id} to be gone`, deadlineMs: DEADLINE_MS },
       ),
-    path: ({ id }: Drift, remedy: "repair" | "adopt") =>
-      `${given().workspace}/drift/${encodeURIComponent(id)}/${remedy}`,
+    /** Of a drift itself, or of what is done about it. */
+    path: ({ id }: Drift, remedy?: "repair" | "adopt") =>
+      [given().workspace, "drift", encodeURIComponent(id), ...(remedy === undefined ? [] : [remedy])].join("/"),
     /** Deploys to a thing or a thing group past Slipway. @returns the deployment's id */
     deployPast: async (targetArn: string, components: Record<string, string>): Promise<string> => {
       const command = new CreateDeploymentCommand({
@@ -129,7 +130,8 @@ export const driftAway = async (cloud: TestCloud, api: ApiClient, workspace: str
     await adoptByEvent(cloud, api, workspace, await found("cell-deployment", cell.id));
     // What is known of drift goes with what drifted.
     await deployPast(cell.arn, { "com.example.Walk": "1.3.0" });
-    await found("cell-deployment", cell.id);
+    const left = await found("cell-deployment", cell.id);
+    await expecting(200, api.call("GET", path(left)));
     await api.done("DELETE", node);
     await api.done("DELETE", deployment);
     await api.done("DELETE", `${workspace}/node-groups/drifting`);

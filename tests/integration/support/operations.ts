@@ -54,6 +54,7 @@ export const bodyFor = (name: RouteName, suffix: string): unknown => {
     resumeRelease: {},
     withdrawRelease: {},
     createEventRule: { source: `com.example.${suffix}`, operations: ["deleteNode"] },
+    updateEventRule: { description },
     // Nobody listens there, and nothing is told of these but by hand.
     createWebhook: { url: "http://127.0.0.1:9/", events: ["slipway.webhook.test"] },
     updateWebhook: { description },

@@ -291,6 +291,7 @@ const eventsInAndOut = async (cloud: TestCloud, api: ApiClient, workspace: strin
       api.call<{ id: string }>("POST", `${workspace}/event-rules`, { body: { source, operations } }),
     );
     await expecting(200, api.call("GET", `${workspace}/event-rules`));
+    await describeAnew(api, `${workspace}/event-rules/${rule.body.id}`);
     await expecting(200, api.call("GET", "/v1/event-schemas"));
     await expecting(200, api.call("GET", "/v1/event-schemas/slipway.node.offline/1"));
     const asks = (id: string, operation: string, more: object) =>
@@ -362,6 +363,7 @@ const registrations = async (cloud: TestCloud, api: ApiClient, workspace: string
   for (let i = 0; i < 2; i += 1) await issue("registration-tokens");
   const first = await device.enrol(await issue("registration-tokens"));
   await issue("re-register");
+  await expecting(200, api.call("GET", `${node}/registration-tokens`));
   const second = await device.enrol(await issue("re-register"));
   const third = await device.aCertificate();
   const { thing } = (await expecting(200, api.call<{ thing: string }>("GET", node))).body;
@@ -636,8 +638,10 @@ const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
     await expecting(200, accepted);
   }
   await expecting(204, api.call("DELETE", `${workspace}/invitations/${(await invite()).id}`));
-  await invite();
-  for (const list of ["members", "invitations"]) await expecting(200, api.call("GET", `${workspace}/${list}`));
+  const { id: invitation } = await invite();
+  for (const path of ["members", "members/guest", "invitations", `invitations/${invitation}`]) {
+    await expecting(200, api.call("GET", `${workspace}/${path}`));
+  }
   await expecting(200, api.call("PATCH", `${workspace}/members/guest`, { body: { role: "maintainer" } }));
   await expecting(200, api.call("PATCH", `${workspace}/members/guest`, { body: { role: "owner" } }));
   await expecting(204, api.call("DELETE", `${workspace}/members/guest`));
@@ -650,7 +654,9 @@ const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
   for (const role of ["viewer", "operator"]) {
     const machine = await machineOf(api, cloud, id, { role });
     await expecting(200, machine.client.call("GET", `${workspace}/nodes`));
-    await expecting(200, api.call("GET", `${workspace}/credentials`));
+    for (const path of ["", `/${machine.id}`]) {
+      await expecting(200, api.call("GET", `${workspace}/credentials${path}`));
+    }
     if (role === "viewer") await expecting(204, api.call("DELETE", `${workspace}/credentials/${machine.id}`));
   }
 };
