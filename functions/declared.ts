@@ -171,6 +171,21 @@ export const functions: Readonly<Record<string, FunctionDeclaration>> = {
     memoryMb: 512,
     permissions: [...ACCEPT_PUSH, "drop:Put"],
   },
+  "remove-stray": {
+    module: "functions/events/remove-stray",
+    environment: ["CONTROL_TABLE"],
+    timeoutSeconds: 20, // less than the lease that it takes
+    memoryMb: 256,
+    permissions: [
+      "control:GetItem",
+      "control:PutItem",
+      "control:UpdateItem",
+      "control:DeleteItem",
+      "control:ConditionCheckItem",
+      "artifact:Find",
+      "artifact:Delete",
+    ],
+  },
   "accept-push": {
     module: "functions/events/accept-push",
     environment: ["STAGE", "CONTROL_TABLE", "AUDIT_DAYS"],

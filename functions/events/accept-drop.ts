@@ -2,25 +2,13 @@ import middy from "@middy/core";
 import type { Context, EventBridgeEvent } from "aws-lambda";
 import { actorOfAws } from "../../shared/audit/audit.ts";
 import { readDropped } from "../../shared/aws/drops.ts";
-import { getItem, remembering } from "../../shared/aws/table.ts";
-import { keys } from "../../shared/keys.ts";
-import { workspaceNameOf } from "../../shared/names.ts";
+import { remembering } from "../../shared/aws/table.ts";
 import { AppError } from "../../shared/problems.ts";
 import { folderOfManifest, MAX_MANIFEST_BYTES, PushManifest } from "../../shared/push/manifest.ts";
 import { readJson, utf8 } from "../../shared/read-json.ts";
-import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { loggerOf } from "../logger.ts";
+import { type Created, workspaceOf } from "./bucket-workspace.ts";
 import { answer } from "./push.ts";
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html */
-interface Created {
-  readonly bucket: { readonly name: string };
-  readonly object: { readonly key: string; readonly size: number; readonly etag: string; readonly sequencer: string };
-  /** The account, or the service, that put it. */
-  readonly requester: string;
-  /** Absent where a service of AWS has put it. */
-  readonly "source-ip-address"?: string;
-}
 
 /** A manifest was put into a workspace's bucket: the version that it describes is made, and published. */
 export const handler = middy<EventBridgeEvent<string, Created>, void>().handler((event, context) =>
@@ -50,12 +38,4 @@ const dropped = async (detail: Created, context: Context): Promise<void> => {
   const origin = { bucket: bucket.name, manifest, sequencer: object.sequencer };
   const pusher = { actor: actorOfAws(requester), ...(ip !== undefined && { source: { ip, userAgent: "" } }) };
   await answer({ workspace, origin, pusher }, read, log);
-};
-
-/** The workspace of the stage that has the bucket. */
-const workspaceOf = async (bucket: string): Promise<StoredWorkspace | undefined> => {
-  const name = workspaceNameOf(bucket);
-  const claim = name === undefined ? undefined : await getItem<{ id: string }>(keys.workspaceName(name));
-  const workspace = claim && (await getItem<StoredWorkspace>(keys.workspace(claim.id)));
-  return workspace?.bucket === bucket ? workspace : undefined;
 };

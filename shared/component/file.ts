@@ -193,6 +193,24 @@ export const declareFile = (
   return { file, write: { do: "put", item: { ...file }, when: unchanged(former), otherwise: CHANGED } };
 };
 
+/** A file that is where none was declared, while it is being removed: as if it had been declared, and were being changed. */
+export const holdPlace = (
+  versionId: string,
+  { path, size, sha256 }: CreateFile,
+  now: Date,
+): { claimed: StoredFile; write: Write } => {
+  const claimed: StoredFile = {
+    ...keys.file(versionId, path),
+    type: "file",
+    path,
+    size,
+    sha256,
+    createdAt: now.toISOString(),
+    clearing: now.getTime() + CLEARING_MS,
+  };
+  return { claimed, write: { do: "put", item: { ...claimed }, when: unchanged(undefined), otherwise: CHANGED } };
+};
+
 /** The file keeps its place, and is nobody else's to change, while its bytes are being removed. */
 export const claimFile = (file: StoredFile, now: Date): { claimed: StoredFile; write: Write } => {
   const claimed = { ...file, clearing: now.getTime() + CLEARING_MS };

@@ -1,8 +1,19 @@
 import * as z from "zod";
 
+/** What the keys of all versions' files begin with. */
+export const ARTIFACTS = "components/";
+
 /** Where a version's files lie in its workspace's bucket. */
 export const artifactKey = (component: string, version: string, path: string): string =>
-  `components/${component}/${version}/${path}`;
+  `${ARTIFACTS}${component}/${version}/${path}`;
+
+/** What is where {@link artifactKey} says; undefined for any other key. */
+export const placeOfArtifact = (
+  key: string,
+): { readonly component: string; readonly version: string; readonly path: string } | undefined => {
+  const [, component, version, path] = /^components\/([^/]+)\/([^/]+)\/(.+)$/s.exec(key) ?? [];
+  return component && version && path ? { component, version, path } : undefined;
+};
 
 /** https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html */
 export const MAX_RECIPE_BYTES = 16_000;

@@ -1,3 +1,4 @@
+import { ARTIFACTS } from "../component/recipe.ts";
 import { EFFECTIVE_DEPLOYMENT_CHANGED, INSTALLED_COMPONENT_CHANGED } from "../deployment/truth.ts";
 import { EVENT_SOURCE } from "../event/event.ts";
 import { sources } from "../event/sources.ts";
@@ -137,6 +138,21 @@ export const rules = (
       },
     },
     function: "accept-drop",
+  },
+  // A file was sent by its URL, in one request.
+  "remove-stray": {
+    bus: "default",
+    pattern: {
+      source: ["aws.s3"],
+      account: [accountId],
+      "detail-type": ["Object Created"],
+      detail: {
+        bucket: { name: [{ wildcard: "ws-*-comp-artifacts" }] },
+        object: { key: [{ prefix: ARTIFACTS }] },
+        reason: ["PutObject"],
+      },
+    },
+    function: "remove-stray",
   },
   // A device has ended a deployment, or a component of it has failed.
   // https://docs.aws.amazon.com/greengrass/v2/developerguide/deployment-health-notifications.html

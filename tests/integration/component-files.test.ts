@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ApiClient } from "../../local/api-client.ts";
 import { PART_BYTES, SINGLE_UPLOAD_BYTES } from "../../shared/component/file.ts";
 import { keys } from "../../shared/keys.ts";
+import { until } from "../local/until.ts";
 import { aWorkspace, expecting, sendFile, sha256, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { draftsOf, fileOf } from "./support/drafts.ts";
@@ -264,6 +265,111 @@ describe("a file that is sent in parts", () => {
     expect((await api.call("POST", `${version}/uploads/dist/large`)).body).toMatchObject({ code: "upload-incomplete" });
     await drafts.declare(version, "dist/large", bytes);
     expect(await drafts.parts(version, "dist/large")).toHaveLength(5);
+  });
+});
+
+describe("a file that is sent by a URL from before", () => {
+  const LATE = "dist/late";
+  const declared = async (version: string, path = LATE) => {
+    const { upload } = await drafts.declare(version, path, "late");
+    if (upload === undefined) throw new Error("nothing to send");
+    return { send: () => sendFile(upload, "late") };
+  };
+  const gone = (version: string, path = LATE) =>
+    until(async () => !(await isStored(version, path)), { what: `${path} of ${version} to be removed` });
+  /** What the function does when it is told of an object, with no wait for the event. */
+  const told = (version: string, path: string) => {
+    const object = { key: keyOf(version, path), size: 4, etag: "0", sequencer: "0" };
+    const event = { detail: { bucket: { name: bucket }, object, requester: "s3.amazonaws.com" } };
+    return controlOf(cloud.endpoints).invoke("remove-stray", event);
+  };
+
+  test.each([
+    "it was deleted",
+    "its version was published without it",
+    "its version was deleted",
+    "it has another case",
+  ])("goes again after %s", async (after) => {
+    const version = await drafts.draft(`com.example.Late${after.replace(/\W/g, "")}`);
+    const { send } = await declared(version);
+    if (after === "its version was deleted") await api.done("DELETE", version);
+    else await expecting(204, api.call("DELETE", `${version}/files/${LATE}`));
+    if (after === "it has another case") await drafts.send(version, "dist/Late", "others");
+    if (after === "its version was published without it") {
+      expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+    }
+    await send();
+    await gone(version);
+    if (after === "its version was deleted") return;
+    const left = after === "it has another case" ? ["dist/Late"] : [];
+    await until(async () => (await drafts.pathsOf(version)).join() === left.join(), { what: "the lease to end" });
+    for (const path of left) expect(await isStored(version, path)).toBe(true);
+    if (after === "its version was published without it") return;
+    for (const path of left) await expecting(204, api.call("DELETE", `${version}/files/${path}`));
+    await drafts.send(version, LATE, "late"); // its place is free
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("stays where a version leads to it, or somebody put it there by another way", async () => {
+    const version = await drafts.draft("com.example.Kept");
+    await drafts.send(version, "src/kept", "kept");
+    await cloud.s3.send(new PutObjectCommand({ Bucket: bucket, Key: keyOf(version, "src/own"), Body: "own" }));
+    const paths = ["src/kept", "src/own"];
+    for (const path of paths) expect(await told(version, path)).not.toHaveProperty("functionError");
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
+    paths.push("dist/com.example.Kept.zip");
+    for (const path of paths) {
+      expect(await told(version, path)).not.toHaveProperty("functionError");
+      expect([path, await isStored(version, path)]).toEqual([path, true]);
+    }
+  });
+
+  test("goes from a version that is being published, but for the package of its sources", async () => {
+    const version = await drafts.draft("com.example.Frozen");
+    const { id } = (await api.call<{ id: string }>("GET", version)).body;
+    const { id: component } = (await api.call<{ id: string }>("GET", version.replace(/\/versions.*$/, ""))).body;
+    await cloud.documents.send(
+      new UpdateCommand({
+        TableName: cloud.tables.control,
+        Key: keys.version(component, id),
+        UpdateExpression: "SET #status = :publishing",
+        ExpressionAttributeNames: { "#status": "status" },
+        ExpressionAttributeValues: { ":publishing": "publishing" },
+      }),
+    );
+    const ChecksumSHA256 = Buffer.from(sha256("bytes"), "hex").toString("base64");
+    for (const path of ["dist/com.example.Frozen.zip", LATE]) {
+      const Key = keyOf(version, path);
+      await cloud.s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: "bytes", ChecksumSHA256 }));
+      expect(await told(version, path)).not.toHaveProperty("functionError");
+      expect([path, await isStored(version, path)]).toEqual([path, path !== LATE]);
+    }
+  });
+
+  test("waits while another request is at its place", async () => {
+    const version = await drafts.draft("com.example.LateLeased");
+    await drafts.send(version, LATE, "late");
+    const { id } = (await api.call<{ id: string }>("GET", version)).body;
+    const lease = (clearing: number) =>
+      cloud.documents.send(
+        new UpdateCommand({
+          TableName: cloud.tables.control,
+          Key: keys.file(id, LATE),
+          UpdateExpression: "SET clearing = :until",
+          ExpressionAttributeValues: { ":until": clearing },
+        }),
+      );
+    const ChecksumSHA256 = Buffer.from(sha256("other"), "hex").toString("base64");
+    await lease(Date.now() + 600_000);
+    const Key = keyOf(version, "dist/LATE");
+    await cloud.s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: "other", ChecksumSHA256 }));
+    expect(await told(version, "dist/LATE")).toHaveProperty("functionError");
+    expect(await isStored(version, "dist/LATE")).toBe(true);
+    await lease(Date.now() - 1);
+    await told(version, "dist/LATE");
+    expect(await isStored(version, "dist/LATE")).toBe(false);
+    expect(await isStored(version, LATE)).toBe(true);
+    expect(await drafts.publish(version)).toMatchObject({ status: "succeeded" });
   });
 });
 

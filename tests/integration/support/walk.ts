@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { CreateComponentVersionCommand, DescribeComponentCommand } from "@aws-sdk/client-greengrassv2";
-import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { SFNClient, StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
@@ -157,6 +157,7 @@ const managedDevices = async (cloud: TestCloud, api: ApiClient, workspace: strin
     await sendFile(body.upload, bytes);
   }
   await folders(cloud, api, component, version);
+  await lateUploads(cloud, api, version);
   await draftsOf(api, workspace).clone(version, "1.2.0");
   await api.done("POST", `${version}/publish`);
   const deployment = `${workspace}/node-groups/one/deployment`;
@@ -604,6 +605,40 @@ const failures = async (cloud: TestCloud, api: ApiClient, workspace: string): Pr
   for (const [, intent] of unheard) await endsFailed(intent);
   await control.disarm();
   sfn.destroy();
+};
+
+/** A file is sent after its declaration was deleted: beside nothing, beside one of another case, and when it is gone again. */
+const lateUploads = async (cloud: TestCloud, api: ApiClient, version: string): Promise<void> => {
+  const control = controlOf(cloud.endpoints);
+  const declare = async (path: string) => {
+    const body = { path, size: 4, sha256: sha256("late") };
+    return (await expecting(201, api.call<{ upload: Upload }>("POST", `${version}/files`, { body }))).body.upload;
+  };
+  const remove = (path: string) => expecting(204, api.call("DELETE", `${version}/files/${path}`));
+  for (const beside of [undefined, "src/Late"]) {
+    const upload = await declare("src/late");
+    await remove("src/late");
+    if (beside !== undefined) await declare(beside);
+    await sendFile(upload, "late");
+    const { pathname } = new URL(upload.url);
+    const [, name = "", ...key] = decodeURIComponent(pathname).split("/");
+    const object = { key: key.join("/"), size: 4, etag: "0", sequencer: "0" };
+    const isGone = async () => {
+      try {
+        await cloud.s3.send(new HeadObjectCommand({ Bucket: name, Key: object.key }));
+        return false;
+      } catch (error) {
+        if ((error as Error).name === "NotFound") return true;
+        throw error;
+      }
+    };
+    await until(isGone, { what: "the late file to be removed" });
+    await control.invoke("remove-stray", { detail: { bucket: { name }, object, requester: "s3.amazonaws.com" } });
+    if (beside !== undefined)
+      await until(async () => (await api.call("DELETE", `${version}/files/${beside}`)).status === 204, {
+        what: "the lease to end",
+      });
+  }
 };
 
 /** Deletes the workspace while its bucket gets a file before it is emptied, and one behind that. */
