@@ -10,7 +10,7 @@ import { type Fleet, type FleetDeployment, readFleetFile } from "./fleet-file.ts
 import { given } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { uploadRelease } from "./ota.ts";
-import { harmless, note, print, styled } from "./output.ts";
+import { harmless, note, print, printDone, styled } from "./output.ts";
 import { planText } from "./plan-text.ts";
 import { hashed } from "./upload.ts";
 
@@ -110,6 +110,8 @@ export const exportFleet = async (options: CommonOptions & { output?: string }):
   const text = options.json ? `${JSON.stringify(fleet)}\n` : stringify(fleet, { aliasDuplicateObjects: false });
   if (options.output === undefined) return print(text);
   await writeFile(options.output, text);
+  const { workspace } = fleet;
+  if (options.json) return printDone("export", "workspace", { workspace, file: options.output }, options);
   note(`Written to ${options.output}.`);
 };
 

@@ -1,5 +1,6 @@
 import type { CommonOptions } from "./commands.ts";
 import { connect } from "./connect.ts";
+import { CliError } from "./failures.ts";
 import { interrupted } from "./interrupted.ts";
 import { print } from "./output.ts";
 
@@ -19,6 +20,8 @@ const nextCursor = (link: string | null): string | undefined => {
 
 /** Prints a workspace's audit records as they come, a line each, page after page: together they are one file of the format. */
 export const exportAudit = async (options: ExportOptions): Promise<void> => {
+  if (options.json && options.format === "csv")
+    throw new CliError("usage", "CSV is no JSON", "Take --json or --format csv, not both.");
   const { slipway, workspace } = connect(options);
   const { from, to, actor, object, format } = options;
   let cursor: string | undefined;

@@ -57,7 +57,8 @@ const optionsOf = (field: Field): Option[] => {
   const description = told.filter(Boolean).join(" ");
   if (field.type === "boolean") return [new Option(flag, description), new Option(`--no-${kebab(field.name)}`)];
   const option = new Option(`${flag} ${PLACEHOLDER[field.type]}`, description);
-  if (field.choices !== undefined) option.choices(field.choices);
+  // Of lists the API says what may be in them: here they are completed.
+  if (field.choices !== undefined && field.type === "string") option.choices(field.choices);
   return field.nullable ? [option, new Option(`--no-${kebab(field.name)}`, `remove the ${field.name}`)] : [option];
 };
 

@@ -1,7 +1,7 @@
 import type { CommonOptions } from "./commands.ts";
 import { checkedUrl, chosenContext, configFile, readConfig, withContext, writeConfig } from "./config.ts";
 import { CliError } from "./failures.ts";
-import { details, note, print, tablePrinter } from "./output.ts";
+import { details, note, print, printDone, tablePrinter } from "./output.ts";
 
 const unknown = (name: string) => new CliError("usage", `there is no context ${name}`, "See slipway context list.");
 
@@ -25,10 +25,11 @@ export const showContext = async (options: CommonOptions): Promise<void> => {
   await print(options.json ? `${JSON.stringify(shown)}\n` : details(shown));
 };
 
-export const useContext = async (name: string): Promise<void> => {
+export const useContext = async (name: string, options: CommonOptions): Promise<void> => {
   const config = readConfig();
   if (config.contexts[name] === undefined) throw unknown(name);
   writeConfig({ ...config, current: name });
+  await printDone("use", "context", { context: name }, options);
 };
 
 /** Makes a context, or changes what is given of it. Its login stays with the server that it is for. */
@@ -44,13 +45,15 @@ export const setContext = async (name: string, options: CommonOptions): Promise<
   };
   const kept = login !== undefined && api === known?.api ? { login } : {};
   writeConfig({ ...withContext(config, name, { ...rest, ...kept }), current: config.current ?? name });
+  await printDone("set", "context", { context: name, api, workspace: rest.workspace }, options);
 };
 
-export const deleteContext = async (name: string): Promise<void> => {
+export const deleteContext = async (name: string, options: CommonOptions): Promise<void> => {
   const { contexts, current } = readConfig();
   if (contexts[name] === undefined) throw unknown(name);
   const { [name]: _deleted, ...rest } = contexts;
   writeConfig({ contexts: rest, ...(current !== undefined && current !== name && { current }) });
+  await printDone("delete", "context", { context: name }, options);
 };
 
 /** The workspace that the context's commands are about from now on; it must exist. */
@@ -63,4 +66,5 @@ export const useWorkspace = async (workspace: string, options: CommonOptions): P
     throw new CliError("usage", "no context is in use to keep that", `Set it instead: SLIPWAY_WORKSPACE=${name}`);
   }
   writeConfig(withContext(readConfig(), chosen.name, { ...context, workspace: name }));
+  await printDone("use", "workspace", { workspace: name, context: chosen.name }, options);
 };

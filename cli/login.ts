@@ -3,7 +3,7 @@ import { type Context, checkedUrl, type Login, readConfig, withContext, writeCon
 import { CliError } from "./failures.ts";
 import { secret } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
-import { note, print, styled } from "./output.ts";
+import { note, print, printDone, styled } from "./output.ts";
 import { tokenSource } from "./session.ts";
 
 export interface LoginOptions extends CommonOptions {
@@ -83,5 +83,6 @@ export const logout = async (options: CommonOptions): Promise<void> => {
     throw new CliError("usage", "there is no such context to log out of");
   const { login: _forgotten, ...rest } = context;
   writeConfig(withContext(config, name, rest));
+  if (options.json) return printDone("logout", "context", { context: name, api: context.api }, options);
   note(`Logged out of ${context.api}. A token that was issued works until it ends.`);
 };

@@ -8,6 +8,7 @@ export interface Field {
   readonly required?: true;
   readonly nullable?: true;
   readonly description?: string;
+  /** All that it takes; of `strings`, all that may be in the list. */
   readonly choices?: readonly string[];
   readonly default?: unknown;
 }

@@ -122,6 +122,16 @@ export const details = (value: Value, indent = ""): string => {
 const listed = (value: unknown, indent: string): string =>
   isPlain(value) ? `${indent}- ${textOf(value)}\n` : `${indent}-\n${details(value as Value, `${indent}  `)}`;
 
+/** What a command did that has nothing else to print: an object for programs; people see that it ended well. */
+export const printDone = async (
+  done: string,
+  what: string,
+  names: Value,
+  { json }: { readonly json?: true | undefined },
+): Promise<void> => {
+  if (json) await print(`${JSON.stringify({ done, what, ...names })}\n`);
+};
+
 /** Something that is told beside the result, and never in its way. */
 export const note = (text: string): void => {
   process.stderr.write(`${text}\n`);

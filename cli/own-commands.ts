@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { nounCommand, timeoutOption, withCommonOptions, withWaitOptions } from "./commands.ts";
 import { count, duration, integer } from "./input.ts";
 
@@ -32,13 +32,13 @@ export const addOwnCommands = (program: Command): void => {
   );
   leaf(context, "use", "make a context the current one")
     .argument("<name>")
-    .action(async (name) => (await import("./contexts.ts")).useContext(name));
+    .action(async (name, options) => (await import("./contexts.ts")).useContext(name, options));
   leaf(context, "set", "make a context, or change its --api or --workspace")
     .argument("<name>")
     .action(async (name, options) => (await import("./contexts.ts")).setContext(name, options));
   leaf(context, "delete", "forget a context with its login")
     .argument("<name>")
-    .action(async (name) => (await import("./contexts.ts")).deleteContext(name));
+    .action(async (name, options) => (await import("./contexts.ts")).deleteContext(name, options));
 
   leaf(nounCommand(program, "workspace"), "use", "choose the workspace of the current context")
     .argument("<workspace>")
@@ -77,7 +77,9 @@ export const addOwnCommands = (program: Command): void => {
     )
       .argument("<name>")
       .option("--groups <a,b>", "node groups of a new node")
-      .option("--runtime <runtime>", "Greengrass runtime of a new node: nucleus or nucleus-lite")
+      .addOption(
+        new Option("--runtime <runtime>", "Greengrass runtime of a new node").choices(["nucleus", "nucleus-lite"]),
+      )
       .option("--until-connected", "wait until the device has connected"),
   ).action(async (name, options) => (await import("./register.ts")).registerNode(name, options));
 
@@ -146,9 +148,9 @@ export const addOwnCommands = (program: Command): void => {
     .action(async (options) => (await import("./apply.ts")).exportFleet(options));
 
   leaf(program, "completion", "print what makes the shell complete commands: bash, zsh or fish")
-    .argument("<shell>")
+    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
     .helpGroup(START)
-    .action(async (shell) => (await import("./completion.ts")).printCompletion(shell, program));
+    .action(async (shell, options) => (await import("./completion.ts")).printCompletion(shell, program, options));
 };
 
 const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];

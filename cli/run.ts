@@ -4,8 +4,8 @@ import { type Connection, connect, type WaitOptions, waited } from "./connect.ts
 import { CliError } from "./failures.ts";
 import { fieldsFrom, structured } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
-import { namingField, type Operation, pathNames } from "./operations.ts";
-import { details, print, shade, styled, tablePrinter } from "./output.ts";
+import { commandName, namingField, type Operation, pathNames } from "./operations.ts";
+import { details, print, printDone, shade, styled, tablePrinter } from "./output.ts";
 
 type Options = CommonOptions & WaitOptions & { readonly limit?: number } & Readonly<Record<string, unknown>>;
 type Value = Readonly<Record<string, unknown>>;
@@ -73,7 +73,6 @@ export const printList = async (
 };
 
 export const printOne = async (value: unknown, { json }: { readonly json?: true }): Promise<void> => {
-  if (value === undefined) return;
   await print(json ? `${JSON.stringify(value)}\n` : details(value as Value));
 };
 
@@ -118,6 +117,11 @@ export const runOperation = async (operation: Operation, args: string[], options
     signal: interrupted.signal,
   } as never);
   if (operation.status === 202) return printIntent(slipway, data as unknown as Intent, options);
+  if (operation.status === 204) {
+    const [what = "", done = ""] = commandName(operation.operation) ?? [];
+    const { workspace: _chosen, ...names } = pathInput(operation, args, connection);
+    return printDone(done, what, names, options);
+  }
   // For --if-match: nothing else of the answer's headers is of use here.
   const etag = headers.get("etag");
   await printOne(data === undefined || etag === null ? data : { ...(data as Value), etag }, options);

@@ -48,11 +48,14 @@ const field = (document: Document, name: string, schema: Schema, required: boole
     type: typeOf(simple),
     ...(required && { required }),
     ...(of.description !== undefined && { description: of.description }),
-    ...(simple.enum !== undefined && { choices: simple.enum }),
+    ...(choicesOf(simple) !== undefined && { choices: choicesOf(simple) }),
     ...(of.anyOf?.some(({ type }) => type === "null") && { nullable: true }),
     ...(of.default !== undefined && { default: of.default }),
   };
 };
+
+/** The texts that a field takes, or that may be in its list. */
+const choicesOf = (schema: Schema): readonly string[] | undefined => schema.enum ?? schema.items?.enum;
 
 const typeOf = ({ type = "object", items, format }: Schema): string => {
   if (format === "password") return "secret";

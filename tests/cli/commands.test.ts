@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildProgram } from "../../cli/program.ts";
 import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
 import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL } from "./support.ts";
 
@@ -329,12 +331,19 @@ describe("completion", () => {
   });
 
   test("bash completes with it", async () => {
-    const { spawnSync } = await import("node:child_process");
     const { stdout: script } = await cli.run(["completion", "bash"]);
+    expect(await cli.json(["completion", "bash"])).toEqual({ shell: "bash", script });
+    // Files that a star would be taken for.
+    for (const name of ["slipway.node.x", "slipway.intent.y"]) writeFileSync(join(cli.folder, name), "");
+    /** What bash offers for the last word of a line, cut into words as its COMP_WORDBREAKS has it. */
     const complete = (line: string): string[] => {
-      const words = line.split(" ");
-      const run = `${script}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _slipway; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return spawnSync("bash", ["-c", run], { encoding: "utf8" }).stdout.trim().split("\n");
+      const words = line.split(/ |(?<==)|(?==)/);
+      const run = `${script}\ncomplete -p slipway; COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _slipway; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const { stdout, stderr } = spawnSync("bash", ["-c", run], { encoding: "utf8", cwd: cli.folder });
+      expect(stderr).toBe("");
+      const [loaded, ...offered] = stdout.trim().split("\n");
+      expect(loaded).toBe("complete -F _slipway slipway");
+      return offered;
     };
     expect(complete("slipway gro")).toEqual(["group"]);
     expect(complete("slipway event ta")).toEqual(["tail"]);
@@ -344,6 +353,64 @@ describe("completion", () => {
     expect(complete("slipway node create edge-1 --ru")).toEqual(["--runtime"]);
     expect(complete("slipway nodes re")).toEqual(["register", "re-register"]);
     expect(complete("slipway intents wait --time")).toEqual(["--timeout"]);
+
+    const roles = ["viewer", "operator", "maintainer", "owner"];
+    expect(complete("slipway member update gina --role ")).toEqual(roles);
+    expect(complete("slipway members update gina --role o")).toEqual(["operator", "owner"]);
+    expect(complete("slipway member update gina --role=m")).toEqual(["maintainer"]);
+    expect(complete("slipway member update gina --role=")).toEqual(roles);
+    expect(complete("slipway member update gina --role owner --js")).toEqual(["--json"]);
+    expect(complete("slipway member update gina --role none")).toEqual([]);
+    for (const verb of ["create", "register"]) {
+      expect(complete(`slipway node ${verb} edge-1 --runtime nucleus-`)).toEqual(["nucleus-lite"]);
+    }
+    expect(complete("slipway audit export --format ")).toEqual(["jsonl", "csv"]);
+    expect(complete("slipway completion ")).toEqual(expect.arrayContaining(["bash", "zsh", "fish"]));
+    expect(complete("slipway event tail --type slipway.node.o")).toEqual(["slipway.node.offline"]);
+    const ofNodes = complete("slipway event list --type slipway.node.");
+    expect(ofNodes).toContain("slipway.node.*");
+    expect(ofNodes).not.toContain("slipway.node.x");
+    expect(complete("slipway webhook create --events slipway.node.*,slipway.intent.")).toContain(
+      "slipway.node.*,slipway.intent.*",
+    );
+    expect(complete("slipway event-rule update x --operations createNode,deleteNodeG")).toEqual(
+      ["deleteNodeGroup", "deleteNodeGroupDeployment"].map((operation) => `createNode,${operation}`),
+    );
+  });
+
+  test("zsh and fish are told the same of every option that takes one of so many texts", async () => {
+    const [zsh, fish] = await Promise.all(
+      ["zsh", "fish"].map(async (shell) => (await cli.run(["completion", shell])).stdout),
+    );
+    const lines = (script: string | undefined, start: string) =>
+      script?.split("\n").filter((line) => line.startsWith(start)) ?? [];
+    const leaves = (command: ReturnType<typeof buildProgram>, path = ""): [string, typeof command][] =>
+      command.commands.flatMap((inner) => {
+        const at = `${path} ${inner.name()}`.trim();
+        return [[at, inner] as [string, typeof command], ...leaves(inner, at)];
+      });
+    const fixed = leaves(buildProgram()).flatMap(([path, { options }]) =>
+      options.flatMap(({ long, argChoices }) => (argChoices === undefined ? [] : [{ path, long, argChoices }])),
+    );
+    expect(fixed.length).toBeGreaterThan(8);
+    for (const { path, long, argChoices } of fixed) {
+      const added = argChoices.map((choice) => `'${choice}'`).join(" ");
+      expect(lines(zsh, `    '${path} ${long}')`)).toEqual([`    '${path} ${long}') compadd -- ${added}; return ;;`]);
+      const taken = argChoices.map((choice) => `"${choice}"`).join(" ");
+      const start = `complete -c slipway -n '__slipway_at ${path}' -l ${long?.slice(2)} `;
+      expect(lines(fish, start)).toEqual([expect.stringContaining(`${start}-x -a '${taken}' -d '`)]);
+    }
+    expect(lines(zsh, "    'webhook create --events')")).toEqual([
+      expect.stringMatching(/compset -P '\*,'; compadd -- 'slipway\.intent\.\*' .*; return ;;$/),
+    ]);
+    expect(lines(fish, "complete -c slipway -n '__slipway_at event tail' -l type ")).toEqual([
+      expect.stringContaining(`-x -a '(__fish_append , "slipway.intent.*" `),
+    ]);
+    // As far as another shell can tell: what is opened is closed.
+    expect(spawnSync("bash", ["-n"], { input: zsh, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+    for (const line of lines(fish, "complete ")) {
+      expect(line.replace(/\\'/g, "").split("'").length % 2, line).toBe(1);
+    }
   });
 
   test("another shell is refused", async () => {
