@@ -9,6 +9,8 @@ export interface Need extends Dependency {
 
 /** A version as chosen; what it depends on may see versions published up to `sight`. */
 export interface Chosen {
+  /** What targets chose of the component; absent for a dependency that nobody names. */
+  readonly choice?: Choice;
   readonly facts: VersionFacts;
   readonly sight: number;
 }
@@ -18,6 +20,8 @@ export interface Closure<C extends Chosen> {
   readonly chosen: Map<string, C>;
   /** For each component that another one depends on, those that do, by name. */
   readonly needs: ReadonlyMap<string, readonly Need[]>;
+  /** Whatever another one depended on at any step on the way here: who wants something else of these begins anew. */
+  readonly reached: Pick<ReadonlySet<string>, "has">;
   /** Components that others depend on and of which no version, or not the one that targets want, will do; by name. */
   readonly unmet: readonly string[];
 }
@@ -70,26 +74,29 @@ const dependenciesOf = ({ dependencies }: VersionFacts, runtime: Runtime | undef
  * what others need, and in a circle of dependencies may do so for ever: then it is broken off, and what does not fit is
  * unmet.
  *
- * @param roots by component, those that targets name
+ * @param roots of those that targets name, one for each
  */
-export const closure = <C extends Chosen>(choosing: Choosing<C>, roots: ReadonlyMap<string, Choice>): Closure<C> => {
+export const closure = <C extends Chosen>(choosing: Choosing<C>, roots: readonly Choice[]): Closure<C> => {
   const chosen = new Map<string, C>();
   const dirty: string[] = [];
-  for (const [name, choice] of roots) {
-    const [facts] = choice.candidates;
+  for (const choice of roots) {
+    const facts = choice.candidates[0];
     if (facts === undefined) continue;
-    chosen.set(name, choosing.chosen(name, choice, facts, choice.sight));
-    if (facts.dependencies !== undefined) dirty.push(name);
+    chosen.set(choice.component, choosing.chosen(choice.component, choice, facts, choice.sight));
+    if (facts.dependencies !== undefined) dirty.push(choice.component);
   }
-  if (dirty.length === 0) return { chosen, needs: NO_NEEDS, unmet: [] };
-  return settled(choosing, roots, chosen, dirty.sort(byText));
+  if (dirty.length === 0) return { chosen, needs: NO_NEEDS, reached: NO_NEEDS, unmet: [] };
+  const unresolved = new Set(
+    roots.filter(({ candidates }) => candidates.length === 0).map(({ component }) => component),
+  );
+  return settled(choosing, unresolved, chosen, dirty.sort(byText));
 };
 
 const NO_NEEDS: ReadonlyMap<string, readonly Need[]> = new Map();
 
 const settled = <C extends Chosen>(
   choosing: Choosing<C>,
-  roots: ReadonlyMap<string, Choice>,
+  unresolved: ReadonlySet<string>,
   chosen: Map<string, C>,
   dirty: string[],
 ): Closure<C> => {
@@ -119,7 +126,7 @@ const settled = <C extends Chosen>(
     );
     for (const name of [...touched].sort(byText)) {
       const before = chosen.get(name);
-      const after = suited(choosing, name, roots.get(name), needs.get(name) ?? new Map(), chosen);
+      const after = unresolved.has(name) ? undefined : suited(choosing, name, needs.get(name) ?? new Map(), chosen);
       if (after === undefined) chosen.delete(name);
       else chosen.set(name, after);
       if (before !== after && !dirty.includes(name)) dirty.push(name);
@@ -127,8 +134,12 @@ const settled = <C extends Chosen>(
   }
   if (dirty.length > 0) return brokenOff(choosing, chosen, dirty);
   const listed = inOrder(needs);
-  return { chosen, needs: listed, unmet: unmetOf(choosing, chosen, listed) };
+  const reached = listed.size === needs.size ? listed : new Set(needs.keys());
+  return { chosen, needs: listed, reached, unmet: unmetOf(choosing, chosen, listed) };
 };
+
+/** Where it goes round and round, anything at all may lead to another end. */
+const EVERYTHING = { has: () => true };
 
 /** What there is when it goes round and round: the needs of what is chosen by now, those of the circle unmet. */
 const brokenOff = <C extends Chosen>(
@@ -143,7 +154,12 @@ const brokenOff = <C extends Chosen>(
     }
   }
   const listed = inOrder(needs);
-  return { chosen, needs: listed, unmet: [...new Set([...unmetOf(choosing, chosen, listed), ...dirty])].sort(byText) };
+  return {
+    chosen,
+    needs: listed,
+    reached: EVERYTHING,
+    unmet: [...new Set([...unmetOf(choosing, chosen, listed), ...dirty])].sort(byText),
+  };
 };
 
 const inOrder = (needs: ReadonlyMap<string, ReadonlyMap<string, Need>>): Map<string, readonly Need[]> =>
@@ -182,11 +198,11 @@ const meets = (
 const suited = <C extends Chosen>(
   choosing: Choosing<C>,
   component: string,
-  root: Choice | undefined,
   needs: ReadonlyMap<string, Need>,
   chosen: ReadonlyMap<string, C>,
 ): C | undefined => {
   const list = [...needs.values()];
+  const root = chosen.get(component)?.choice;
   if (root !== undefined) {
     const takes = list.map((need) => takenBy(choosing, component, need));
     const facts = root.candidates.find((one) => takes.every((set) => set.includes(one))) ?? root.candidates[0];

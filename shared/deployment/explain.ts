@@ -214,7 +214,7 @@ const ambiguity = (set: CellSet, component: string, nameOf: NameOf): CellFinding
 
 const bytesOf = ({ components }: CellSet): number => {
   let bytes = 2;
-  for (const { text } of components.values()) bytes += Buffer.byteLength(text) + 1;
+  for (const component of components.values()) bytes += component.bytes + 1;
   return bytes;
 };
 
@@ -263,7 +263,8 @@ const liteWarnings = (set: CellSet): CellFinding[] => {
       remedies: ["deploy fewer components, or less configuration, to nodes with nucleus lite"],
     });
   }
-  for (const [component, { choice }] of set.components) {
+  for (const [component, { choice, bytes: all }] of set.components) {
+    if (all <= LITE_VALUE_BYTES) continue; // so is every value in it
     const { merge = {} } = configured(choice?.wishes ?? []);
     for (const [key, value] of Object.entries(merge)) {
       const size = Buffer.byteLength(JSON.stringify(value));

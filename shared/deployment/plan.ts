@@ -7,8 +7,9 @@ import { type DeploymentEdit, edited } from "./edit.ts";
 import { type AwsRates, secondsFor, type Work } from "./estimate.ts";
 import { type CellFinding, refusalsOf, warningsOf } from "./explain.ts";
 import type { CellCount } from "./fleet.ts";
-import { byPrecedence, type Layer, layerOf } from "./layers.ts";
-import { type CellSet, cellHash, type Resolver, resolver } from "./resolve.ts";
+import { byPrecedence, layerOf } from "./layers.ts";
+import { type Move, type State, setsOf } from "./plan-sets.ts";
+import { type CellSet, cellHash, resolver } from "./resolve.ts";
 import { deliverySettings } from "./settings.ts";
 import type { Published } from "./versions.ts";
 
@@ -120,17 +121,6 @@ export interface Planned {
   readonly cellOf: (key: string) => CellCount | undefined;
 }
 
-interface State {
-  readonly deployments: Map<string, StoredDeployment>;
-  readonly cells: Map<string, CellCount>;
-}
-
-/** A move of one node, or its coming or going. */
-interface Move {
-  readonly from?: string;
-  readonly to?: string;
-}
-
 const EPOCH = new Date(0);
 
 /** No cell: where nodes that are new come from. */
@@ -190,10 +180,15 @@ const changed = (snapshot: Snapshot, changes: Changes): { state: State; moves: M
 const differences = (before: CellSet | undefined, after: CellSet | undefined): ComponentChange[] => {
   const none: CellSet["components"] = new Map();
   const [old, fresh] = [before?.components ?? none, after?.components ?? none];
-  const names = [...new Set([...old.keys(), ...fresh.keys()])].sort();
-  return names.flatMap((component): ComponentChange[] => {
+  if (old === fresh) return [];
+  const names: string[] = [];
+  for (const [name, one] of fresh) {
+    const other = old.get(name);
+    if (one !== other && one.text !== other?.text) names.push(name);
+  }
+  for (const name of old.keys()) if (!fresh.has(name)) names.push(name);
+  return names.sort().flatMap((component): ComponentChange[] => {
     const [one, other] = [old.get(component), fresh.get(component)];
-    if (one === other || one?.text === other?.text) return [];
     if (one === undefined) return other ? [{ component, change: "added", after: other.facts.version }] : [];
     if (other === undefined) return [{ component, change: "removed", before: one.facts.version }];
     const versions = { before: one.facts.version, after: other.facts.version };
@@ -235,8 +230,7 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
   };
   const { state: after, moves } = changed(snapshot, changes);
   const resolving = resolver(snapshot.published);
-  const setBefore = setsOf(before, resolving);
-  const setAfter = setsOf(after, resolving);
+  const { setBefore, setAfter } = setsOf(before, after, moves, resolving);
   const nameOf = namesIn(before, after, snapshot);
 
   const edits = new Set(Object.keys(changes.deployments ?? {}));
@@ -250,34 +244,38 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
   const contents: unknown[] = [];
   const hashes = new Map<string, readonly [string | undefined, string]>();
   const leaving = countBy(moves, ({ from }) => from);
+  const problemsOf = (set: CellSet | undefined): CellFinding[] =>
+    set === undefined ? [] : refusalsOf(set, resolving.index, nameOf);
+  const comingFrom = new Map<string, Set<string>>();
+  for (const { from = NOWHERE, to } of moves) {
+    if (to !== undefined) comingFrom.set(to, (comingFrom.get(to) ?? new Set()).add(from));
+  }
   /** What was wrong before where a cell's nodes are: those that come to it bring what was wrong where they were. */
-  const foundBefore = (key: string): CellFinding[] => {
-    const sources = new Set(moves.filter(({ to }) => to === key).map(({ from }) => from ?? NOWHERE));
-    const places = sources.size === 0 ? [key] : [...sources];
-    const [first = [], ...rest] = places.map((place) => {
-      const set = setBefore(place);
-      return set === undefined ? [] : refusalsOf(set, resolving.index, nameOf);
-    });
+  const foundBefore = (key: string, old: CellSet | undefined): CellFinding[] => {
+    const places = [...(comingFrom.get(key) ?? [])].map((place) => setBefore(place));
+    const [first = [], ...rest] = (places.length === 0 ? [old] : places).map(problemsOf);
     const others = rest.map((found) => new Set(found.map((one) => JSON.stringify(one))));
     return first.filter((one) => others.every((found) => found.has(JSON.stringify(one))));
   };
   for (const cell of affected) {
-    const [old, fresh] = [setBefore(cell.key), setAfter(cell.key)];
+    const old = setBefore(cell.key);
+    const fresh = setAfter(cell.key, old);
     if (fresh === undefined) continue;
     const hashBefore = old === undefined ? undefined : cellHash(old);
-    const hashAfter = cellHash(fresh);
+    const changesHere = differences(old, fresh);
+    const hashAfter = changesHere.length === 0 && hashBefore !== undefined ? hashBefore : cellHash(fresh);
     contents.push([cell.key, before.cells.get(cell.key)?.nodes ?? 0, cell.nodes, hashBefore ?? null, hashAfter]);
     const isVacated = cell.nodes === 0 && !isGroupsOwn(cell);
     if (!isVacated) hashes.set(cell.key, [hashBefore, hashAfter]);
     if (!isVacated) {
-      const known = new Set(foundBefore(cell.key).map((one) => JSON.stringify(one)));
+      const known = new Set(foundBefore(cell.key, old).map((one) => JSON.stringify(one)));
       for (const finding of refusalsOf(fresh, resolving.index, nameOf)) {
         (known.has(JSON.stringify(finding)) ? warnings : refusals).add(finding, cell);
       }
       for (const finding of warningsOf(fresh, nameOf)) warnings.add(finding, cell);
     }
     const staying = (before.cells.get(cell.key)?.nodes ?? 0) - (leaving.get(cell.key) ?? 0);
-    const inPlace = old === undefined || isVacated ? [] : differences(old, fresh);
+    const inPlace = old === undefined || isVacated ? [] : changesHere;
     if (inPlace.length > 0) transitions.push({ from: cell.key, to: cell.key, nodes: staying, changes: inPlace });
   }
   for (const { from, to, nodes } of grouped(moves)) {
@@ -363,24 +361,6 @@ const nodesOf = ({ nodes }: Snapshot, changes: Changes): Map<string, PlanNode | 
     });
   }
   return after;
-};
-
-const setsOf = ({ deployments, cells }: State, { set }: Resolver): ((key: string) => CellSet | undefined) => {
-  const layers = new Map<string, Layer>();
-  const made = new Map<string, CellSet>();
-  for (const one of deployments.values()) layers.set(one.id, layerOf(one));
-  return (key) => {
-    const cell = cells.get(key);
-    if (cell === undefined) return undefined;
-    const known = made.get(key);
-    if (known !== undefined) return known;
-    const resolved = set(
-      cell.targets.flatMap((target) => layers.get(target) ?? []),
-      cell.runtime,
-    );
-    made.set(key, resolved);
-    return resolved;
-  };
 };
 
 const namesIn = (before: State, after: State, { nodes }: Snapshot) => {

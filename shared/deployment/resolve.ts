@@ -17,10 +17,10 @@ export { type Layer, layerOf, type PublishedVersion };
 
 /** One component of a cell: the version, and what targets chose of it; no choice for a dependency that nobody names. */
 export interface CellComponent extends Chosen {
-  readonly choice?: Choice;
   readonly content: ComponentContent;
-  /** Name and content as JSON, as they stand in the cell's. */
+  /** Name and content as JSON, as they stand in the cell's, and how many bytes that takes. */
   readonly text: string;
+  readonly bytes: number;
 }
 
 /** What every node of a cell must run: one exact version of each component, dependencies included. */
@@ -30,6 +30,8 @@ export interface CellSet {
   readonly components: ReadonlyMap<string, CellComponent>;
   /** For each component that another one depends on, those that do, by name. */
   readonly needs: Closure<CellComponent>["needs"];
+  /** What a revision cannot change by itself: others depended on it on the way here. */
+  readonly reached: Closure<CellComponent>["reached"];
   /** Components for which targets of equal precedence disagree: delivered all the same, shown until someone decides. */
   readonly ambiguous: readonly string[];
   /** Components for which no published version satisfies the requirement that decides. */
@@ -49,19 +51,29 @@ export interface Resolver {
    * @param runtime of the cell's nodes; any version will do where it is not given
    */
   readonly set: (layers: readonly Layer[], runtime: Runtime | undefined) => CellSet;
+  /**
+   * The set of a cell some of whose deployments say something else by now: as {@link set} makes it, from what it was.
+   *
+   * @param layers as they are now: as many as before, each in the place of one with its target, kind and priority
+   * @param names of all components of which a layer wants something else than the one before it, or nothing any more
+   */
+  readonly revised: (set: CellSet, layers: readonly Layer[], names: Iterable<string>) => CellSet;
 }
 
 /** A row of wishes for one component, by precedence; rows with the same beginning share it. */
 interface Row {
+  readonly component: string;
   readonly wishes: readonly [Wish, ...Wish[]];
-  readonly longer: Map<Wish, Row>;
-  /** What the row makes, by runtime, once it was asked for. */
-  readonly choices: Map<Runtime | undefined, Choice>;
+  /** What the row makes for a runtime, or for any, once it was asked for. */
+  readonly choices: Partial<Record<Runtime | "any", Choice>>;
+  longer?: Map<Wish, Row>;
 }
 
-interface Base {
-  readonly roots: ReadonlyMap<string, Choice>;
-  readonly set: CellSet;
+/** A layer's own rows by name, and in the order of the names. */
+interface KnownLayer {
+  readonly number: number;
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly list: readonly Row[];
 }
 
 /**
@@ -70,38 +82,67 @@ interface Base {
  */
 export const resolver = (published: Published): Resolver => {
   const index = versionIndex(published);
-  const rowsOfLayer = new Map<Layer, { readonly number: number; readonly rows: readonly (readonly [string, Row])[] }>();
+  const rowsOfLayer = new Map<Layer, KnownLayer>();
+  const beginnings = new Map<string, readonly Row[]>();
   const entries = new Map<Choice | string, CellComponent[]>();
-  const bases = new Map<string, Base>();
+  const bases = new Map<string, CellSet>();
 
-  const rowOf = (wishes: Row["wishes"]): Row => ({ wishes, longer: new Map(), choices: new Map() });
-
-  const known = (layer: Layer) => {
+  const known = (layer: Layer): KnownLayer => {
     const before = rowsOfLayer.get(layer);
     if (before !== undefined) return before;
-    const rows = keyOrder(Object.keys(layer.components)).flatMap((name) => {
-      const wanted = ownMember(layer.components, name);
-      return wanted === undefined ? [] : [[name, rowOf([{ layer, wanted }])] as const];
-    });
-    const made = { number: rowsOfLayer.size, rows };
+    const rows = new Map<string, Row>();
+    for (const component of keyOrder(Object.keys(layer.components))) {
+      const wanted = ownMember(layer.components, component);
+      if (wanted !== undefined) rows.set(component, { component, wishes: [{ layer, wanted }], choices: {} });
+    }
+    const made = { number: rowsOfLayer.size, rows, list: [...rows.values()] };
     rowsOfLayer.set(layer, made);
     return made;
   };
 
-  const longer = (row: Row, wish: Wish): Row => {
+  const longer = (row: Row, { wishes: [wish] }: Row): Row => {
+    row.longer ??= new Map();
     const before = row.longer.get(wish);
     if (before !== undefined) return before;
-    const made = rowOf([...row.wishes, wish]);
+    const made: Row = { component: row.component, wishes: [...row.wishes, wish], choices: {} };
     row.longer.set(wish, made);
     return made;
   };
 
-  const choiceOf = (component: string, { wishes, choices }: Row, runtime: Runtime | undefined): Choice => {
-    const before = choices.get(runtime);
-    if (before !== undefined) return before;
-    const made = choose(index, component, wishes, runtime);
-    choices.set(runtime, made);
-    return made;
+  /** The rows of two, in the order of their names. */
+  const joined = (high: readonly Row[], low: readonly Row[]): Row[] => {
+    const rows: Row[] = [];
+    let at = 0;
+    for (const row of high) {
+      let next = low[at];
+      for (; next !== undefined && compareKeys(next.component, row.component) < 0; next = low[at]) {
+        rows.push(next);
+        at += 1;
+      }
+      if (next?.component === row.component) at += 1;
+      rows.push(next?.component === row.component ? longer(row, next) : row);
+    }
+    for (const row of low.slice(at)) rows.push(row);
+    return rows;
+  };
+
+  const keyOf = (layers: readonly Layer[]): string => layers.map((layer) => known(layer).number).join(" ");
+
+  /** The rows of layers by precedence. What all but the last make is remembered, since many cells begin alike. */
+  const rowsOf = (layers: readonly Layer[]): readonly Row[] => {
+    const lists = layers.map((layer) => known(layer).list);
+    const last = lists.pop() ?? [];
+    if (lists.length === 0) return last;
+    const key = keyOf(layers.slice(0, -1));
+    const high = beginnings.get(key) ?? lists.reduce(joined);
+    beginnings.set(key, high);
+    return joined(high, last);
+  };
+
+  const choiceOf = ({ component, wishes, choices }: Row, runtime: Runtime | undefined): Choice => {
+    const place = (index.isForAll(component) ? undefined : runtime) ?? "any";
+    choices[place] ??= choose(index, component, wishes, runtime);
+    return choices[place];
   };
 
   const entryOf = (
@@ -115,93 +156,127 @@ export const resolver = (published: Published): Resolver => {
     if (before !== undefined) return before;
     const content = componentContent(facts.version, choice === undefined ? {} : configured(choice.wishes));
     const text = `${JSON.stringify(component)}:${JSON.stringify(content)}`;
-    const made: CellComponent = { facts, sight, ...(choice !== undefined && { choice }), content, text };
+    const made: CellComponent = {
+      facts,
+      sight,
+      ...(choice !== undefined && { choice }),
+      content,
+      text,
+      bytes: Buffer.byteLength(text),
+    };
     if (list === undefined) entries.set(choice ?? component, [made]);
     else list.push(made);
     return made;
   };
 
-  const setOf = (roots: ReadonlyMap<string, Choice>, runtime: Runtime | undefined): CellSet => {
-    const { chosen, needs, unmet } = closure({ index, runtime, chosen: entryOf }, roots);
-    const ambiguous: string[] = [];
-    const unresolved: Choice[] = [];
-    for (const [name, choice] of roots) {
-      if (choice.ambiguous) ambiguous.push(name);
-      if (choice.candidates.length === 0) unresolved.push(choice);
-    }
+  const setOf = (roots: readonly Choice[], runtime: Runtime | undefined): CellSet => {
+    const { chosen, needs, reached, unmet } = closure({ index, runtime, chosen: entryOf }, roots);
     return {
       runtime,
       components: inOrder(chosen),
       needs,
+      reached,
       unmet,
-      ambiguous: ambiguous.sort(),
-      unresolved: unresolved.sort(byName),
+      ambiguous: roots
+        .filter(({ ambiguous }) => ambiguous)
+        .map(({ component }) => component)
+        .sort(),
+      unresolved: roots.filter(({ candidates }) => candidates.length === 0).sort(byName),
     };
   };
 
-  /** What groups alone make of a cell, remembered: the cells of nodes with a deployment of their own build on it. */
-  const baseOf = (layers: readonly Layer[], runtime: Runtime | undefined): Base => {
-    const key = `${runtime ?? ""} ${layers.map((layer) => known(layer).number).join(" ")}`;
-    const before = bases.get(key);
-    if (before !== undefined) return before;
-    const rows = new Map<string, Row>();
-    for (const layer of layers) {
-      for (const [name, row] of known(layer).rows) {
-        const higher = rows.get(name);
-        rows.set(name, higher === undefined ? row : longer(higher, row.wishes[0]));
-      }
-    }
-    const roots = new Map<string, Choice>();
-    for (const [name, row] of rows) roots.set(name, choiceOf(name, row, runtime));
-    const base = { roots, set: setOf(roots, runtime) };
-    bases.set(key, base);
+  /** What layers by precedence make of a cell, from the beginning. */
+  const baseOf = (layers: readonly Layer[], runtime: Runtime | undefined): CellSet =>
+    bases.get(`${runtime} ${keyOf(layers)}`) ??
+    setOf(
+      rowsOf(layers).map((row) => choiceOf(row, runtime)),
+      runtime,
+    );
+
+  /** The same of what groups make of a cell, remembered: those of other nodes with a deployment of their own build on it, too. */
+  const sharedBase = (layers: readonly Layer[], runtime: Runtime | undefined): CellSet => {
+    const base = baseOf(layers, runtime);
+    bases.set(`${runtime} ${keyOf(layers)}`, base);
     return base;
   };
 
-  /** A base with one more deployment, of higher precedence than all of it. */
-  const overlaid = ({ roots, set }: Base, layer: Layer, runtime: Runtime | undefined): CellSet => {
-    const changed = new Map<string, Choice>();
-    for (const [name, wanted] of Object.entries(layer.components)) {
-      changed.set(name, choose(index, name, [{ layer, wanted }, ...(roots.get(name)?.wishes ?? [])], runtime));
+  /**
+   * What these layers, by precedence, want of one component; undefined for nothing. Of a node's own wish nothing is remembered,
+   * since no other cell has it.
+   */
+  const chosenBy = (layers: readonly Layer[], name: string, runtime: Runtime | undefined): Choice | undefined => {
+    const [first] = layers;
+    const own = first?.kind === "node" ? first : undefined;
+    let row: Row | undefined;
+    for (const layer of layers) {
+      const next = layer === own ? undefined : known(layer).rows.get(name);
+      if (next !== undefined) row = row === undefined ? next : longer(row, next);
     }
+    const wanted = own && ownMember(own.components, name);
+    if (own === undefined || wanted === undefined) return row && choiceOf(row, runtime);
+    return choose(index, name, [{ layer: own, wanted }, ...(row?.wishes ?? [])], runtime);
+  };
+
+  /** A set with other choices of some components; undefined for what nobody wants any more. */
+  const altered = (set: CellSet, changes: ReadonlyMap<string, Choice | undefined>): CellSet => {
+    if (changes.size === 0) return set;
+    const { runtime } = set;
     const depends = (facts: VersionFacts | undefined) => facts?.dependencies !== undefined;
-    for (const [name, { candidates }] of changed) {
+    for (const [name, choice] of changes) {
       const touchesDependencies =
-        set.needs.has(name) || depends(candidates[0]) || depends(set.components.get(name)?.facts);
-      if (touchesDependencies) return setOf(new Map([...roots, ...changed]), runtime);
+        set.reached.has(name) || depends(choice?.candidates[0]) || depends(set.components.get(name)?.facts);
+      if (!touchesDependencies) continue;
+      const kept = rootsOf(set).filter(({ component }) => !changes.has(component));
+      return setOf([...kept, ...[...changes.values()].filter((one) => one !== undefined)], runtime);
     }
     const components = new Map(set.components);
-    for (const [name, choice] of changed) {
-      const [facts] = choice.candidates;
-      if (facts === undefined) components.delete(name);
+    for (const [name, choice] of changes) {
+      const facts = choice?.candidates[0];
+      if (choice === undefined || facts === undefined) components.delete(name);
       else components.set(name, entryOf(name, choice, facts, choice.sight));
     }
-    const all = [...changed.values()];
+    const now = [...changes.values()].filter((choice) => choice !== undefined);
     return {
       runtime,
       components: inOrder(components),
       needs: set.needs,
+      reached: set.reached,
       unmet: set.unmet,
       ambiguous: [
-        ...set.ambiguous.filter((name) => !changed.has(name)),
-        ...all.filter(({ ambiguous }) => ambiguous).map(({ component }) => component),
+        ...set.ambiguous.filter((name) => !changes.has(name)),
+        ...now.filter(({ ambiguous }) => ambiguous).map(({ component }) => component),
       ].sort(),
       unresolved: [
-        ...set.unresolved.filter(({ component }) => !changed.has(component)),
-        ...all.filter(({ candidates }) => candidates.length === 0),
+        ...set.unresolved.filter(({ component }) => !changes.has(component)),
+        ...now.filter(({ candidates }) => candidates.length === 0),
       ].sort(byName),
     };
+  };
+
+  const revised: Resolver["revised"] = (set, layers, names) => {
+    const sorted = [...layers].sort(byPrecedence);
+    const changes = new Map<string, Choice | undefined>();
+    for (const name of names) changes.set(name, chosenBy(sorted, name, set.runtime));
+    return altered(set, changes);
   };
 
   return {
     index,
     set: (layers, runtime) => {
-      const [first, ...rest] = [...layers].sort(byPrecedence);
-      if (first?.kind === "node" && rest.length > 0) return overlaid(baseOf(rest, runtime), first, runtime);
-      return baseOf(first === undefined ? [] : [first, ...rest], runtime).set;
+      const sorted = [...layers].sort(byPrecedence);
+      const [first, ...rest] = sorted;
+      if (first?.kind !== "node" || rest.length === 0) return baseOf(sorted, runtime);
+      return revised(sharedBase(rest, runtime), sorted, Object.keys(first.components));
     },
+    revised,
   };
 };
+
+/** What targets chose of the components of a set, before dependencies were looked at. */
+const rootsOf = ({ components, unresolved }: CellSet): Choice[] => [
+  ...[...components.values()].flatMap(({ choice }) => choice ?? []),
+  ...unresolved,
+];
 
 const byName = (a: Choice, b: Choice): number => (a.component < b.component ? -1 : 1);
 
@@ -318,15 +393,25 @@ const NINE = "9".charCodeAt(0);
 
 const keyOrder = (names: readonly string[]): string[] => [...names].sort(compareKeys);
 
-/** The same map, or one with its members in the order of {@link compareKeys}. */
+/** The same map, or one with its members in the order of {@link compareKeys}: few at its end are out of it, if any. */
 const inOrder = <T>(map: Map<string, T>): Map<string, T> => {
-  let last: string | undefined;
-  for (const name of map.keys()) {
-    if (last !== undefined && compareKeys(last, name) > 0)
-      return new Map([...map].sort(([a], [b]) => compareKeys(a, b)));
-    last = name;
+  const names = [...map.keys()];
+  let end = Math.min(1, names.length);
+  while (end < names.length && compareKeys(names[end - 1] ?? "", names[end] ?? "") < 0) end += 1;
+  const rest = names.splice(end).sort(compareKeys);
+  if (rest.length === 0) return map;
+  const ordered = new Map<string, T>();
+  const take = (name: string) => ordered.set(name, map.get(name) as T);
+  let at = 0;
+  for (const name of names) {
+    for (let next = rest[at]; next !== undefined && compareKeys(next, name) < 0; next = rest[at]) {
+      take(next);
+      at += 1;
+    }
+    take(name);
   }
-  return map;
+  for (const name of rest.slice(at)) take(name);
+  return ordered;
 };
 
 /** The content of a cell's set as JSON, put together from what is known of each component. */

@@ -36,6 +36,8 @@ export type Published = Readonly<Record<string, readonly VersionFacts[]>>;
 export interface VersionIndex {
   /** All versions of a component, the highest first. */
   readonly all: (component: string) => readonly VersionFacts[];
+  /** Whether every version of a component is made for every runtime. */
+  readonly isForAll: (component: string) => boolean;
   /**
    * Versions that the requirement takes, published up to `sight` and made for the runtime (any, where that is not given);
    * the highest first.
@@ -65,7 +67,7 @@ const below = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
 
 /** Sorted and parsed once; what was asked before is answered from memory, since fleets ask the same over and over. */
 export const versionIndex = (published: Published): VersionIndex => {
-  const components = new Map<string, { entries: readonly Entry[]; all: readonly VersionFacts[] }>();
+  const components = new Map<string, { entries: readonly Entry[]; all: readonly VersionFacts[]; isForAll: boolean }>();
   /** By component and requirement, and then by sight, for each runtime. */
   const answers = new Map<string, Map<string, Record<string, Map<number, readonly VersionFacts[]>>>>();
   const ranges = new Map<string, Range | undefined>();
@@ -76,7 +78,8 @@ export const versionIndex = (published: Published): VersionIndex => {
     const entries = (ownMember(published, component) ?? [])
       .map((facts): Entry => ({ facts, parsed: new SemVer(facts.version) }))
       .sort((a, b) => rcompare(a.parsed, b.parsed));
-    const made = { entries, all: entries.map(({ facts }) => facts) };
+    const all = entries.map(({ facts }) => facts);
+    const made = { entries, all, isForAll: all.every(({ runtimes }) => runtimes === undefined) };
     components.set(component, made);
     return made;
   };
@@ -91,6 +94,7 @@ export const versionIndex = (published: Published): VersionIndex => {
 
   return {
     all: (component) => of(component).all,
+    isForAll: (component) => of(component).isForAll,
     acceptable: (component, requirement, sight, runtime) => {
       const byRequirement = below(answers, component, () => new Map());
       const byRuntime = below(byRequirement, requirement, () => ({}));

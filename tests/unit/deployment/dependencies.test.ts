@@ -14,9 +14,11 @@ const published = (...versions: (readonly [string, Needs?, Partial<VersionFacts>
   versions.map(([version, needs = {}, more = {}], index) => ({
     version,
     catalogueNumber: index + 1,
-    dependencies: Object.fromEntries(
-      Object.entries(needs).map(([name, requirement]) => [name, { requirement, type: "HARD" as const }]),
-    ),
+    ...(Object.keys(needs).length > 0 && {
+      dependencies: Object.fromEntries(
+        Object.entries(needs).map(([name, requirement]) => [name, { requirement, type: "HARD" as const }]),
+      ),
+    }),
     ...more,
   }));
 
@@ -140,6 +142,17 @@ describe("dependencies", () => {
     const chosen = set(versions, [layer("grp_1", { one: "*" })]);
     expect(chosen.unmet.length).toBeGreaterThan(0);
   });
+
+  test("that go round and round are put right by a node's own deployment that takes another version", () => {
+    // Which version is left where the round is broken off depends on how many steps others take.
+    const own = published(["1.0.0"], ["2.0.0"], ["3.0.0", { lib: "^1.0.0" }]);
+    const versions = { lib: own, app: published(["1.0.0", { other: "*" }]), other: published(["1.0.0"]) };
+    for (const wishes of [{ lib: "*" }, { lib: "*", app: "*", other: "*" }]) {
+      const layers = [layer("grp_1", wishes), layer("nod_1", { lib: "2.0.0" })];
+      expect(set(versions, layers.slice(0, 1)).unmet).toEqual(["lib"]);
+      expect(set(versions, layers)).toMatchObject({ unmet: [], ambiguous: [] });
+    }
+  });
 });
 
 // --- properties ---
@@ -216,6 +229,64 @@ describe("for any versions and deployments", () => {
         expect([other.ambiguous, other.unmet, [...other.needs]]).toEqual([one.ambiguous, one.unmet, [...one.needs]]);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  const all = ({ components, needs, unmet, ambiguous, unresolved }: CellSet) => ({
+    components: [...components].map(([name, { text, choice }]) => [
+      name,
+      text,
+      choice?.wishes.map(({ wanted }) => wanted),
+    ]),
+    needs: [...needs],
+    unmet,
+    ambiguous,
+    unresolved: unresolved.map(({ component }) => component),
+  });
+
+  test("a node's own deployment makes of its groups' what it would make if nothing were known of theirs", () => {
+    fc.assert(
+      fc.property(versionsArbitrary, layersArbitrary, runtimes, (versions, layers, runtime) => {
+        const used = resolver(versions);
+        used.set(
+          layers.filter(({ kind }) => kind === "node-group"),
+          runtime,
+        );
+        // A group above all others is resolved with them, from the beginning.
+        const asGroups = layers.map((one) =>
+          one.kind === "node" ? { ...one, kind: "node-group" as const, priority: 9 } : one,
+        );
+        expect(all(used.set(layers, runtime))).toEqual(all(set(versions, asGroups, runtime)));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("a deployment that is revised makes of a cell what it would make if nothing were known of the cell", () => {
+    const wishes = fc.dictionary(fc.constantFrom(...NAMES), fc.option(requirement), { maxKeys: 2 });
+    fc.assert(
+      fc.property(
+        versionsArbitrary,
+        layersArbitrary,
+        fc.nat(2),
+        wishes,
+        runtimes,
+        (versions, layers, at, edit, runtime) => {
+          const now = layers.map((one, place) => {
+            if (place !== at) return one;
+            const components = { ...one.components };
+            for (const [name, version] of Object.entries(edit)) {
+              if (version === null) delete components[name];
+              else components[name] = { version, catalogue: 2 };
+            }
+            return { ...one, components };
+          });
+          const used = resolver(versions);
+          const revised = used.revised(used.set(layers, runtime), now, Object.keys(edit));
+          expect(all(revised)).toEqual(all(set(versions, now, runtime)));
+        },
+      ),
+      { numRuns: 2_000 },
     );
   });
 
