@@ -158,8 +158,8 @@ const sendChanged = async (
   const removed = new Set<string>();
   let cursor: string | undefined;
   do {
-    const body = { files: manifest, prune: !keep };
-    const answer = await slipway.applyComponentManifest({ ...at, body, cursor, signal: interrupted.signal });
+    const body = { files: manifest, prune: !keep, ...(cursor !== undefined && { cursor }) };
+    const answer = await slipway.applyComponentManifest({ ...at, body, signal: interrupted.signal });
     if (!keep) for (const path of answer.extra) removed.add(path);
     const wanted = answer.items.flatMap(({ path, status, upload, uploadHref }) => {
       const file = byPath.get(path);

@@ -3802,6 +3802,8 @@ export interface components {
              * @default false
              */
             prune?: boolean;
+            /** @description `nextCursor` of the answer before, to which all else was the same */
+            cursor?: string;
         };
         ManifestAnswer: {
             /** @description Files of the manifest, in its order */
@@ -3816,7 +3818,7 @@ export interface components {
             }[];
             /** @description Files that are not in the manifest; gone if `prune` was asked for */
             extra: string[];
-            /** @description Send what is asked for here, then the same manifest again with this as `cursor`. Absent once all of it was looked at */
+            /** @description Send what is asked for here, then the same manifest with this as `cursor`. Absent once all of it was looked at */
             nextCursor?: string;
         };
         Member: {
@@ -19847,10 +19849,7 @@ export interface operations {
     };
     applyComponentManifest: {
         parameters: {
-            query?: {
-                /** @description `nextCursor` of the page before */
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path: {
                 /**

@@ -39,14 +39,14 @@ const BUDGET_MS = 15_000;
 export const handler = endpoint(
   componentRoutes,
   "applyComponentManifest",
-  async ({ workspace, params, query, body, moment, step }) => {
+  async ({ workspace, params, body, moment, step }) => {
     const version = await findVersion(workspace, params.component, params.version);
     const place = { version, bucket: workspace.bucket };
     expectOpen(place);
     const findings = findingsOf(body);
     if (findings.length > 0) throw refused("the body", findings);
     const list = `${version.id} manifest ${fingerprintOf(body)}`;
-    const at = placeIn(list, query.cursor, body);
+    const at = placeIn(list, body);
     const deadline = Date.now() + BUDGET_MS;
     const inTime = () => Date.now() < deadline;
 
@@ -98,14 +98,16 @@ export const handler = endpoint(
 );
 
 /** What a cursor is bound to: it goes on in the very manifest that it came with. */
-const fingerprintOf = (manifest: Manifest): string =>
-  createHash("sha256").update(JSON.stringify(manifest)).digest("hex");
+const fingerprintOf = ({ files, prune }: Manifest): string =>
+  createHash("sha256")
+    .update(JSON.stringify([files, prune]))
+    .digest("hex");
 
 /**
  * Where an answer begins: after the extra file with this sort key, or at the file with this number in the manifest.
  * @throws AppError `invalid-cursor`
  */
-const placeIn = (list: string, cursor: string | undefined, { files }: Manifest): string | number | undefined => {
+const placeIn = (list: string, { files, cursor }: Manifest): string | number | undefined => {
   const place = cursor === undefined ? undefined : decodeCursor(list, cursor);
   if (place === undefined || (typeof place === "string" && place !== "")) return place;
   if (typeof place === "number" && Number.isInteger(place) && place >= 0 && place < files.length) return place;

@@ -92,6 +92,10 @@ export const Manifest = z
   .strictObject({
     files: z.array(CreateFile).max(MAX_FILES),
     prune: z.boolean().default(false).meta({ description: "Remove files that are not in the manifest" }),
+    // As in a query: a write has none.
+    cursor: z.string().min(1).max(3_072).optional().meta({
+      description: "`nextCursor` of the answer before, to which all else was the same",
+    }),
   })
   .meta({ id: "Manifest", description: "The files that a draft is to have" });
 export type Manifest = z.infer<typeof Manifest>;
@@ -106,7 +110,7 @@ export const ManifestAnswer = z
       .meta({ description: "Files that are not in the manifest; gone if `prune` was asked for" }),
     nextCursor: z.string().optional().meta({
       description:
-        "Send what is asked for here, then the same manifest again with this as `cursor`. Absent once all of it was looked at",
+        "Send what is asked for here, then the same manifest with this as `cursor`. Absent once all of it was looked at",
     }),
   })
   .meta({ id: "ManifestAnswer" });

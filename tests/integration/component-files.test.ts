@@ -380,8 +380,8 @@ describe("a manifest", () => {
     readonly nextCursor?: string;
   }
   const ask = async (version: string, body: object, cursor?: string): Promise<Answer> => {
-    const query = cursor === undefined ? "" : `?cursor=${cursor}`;
-    const answer = await expecting(200, api.call<Answer>("POST", `${version}/manifest${query}`, { body }));
+    const given = { body: { ...body, cursor } };
+    const answer = await expecting(200, api.call<Answer>("POST", `${version}/manifest`, given));
     expect(Buffer.byteLength(JSON.stringify(answer.body))).toBeLessThan(5 * 1024 ** 2);
     return answer.body;
   };
@@ -495,7 +495,7 @@ describe("a manifest", () => {
       [other, nextCursor],
       [{ files }, "garbage"],
     ] as const) {
-      const refused = await api.call("POST", `${version}/manifest?cursor=${cursor}`, { body });
+      const refused = await api.call("POST", `${version}/manifest`, { body: { ...body, cursor } });
       expect(refused).toMatchObject({ status: 400, body: { code: "invalid-cursor" } });
     }
     expect((await ask(version, { files }, nextCursor)).items).toHaveLength(88);
@@ -508,11 +508,8 @@ describe("versions of thousands of files", () => {
     const other = await drafts.draft("com.example.Apart", "2.0.0", { run: "new", configuration: { a: 3, c: 2 } });
     const declare = async (to: string, files: readonly object[]) => {
       for (let cursor: string | undefined = ""; cursor !== undefined; ) {
-        const query: string = cursor === "" ? "" : `?cursor=${cursor}`;
-        const answer = await expecting(
-          200,
-          api.call<{ nextCursor?: string }>("POST", `${to}/manifest${query}`, { body: { files } }),
-        );
+        const body: object = { files, ...(cursor !== "" && { cursor }) };
+        const answer = await expecting(200, api.call<{ nextCursor?: string }>("POST", `${to}/manifest`, { body }));
         cursor = answer.body.nextCursor;
       }
     };

@@ -320,7 +320,6 @@ export const componentRoutes = {
     path: `${V}/manifest`,
     summary: "Say which files a draft is to have, and learn which of them to send: those that changed",
     access: "maintainer",
-    query: Page.pick({ cursor: true }),
     body: Manifest,
     maxBodyBytes: 4 * 1024 ** 2,
     repeatable: true,
