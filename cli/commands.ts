@@ -41,6 +41,7 @@ export const nounCommand = (program: Command, noun: string): Command => {
 const PLACEHOLDER = {
   string: "<text>",
   secret: "<@file|->",
+  time: "<time>",
   integer: "<n>",
   number: "<n>",
   strings: "<a,b>",

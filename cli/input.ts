@@ -55,6 +55,7 @@ const fieldValue = async (field: Field, value: unknown): Promise<unknown> => {
   if (typeof value !== "string") return value;
   if (field.type === "integer" || field.type === "number") return integer(value, what);
   if (field.type === "secret") return secret(value, what);
+  if (field.type === "time") return time(value);
   if (field.type === "strings") return value.split(",").map((part) => part.trim());
   if (field.type === "object" || field.type === "array") return structured(value, what);
   return value;
@@ -79,6 +80,16 @@ export const count = (text: string): number => {
   const number = integer(text, "a count");
   if (number < 1) throw new CliError("usage", `a count begins with 1, and is not ${number}`);
   return number;
+};
+
+/** A time as the API takes it everywhere: ISO 8601 in UTC. @throws CliError */
+export const time = (text: string): string => {
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  if (!isTime || Number.isNaN(Date.parse(text))) {
+    const next = "Give one such as 2026-01-31T12:00:00Z, or with an offset: 2026-01-31T13:00:00+01:00.";
+    throw new CliError("usage", `${text} is no time`, next);
+  }
+  return text.endsWith("Z") ? text : new Date(text).toISOString();
 };
 
 /** Milliseconds of `90s`, `10m`, `2h`. @throws CliError */

@@ -4,7 +4,7 @@ import type { OperationName } from "../client/index.ts";
 /** A field of a query or a body, as `client/generate.ts` finds it in the document. */
 export interface Field {
   readonly name: string;
-  readonly type: "string" | "secret" | "integer" | "number" | "boolean" | "strings" | "array" | "object";
+  readonly type: "string" | "secret" | "time" | "integer" | "number" | "boolean" | "strings" | "array" | "object";
   readonly required?: true;
   readonly nullable?: true;
   readonly description?: string;

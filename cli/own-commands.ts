@@ -1,6 +1,6 @@
 import { Argument, type Command, Option } from "commander";
 import { nounCommand, timeoutOption, withCommonOptions, withWaitOptions } from "./commands.ts";
-import { count, duration, integer } from "./input.ts";
+import { count, duration, integer, time } from "./input.ts";
 
 /** Adds a command whose code is loaded when it is run. */
 const leaf = (parent: Command, name: string, description: string): Command =>
@@ -62,8 +62,8 @@ export const addOwnCommands = (program: Command): void => {
     .action(async (options) => (await import("./events.ts")).tailEvents(options));
 
   leaf(nounCommand(program, "audit"), "export", "write all records as lines of JSON or as CSV, newest first")
-    .option("--from <time>", "records from this time on")
-    .option("--to <time>", "records before this time")
+    .addOption(new Option("--from <time>", "records from this time on").argParser(time))
+    .addOption(new Option("--to <time>", "records before this time").argParser(time))
     .option("--actor <actor>", "only what this one did, such as user:SUBJECT")
     .option("--object <id>", "only what was done to the thing with this id")
     .addOption(new Option("--format <format>", "lines of JSON, or CSV").choices(["jsonl", "csv"]).default("jsonl"))

@@ -59,6 +59,7 @@ const choicesOf = (schema: Schema): readonly string[] | undefined => schema.enum
 
 const typeOf = ({ type = "object", items, format }: Schema): string => {
   if (format === "password") return "secret";
+  if (format === "date-time") return "time";
   return type === "array" && items?.type === "string" ? "strings" : type;
 };
 

@@ -53,8 +53,14 @@ export const issuesOf = (
           rule: "unknown-member",
           detail: `${key} is not a member here`,
         }))
-      : [{ path: issue.path, rule: issue.code.replaceAll("_", "-"), detail: issue.message }],
+      : [{ path: issue.path, rule: issue.code.replaceAll("_", "-"), detail: detailOf(issue) }],
   );
+
+/** An example says more than the name of a format does. */
+const detailOf = (issue: z.core.$ZodIssue): string =>
+  issue.code === "invalid_format" && issue.format === "datetime"
+    ? "must be a time such as 2026-01-31T12:00:00Z"
+    : issue.message;
 
 /** A member of what may be an object, by its name whatever the letter case: so Greengrass reads recipes. */
 export const memberInAnyCase = (value: unknown, name: string): unknown =>

@@ -142,6 +142,8 @@ test("the audit is listed by time and actor, and exported whole", async () => {
   await owner.json(["group", "create", "audited"]);
   const listed = await owner.list(["audit", "list", "--from", since]);
   expect(listed.map(({ operation }) => operation)).toEqual(["intent.succeeded", "createNodeGroup"]);
+  const [day, clock] = new Date(Date.parse(since) + 5_400_000).toISOString().slice(0, -1).split("T");
+  expect(await owner.list(["audit", "list", "--from", `${day}T${clock}+01:30`])).toEqual(listed);
   expect((await owner.run(["audit", "list", "--limit", "1"])).stdout).toContain("node-group");
   const object = String((listed[1]?.object as { id: string } | undefined)?.id);
   const exported = async (...args: string[]) =>

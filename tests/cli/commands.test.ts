@@ -261,6 +261,10 @@ describe("what goes wrong", () => {
     ["a body that is none", ["group", "create", "x", "--body", "{"], 2, "neither JSON nor YAML"],
     ["a file that is missing", ["group", "create", "x", "--body", "@nowhere"], 2, "nowhere cannot be read: ENOENT"],
     ["a duration that is none", ["intent", "wait", "x", "--timeout", "soon"], 2, "soon is no duration"],
+    ["a time that is none", ["audit", "list", "--from", "yesterday"], 2, "Give one such as 2026-01-31T12:00:00Z"],
+    ["a date alone", ["audit", "export", "--to", "2026-01-31"], 2, "2026-01-31 is no time"],
+    ["a day that no month has", ["event", "list", "--since", "2026-13-01T00:00:00Z"], 2, "is no time"],
+    ["a time to replay from", ["webhook", "replay", "x", "--since", "1h"], 2, "1h is no time"],
     ["a workspace of others", ["node", "list", "-w", "theirs"], 5, "there is no workspace theirs"],
     ["a server that is away", ["node", "list", "--api", "http://127.0.0.1:9"], 3, "there is no login"],
   ])("%s", async (_what, args, code, told) => {

@@ -260,6 +260,14 @@ describe("records", () => {
     expect([status, body.code]).toEqual([400, code]);
   });
 
+  test("are refused for what is no time with one that is", async () => {
+    for (const time of ["yesterday", "2026-01-31", "2026-01-31T12:00:00"]) {
+      const { body } = await owner.call("GET", `${workspace.path}/audit?from=${time}`);
+      const detail = "must be a time such as 2026-01-31T12:00:00Z";
+      expect(body).toMatchObject({ detail: `the query is not valid: from: ${detail}`, errors: [{ detail }] });
+    }
+  });
+
   test("take no cursor of another list, nor one beyond its times", async () => {
     const { nextCursor } = await page("?limit=1");
     for (const query of ["actor=user:olga", "to=2026-01-01T00:00:00Z"]) {
