@@ -20,9 +20,12 @@ import { AppError } from "../problems.ts";
 import type { Attributes, Key, TableName, Test, Write } from "../writes.ts";
 import { clientSettings, once } from "./settings.ts";
 
-const client = once(() =>
-  DynamoDBDocumentClient.from(new DynamoDBClient(clientSettings), { marshallOptions: { removeUndefinedValues: true } }),
-);
+const client = once(() => {
+  const plain = new DynamoDBClient(clientSettings);
+  // It goes through all of an answer to leave out what is secret, for a logger, which there is none of.
+  plain.middlewareStack.remove("loggerMiddleware");
+  return DynamoDBDocumentClient.from(plain, { marshallOptions: { removeUndefinedValues: true } });
+});
 
 /** Attributes that hold what people wrote, of any JSON or under any name: kept as text, since a table's own maps cannot hold all of it. */
 const OPAQUE = ["changes", "components", "delivered", "dependencies", "document", "recipe"] as const;

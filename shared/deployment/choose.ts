@@ -18,6 +18,8 @@ export interface Choice {
   readonly sight: number;
 }
 
+const NONE: readonly Layer[] = [];
+
 /**
  * Goes through the wishes by precedence; each one narrows the versions unless that would leave none (ADR 6).
  *
@@ -33,13 +35,14 @@ export const choose = (
   const [first, ...others] = wishes;
   let candidates = acceptable(first);
   let sight = first.wanted.catalogue;
-  const losers: Layer[] = [];
+  let losers = NONE;
   for (const wish of others) {
     const takes = new Set(acceptable(wish));
     const narrowed = candidates.filter((facts) => takes.has(facts));
-    if (narrowed.length === 0) losers.push(wish.layer);
+    if (narrowed.length === 0) losers = [...losers, wish.layer];
     else {
-      candidates = narrowed;
+      // Fleets have very many choices, and most narrow nothing: those share what there is.
+      if (narrowed.length < candidates.length) candidates = narrowed;
       sight = Math.min(sight, wish.wanted.catalogue);
     }
   }

@@ -202,8 +202,7 @@ const differences = (before: CellSet | undefined, after: CellSet | undefined): C
 class Findings {
   private readonly byText = new Map<string, CellFinding & { cells: string[]; nodes: number }>();
 
-  add(finding: CellFinding, { key, nodes }: CellCount): void {
-    const text = JSON.stringify(finding);
+  add(finding: CellFinding, { key, nodes }: CellCount, text = JSON.stringify(finding)): void {
     const known = this.byText.get(text);
     if (known === undefined) this.byText.set(text, { ...finding, cells: [key], nodes });
     else {
@@ -270,7 +269,8 @@ export const plan = (snapshot: Snapshot, changes: Changes, rates: AwsRates): Pla
     if (!isVacated) {
       const known = new Set(foundBefore(cell.key, old).map((one) => JSON.stringify(one)));
       for (const finding of refusalsOf(fresh, resolving.index, nameOf)) {
-        (known.has(JSON.stringify(finding)) ? warnings : refusals).add(finding, cell);
+        const text = JSON.stringify(finding);
+        (known.has(text) ? warnings : refusals).add(finding, cell, text);
       }
       for (const finding of warningsOf(fresh, nameOf)) warnings.add(finding, cell);
     }

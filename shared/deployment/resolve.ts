@@ -17,7 +17,6 @@ export { type Layer, layerOf, type PublishedVersion };
 
 /** One component of a cell: the version, and what targets chose of it; no choice for a dependency that nobody names. */
 export interface CellComponent extends Chosen {
-  readonly content: ComponentContent;
   /** Name and content as JSON, as they stand in the cell's, and how many bytes that takes. */
   readonly text: string;
   readonly bytes: number;
@@ -154,16 +153,8 @@ export const resolver = (published: Published): Resolver => {
     const list = entries.get(choice ?? component);
     const before = list?.find((one) => one.facts === facts && one.sight === sight);
     if (before !== undefined) return before;
-    const content = componentContent(facts.version, choice === undefined ? {} : configured(choice.wishes));
-    const text = `${JSON.stringify(component)}:${JSON.stringify(content)}`;
-    const made: CellComponent = {
-      facts,
-      sight,
-      ...(choice !== undefined && { choice }),
-      content,
-      text,
-      bytes: Buffer.byteLength(text),
-    };
+    const text = `${JSON.stringify(component)}:${JSON.stringify(contentOf({ facts, choice }))}`;
+    const made = { facts, sight, ...(choice !== undefined && { choice }), text, bytes: Buffer.byteLength(text) };
     if (list === undefined) entries.set(choice ?? component, [made]);
     else list.push(made);
     return made;
@@ -349,6 +340,9 @@ const componentContent = (version: string, { merge, reset, runWith }: Configured
   ...(runWith !== undefined && { runWith: sortKeys(runWith) as NonNullable<Configured["runWith"]> }),
 });
 
+const contentOf = ({ facts, choice }: { facts: VersionFacts; choice?: Choice | undefined }): ComponentContent =>
+  componentContent(facts.version, choice === undefined ? {} : configured(choice.wishes));
+
 /** The Greengrass form of an effective set; equal sets give equal bytes. */
 export const deploymentContent = (set: EffectiveSet): DeploymentContent =>
   Object.fromEntries(
@@ -359,9 +353,7 @@ export const deploymentContent = (set: EffectiveSet): DeploymentContent =>
 
 /** The Greengrass form of a cell's set, every dependency pinned; equal sets give equal bytes. */
 export const cellContent = ({ components }: CellSet): DeploymentContent =>
-  Object.fromEntries(
-    [...components].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { content }]) => [name, content]),
-  );
+  Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, contentOf(one)]));
 
 const sortKeys = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(sortKeys);

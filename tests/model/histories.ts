@@ -140,7 +140,7 @@ const wanted = (world: World): Record<string, unknown> =>
   Object.fromEntries(
     [...world.effectiveSets()].map(([id, { components }]) => [
       id,
-      Object.fromEntries([...components].map(([name, { content }]) => [name, content])),
+      Object.fromEntries([...components].map(([name, { text }]) => [name, text])),
     ]),
   );
 
