@@ -12290,8 +12290,8 @@ export interface operations {
                      *           "kind": "foreign-deployment",
                      *           "subject": {
                      *             "name": "n",
-                     *             "type": "node",
-                     *             "id": "nod_01k0example000000002"
+                     *             "id": "nod_01k0example000000002",
+                     *             "type": "node"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -12308,8 +12308,8 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.group.grp_01k0example000000003",
                      *           "kind": "group-membership",
                      *           "subject": {
-                     *             "type": "node",
                      *             "id": "nod_01k0example000000002",
+                     *             "type": "node",
                      *             "name": "n"
                      *           },
                      *           "detail": "seen",
@@ -12442,9 +12442,9 @@ export interface operations {
                      *           "id": "nod_01k0example000000002.foreign.x",
                      *           "kind": "foreign-deployment",
                      *           "subject": {
+                     *             "id": "nod_01k0example000000002",
                      *             "name": "n",
-                     *             "type": "node",
-                     *             "id": "nod_01k0example000000002"
+                     *             "type": "node"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -12583,8 +12583,8 @@ export interface operations {
                      *       "kind": "foreign-deployment",
                      *       "subject": {
                      *         "type": "node",
-                     *         "id": "nod_01k0example000000002",
-                     *         "name": "n"
+                     *         "name": "n",
+                     *         "id": "nod_01k0example000000002"
                      *       },
                      *       "detail": "seen",
                      *       "since": "2026-01-01T12:00:00.000Z",
@@ -22510,8 +22510,10 @@ export interface operations {
                      *           "id": "evr_01k0example000000002",
                      *           "source": "com.example.contract",
                      *           "operations": [
-                     *             "deleteNode"
+                     *             "createNode",
+                     *             "deleteNodeGroup"
                      *           ],
+                     *           "description": "d",
                      *           "createdBy": "developer",
                      *           "createdAt": "2026-01-01T12:00:00.000Z",
                      *           "updatedAt": "2026-01-01T12:00:00.000Z"
