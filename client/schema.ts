@@ -12290,8 +12290,8 @@ export interface operations {
                      *           "kind": "foreign-deployment",
                      *           "subject": {
                      *             "name": "n",
-                     *             "id": "nod_01k0example000000002",
-                     *             "type": "node"
+                     *             "type": "node",
+                     *             "id": "nod_01k0example000000002"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -12309,8 +12309,8 @@ export interface operations {
                      *           "kind": "group-membership",
                      *           "subject": {
                      *             "id": "nod_01k0example000000002",
-                     *             "type": "node",
-                     *             "name": "n"
+                     *             "name": "n",
+                     *             "type": "node"
                      *           },
                      *           "detail": "seen",
                      *           "since": "2026-01-01T12:00:00.000Z",
@@ -12582,9 +12582,9 @@ export interface operations {
                      *       "id": "nod_01k0example000000002.foreign.x",
                      *       "kind": "foreign-deployment",
                      *       "subject": {
+                     *         "id": "nod_01k0example000000002",
                      *         "type": "node",
-                     *         "name": "n",
-                     *         "id": "nod_01k0example000000002"
+                     *         "name": "n"
                      *       },
                      *       "detail": "seen",
                      *       "since": "2026-01-01T12:00:00.000Z",
