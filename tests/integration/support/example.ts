@@ -1,5 +1,9 @@
 import { createHash } from "node:crypto";
 import type { ApiAnswer } from "../../../local/api-client.ts";
+import type { RouteName } from "../../../shared/declared/routes.ts";
+
+/** What these answer has references of its own, which a document that has it as an example would take for its own. */
+export const SCHEMAS: ReadonlySet<RouteName> = new Set(["getOpenapi", "getEventSchema"]);
 
 /** A request that was really sent, and what was answered, as the document shows them. */
 export interface Example {
