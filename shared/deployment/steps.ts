@@ -180,8 +180,17 @@ export const nextForNode = (
     const neverAgain = own !== undefined && own.status !== "REMOVED" && !isLast(own, seen.executions);
     return neverAgain ? renewal(progress, limits, "no-execution", own) : { do: "join", cell };
   }
+  // Nothing tells when it joined: the process ended between the join and the note of it, or what is shown is from before it left.
+  // To join is right for both, changes nothing where it is in, and from then on there is a time to wait from.
+  if (joinedAt === undefined && isAwaited(own, seen.executions)) {
+    return justLeft ? { do: "wait", for: "removal", until: leftAt + limits.lagMs } : { do: "join", cell };
+  }
   return afterJoin(progress, seen, own, limits, now);
 };
+
+/** Whether an execution is still to come. */
+const isAwaited = (own: Execution | undefined, all: readonly Execution[]): boolean =>
+  own === undefined || own.status === "REMOVED" || (own.status === "SUCCEEDED" && !isLast(own, all));
 
 /** Whether the device has done nothing else since. */
 const isLast = (execution: Execution, all: readonly Execution[]): boolean =>

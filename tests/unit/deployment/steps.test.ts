@@ -204,6 +204,18 @@ describe("a node", () => {
       next: { do: "renew", reason: "no-execution" },
     },
     {
+      note: "joins once more where the note that it joined was lost, and no execution comes",
+      progress: progress({ mayBeIn: [NEW] }),
+      seen: seen({ memberOf: [NEW], executions: [execution("REMOVED")] }),
+      next: { do: "join", cell: NEW },
+    },
+    {
+      note: "does not join where it may be shown as it was before it left",
+      progress: progress({ mayBeIn: [NEW], leftAt: AT - 50 }),
+      seen: seen({ memberOf: [NEW] }),
+      next: { do: "wait", for: "removal", until: AT + 50 },
+    },
+    {
       note: "waits for its device for as long as that takes",
       progress: progress({ mayBeIn: [NEW], joinedAt: 0 }),
       seen: seen({ memberOf: [NEW], executions: [execution("QUEUED", { updatedAt: 0 })] }),
