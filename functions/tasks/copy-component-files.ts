@@ -1,6 +1,6 @@
 import { copyOver, headObject } from "../../shared/aws/objects.ts";
 import { allItems, getItem, transact } from "../../shared/aws/table.ts";
-import { copyFile, type StoredFile } from "../../shared/component/file.ts";
+import { likeFile, type StoredFile } from "../../shared/component/file.ts";
 import { artifactKey } from "../../shared/component/recipe.ts";
 import type { StoredVersion } from "../../shared/component/version.ts";
 import { keys, partitions } from "../../shared/keys.ts";
@@ -71,7 +71,7 @@ const copyBatch = async (input: TaskInput, { bucket, source, version }: Places, 
       when: { copying: "running", status: "draft" },
       otherwise: { code: "not-found", detail: "the draft was deleted meanwhile" },
     },
-    ...files.map((file) => ({ do: "put", item: { ...copyFile(version.id, file, now) } }) as const),
+    ...files.map((file) => ({ do: "put", item: { ...likeFile(version.id, file, now) } }) as const),
   ]);
 };
 

@@ -152,8 +152,8 @@ export const versionTakesFiles = (version: StoredVersion): Write => ({
 
 const at = ({ pk, sk }: StoredFile): Key => ({ pk, sk });
 
-/** A file that is like the one of another version, whose bytes are copied. */
-export const copyFile = (versionId: string, { path, size, sha256 }: StoredFile, now: Date): StoredFile => ({
+/** A file of a version that is like another one: one of another version, whose bytes are copied, or one that was found. */
+export const likeFile = (versionId: string, { path, size, sha256 }: CreateFile, now: Date): StoredFile => ({
   ...keys.file(versionId, path),
   type: "file",
   path,
@@ -198,20 +198,8 @@ export const declareFile = (
 };
 
 /** A file that is where none was declared, while it is being removed: as if it had been declared, and were being changed. */
-export const holdPlace = (
-  versionId: string,
-  { path, size, sha256 }: CreateFile,
-  now: Date,
-): { claimed: StoredFile; write: Write } => {
-  const claimed: StoredFile = {
-    ...keys.file(versionId, path),
-    type: "file",
-    path,
-    size,
-    sha256,
-    createdAt: now.toISOString(),
-    clearing: now.getTime() + CLEARING_MS,
-  };
+export const holdPlace = (versionId: string, found: CreateFile, now: Date): { claimed: StoredFile; write: Write } => {
+  const claimed: StoredFile = { ...likeFile(versionId, found, now), clearing: now.getTime() + CLEARING_MS };
   return { claimed, write: { do: "put", item: { ...claimed }, when: unchanged(undefined), otherwise: CHANGED } };
 };
 

@@ -106,6 +106,18 @@ const ofWorkspaces = (accountId: string): object => ({
 });
 
 /**
+ * An object was made in a workspace's bucket. https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+ * @param key which keys, as a pattern says it
+ * @param more what else the detail must have
+ */
+const inBucketOfWorkspace = (accountId: string, key: object, more: object = {}): object => ({
+  source: ["aws.s3"],
+  account: [accountId],
+  "detail-type": ["Object Created"],
+  detail: { bucket: { name: [{ wildcard: "ws-*-comp-artifacts" }] }, object: { key: [key] }, ...more },
+});
+
+/**
  * @param stateMachines what the ARN of every state machine of the stage starts with
  * @param accountId whose events are heard, where a bus may be open to others
  * @param stage whose core devices are heard of
@@ -125,33 +137,16 @@ export const rules = (
     },
     function: "workflow-ended",
   },
-  // A manifest was put into a workspace's bucket. https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+  // A manifest was put into a workspace's bucket.
   "accept-drop": {
     bus: "default",
-    pattern: {
-      source: ["aws.s3"],
-      account: [accountId],
-      "detail-type": ["Object Created"],
-      detail: {
-        bucket: { name: [{ wildcard: "ws-*-comp-artifacts" }] },
-        object: { key: [{ wildcard: `${DROP}*/${MANIFEST}` }] },
-      },
-    },
+    pattern: inBucketOfWorkspace(accountId, { wildcard: `${DROP}*/${MANIFEST}` }),
     function: "accept-drop",
   },
   // A file was sent by its URL, in one request.
   "remove-stray": {
     bus: "default",
-    pattern: {
-      source: ["aws.s3"],
-      account: [accountId],
-      "detail-type": ["Object Created"],
-      detail: {
-        bucket: { name: [{ wildcard: "ws-*-comp-artifacts" }] },
-        object: { key: [{ prefix: ARTIFACTS }] },
-        reason: ["PutObject"],
-      },
-    },
+    pattern: inBucketOfWorkspace(accountId, { prefix: ARTIFACTS }, { reason: ["PutObject"] }),
     function: "remove-stray",
   },
   // A device has ended a deployment, or a component of it has failed.

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildProgram } from "../../cli/program.ts";
 import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
-import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL } from "./support.ts";
+import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL, logInTo } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
@@ -14,10 +14,7 @@ beforeAll(async () => {
   cloud = await startTestCloud();
   token = await cloud.token();
   cli = commandLine();
-  const { code, stderr } = await cli.run(["login", "--api", cloud.endpoints.api, "--token", "-"], { stdin: token });
-  if (code !== 0) throw new Error(stderr);
-  await cli.json(["workspace", "create", "acme"]);
-  await cli.run(["workspace", "use", "acme"]);
+  await logInTo(cli, cloud.endpoints.api, token);
 });
 afterAll(async () => {
   cli?.remove();

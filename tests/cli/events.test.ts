@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { lineOf } from "../../cli/events.ts";
 import type { Schemas } from "../../client/index.ts";
 import { startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
-import { type CommandLine, commandLine, errorOf } from "./support.ts";
+import { type CommandLine, commandLine, errorOf, logInTo } from "./support.ts";
 
 type Event = Schemas["Event"];
 
@@ -163,11 +163,7 @@ describe("of a workspace", () => {
   beforeAll(async () => {
     cloud = await startTestCloud();
     cli = commandLine();
-    const stdin = await cloud.token();
-    const { code, stderr } = await cli.run(["login", "--api", cloud.endpoints.api, "--token", "-"], { stdin });
-    if (code !== 0) throw new Error(stderr);
-    await cli.json(["workspace", "create", "acme"]);
-    await cli.run(["workspace", "use", "acme"]);
+    await logInTo(cli, cloud.endpoints.api, await cloud.token());
   });
   afterAll(async () => {
     cli?.remove();

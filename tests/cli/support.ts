@@ -94,3 +94,11 @@ export const commandLine = (env: Readonly<Record<string, string>> = {}): Command
 /** The error that a command with --json tells of. */
 export const errorOf = ({ stderr }: Ran): Record<string, unknown> =>
   (JSON.parse(stderr) as { error: Record<string, unknown> }).error;
+
+/** Logs in to a running cloud, and makes and uses the workspace "acme". */
+export const logInTo = async (cli: CommandLine, api: string, token: string): Promise<void> => {
+  const { code, stderr } = await cli.run(["login", "--api", api, "--token", "-"], { stdin: token });
+  if (code !== 0) throw new Error(stderr);
+  await cli.json(["workspace", "create", "acme"]);
+  await cli.run(["workspace", "use", "acme"]);
+};
