@@ -9,7 +9,7 @@ export default defineConfig({
     globalSetup: ["tests/infrastructure/setup.ts"],
     // Every cloud that a test starts loads the same modules: compiled once, each starts in half the time.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/slipway/compiled") },
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 180_000,
     hookTimeout: 120_000,
   },

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import * as z from "zod";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
 import type { Gate } from "./iam/gate.ts";
+import { callerOf } from "./iam/identities.ts";
 import type { Log } from "./invoke.ts";
 
 /** An error that the client sees under its AWS code. */
@@ -65,11 +66,15 @@ const operate = async (service: AwsJsonService, request: IncomingMessage): Promi
   if (operation === undefined) {
     throw new ServiceError("NotImplementedException", `${service.target} does not do ${name} here`, 501);
   }
-  return service.faults.perform(`${service.iamPrefix}:${name}`, () => {
-    const input = parse(body);
-    service.gate?.(name, input, request.headers);
-    return operation(input);
-  });
+  return service.faults.perform(
+    `${service.iamPrefix}:${name}`,
+    () => {
+      const input = parse(body);
+      service.gate?.(name, input, request.headers);
+      return operation(input);
+    },
+    { accessKeyId: callerOf(request.headers) },
+  );
 };
 
 const describe = (error: unknown): { code: string; message: string; status: number } => {

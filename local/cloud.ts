@@ -182,12 +182,12 @@ const start = async (
   const log: Log = (message, details) => {
     cloudLog.write(`${JSON.stringify({ at: new Date().toISOString(), message, ...details })}\n`);
   };
-  const faults = new Faults(options.faultSeed);
   const deadLetters = later(openDeadLetters(dir));
 
   const stage = { ...place, partition: "aws", stage: STAGE };
   const { enforceIam: enforce, withoutStatements } = options;
   const identities = stageIdentities(dir, stage, { developer: DEVELOPER, enforce, withoutStatements, log });
+  const faults = new Faults(options.faultSeed, { roleOf: identities.roleOf });
   const rpcGate = (service: string, accessOf: AccessOf) =>
     gate(identities, service, accessOf, (code, message) => new ServiceError(code, message, 400));
   const restGate = (service: string, accessOf: AccessOf) =>

@@ -4,6 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { ServiceError } from "./aws-json-rpc.ts";
 import { ConnectionReset, type Faults, InjectedError } from "./faults.ts";
 import type { Gate } from "./iam/gate.ts";
+import { callerOf } from "./iam/identities.ts";
 import { listen, shut } from "./listen.ts";
 
 interface Answer {
@@ -63,10 +64,14 @@ export const startDynamoDBProxy = async (options: {
       status,
       headers,
       body: bytes,
-    } = await options.faults.perform(`dynamodb:${operation}`, () => {
-      options.gate?.(operation, inputOf(body), message.headers);
-      return forward(message, body);
-    });
+    } = await options.faults.perform(
+      `dynamodb:${operation}`,
+      () => {
+        options.gate?.(operation, inputOf(body), message.headers);
+        return forward(message, body);
+      },
+      { accessKeyId: callerOf(message.headers) },
+    );
     response.writeHead(status, headers);
     response.end(bytes);
   };

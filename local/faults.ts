@@ -23,6 +23,8 @@ type Effect =
 export type Fault = Effect & {
   /** Service and operation, as in an IAM action: `iot:CreateThing`, `lambda:{function}`; `iot:*`; `*` for all. */
   readonly operation: string;
+  /** The role whose calls it strikes, as `local-accept-intent`; everybody's if it is not given. Only engines that roles call know it. */
+  readonly caller?: string;
   /** How likely it strikes a call, 0 to 1; 1 if it is not given. */
   readonly probability?: number;
   /** How many calls it strikes; every one (that the probability picks) if it is not given. */
@@ -31,6 +33,7 @@ export type Fault = Effect & {
 
 const common = {
   operation: z.string().regex(/^(\*|[a-z0-9]+:(\*|[A-Za-z0-9-]+))$/, "must be like iot:CreateThing, iot:* or *"),
+  caller: z.string().min(1).optional(),
   probability: z.number().gt(0).max(1).optional(),
   times: z.int().positive().nullish(),
 };
@@ -42,9 +45,10 @@ const FaultBody = z.discriminatedUnion("kind", [
 
 /** Reads a fault in its JSON form. @throws ZodError that names the member and the rule */
 export const parseFault = (body: unknown): Fault => {
-  const { times, probability, ...fault } = FaultBody.parse(body);
+  const { times, probability, caller, ...fault } = FaultBody.parse(body);
   return {
     ...fault,
+    ...(caller !== undefined && { caller }),
     ...(typeof times === "number" && { times }),
     ...(probability !== undefined && { probability }),
   };
@@ -112,6 +116,14 @@ interface Armed {
   struck: number;
 }
 
+/** What an engine says of a call. */
+interface Call {
+  /** Whether it can be done twice; what cannot, meets no duplicate. True if it is not given. */
+  readonly repeatable?: boolean;
+  /** The access key that it is signed with. */
+  readonly accessKeyId?: string | undefined;
+}
+
 /**
  * The faults that are armed. Engines run every operation through {@link Faults.perform}; without any armed fault that
  * costs nothing but a look at an empty list.
@@ -124,18 +136,23 @@ export class Faults {
 
   readonly #closing = new AbortController();
   readonly #pause: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
+  readonly #roleOf: (accessKeyId: string) => string | undefined;
 
   /**
    * @param seed the same one gives the n-th call of an operation the same faults
-   * @param wait what a latency waits by; rejects when the signal aborts
+   * @param options.roleOf whose an access key is
+   * @param options.wait what a latency waits by; rejects when the signal aborts
    */
   constructor(
     seed = 1,
-    wait: (milliseconds: number, signal: AbortSignal) => Promise<unknown> = (milliseconds, signal) =>
-      pause(milliseconds, undefined, { signal }),
+    options: {
+      readonly roleOf?: (accessKeyId: string) => string | undefined;
+      readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
+    } = {},
   ) {
     this.#seed = seed;
-    this.#pause = wait;
+    this.#roleOf = options.roleOf ?? (() => undefined);
+    this.#pause = options.wait ?? ((milliseconds, signal) => pause(milliseconds, undefined, { signal }));
   }
 
   arm(fault: Fault): void {
@@ -167,12 +184,14 @@ export class Faults {
   }
 
   /** The faults that this call meets, and no others: those are counted, and used up when they were armed for so many. */
-  #strikes(operation: string, repeatable: boolean): Fault[] {
+  #strikes(operation: string, { repeatable = true, accessKeyId }: Call): Fault[] {
     const count = this.#calls.get(operation) ?? 0;
     this.#calls.set(operation, count + 1);
+    const role = accessKeyId === undefined ? undefined : this.#roleOf(accessKeyId);
     const picked = this.#armed.filter(
       ({ fault, number }) =>
         matches(fault.operation, operation) &&
+        (fault.caller === undefined || fault.caller === role) &&
         (repeatable || fault.kind !== "duplicate") &&
         (fault.probability === undefined || draw(this.#seed, operation, number, count) < fault.probability),
     );
@@ -188,12 +207,11 @@ export class Faults {
    * armed first counts.
    *
    * @param operation service and operation, as in an IAM action
-   * @param repeatable whether `act` can be done twice; what cannot, meets no duplicate
    * @throws InjectedError, ConnectionReset; and what `act` throws
    */
-  async perform<T>(operation: string, act: () => T | Promise<T>, repeatable = true): Promise<T> {
+  async perform<T>(operation: string, act: () => T | Promise<T>, call: Call = {}): Promise<T> {
     if (this.#armed.length === 0) return act();
-    const struck = this.#strikes(operation, repeatable);
+    const struck = this.#strikes(operation, call);
     const delay = struck.reduce((sum, fault) => sum + (fault.kind === "latency" ? fault.milliseconds : 0), 0);
     if (delay > 0) {
       await this.#pause(delay, this.#closing.signal).catch((cause: unknown) => {

@@ -240,7 +240,7 @@ export const startLambda = (options: LambdaOptions): Lambda => {
     invokeStreaming: async (functionName, event) => {
       const declared = find(functionName);
       // The first of two answers would never be read.
-      return faults.perform(`lambda:${declared.name}`, () => stream(declared, event), false);
+      return faults.perform(`lambda:${declared.name}`, () => stream(declared, event), { repeatable: false });
     },
     close: async () => {
       restore();

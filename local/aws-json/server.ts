@@ -5,6 +5,7 @@ import { JsonShapeDeserializer, JsonShapeSerializer } from "@aws-sdk/core/protoc
 import type { NormalizedSchema } from "@smithy/core/schema";
 import { ConnectionReset, type Faults, InjectedError } from "../faults.ts";
 import type { Gate } from "../iam/gate.ts";
+import { callerOf } from "../iam/identities.ts";
 import type { Throttle } from "../throttle.ts";
 import { type Model, Validator } from "./constraints.ts";
 import { AwsError, serializationError } from "./errors.ts";
@@ -146,8 +147,10 @@ class JsonService<Module extends object, Context> {
     if (found === undefined)
       throw new AwsError("UnknownOperationException", 404, `${request.method} ${path} is not an operation`);
     const { route } = found;
-    const output = await this.#options.faults.perform(`${this.#options.prefix}:${route.name}`, () =>
-      this.#act(found, new URLSearchParams(query), request.headers, body),
+    const output = await this.#options.faults.perform(
+      `${this.#options.prefix}:${route.name}`,
+      () => this.#act(found, new URLSearchParams(query), request.headers, body),
+      { accessKeyId: callerOf(request.headers) },
     );
     return { route, output };
   }

@@ -52,6 +52,8 @@ export class UnknownCredentials extends Error {}
 
 export interface Identities {
   readonly credentialsOf: (role: string) => Credentials;
+  /** The stage's role that an access key is of, if it is of one. */
+  readonly roleOf: (accessKeyId: string) => string | undefined;
   /**
    * For the verification of signatures: the secret of a key, if the session token belongs to it.
    * @throws ExpiredCredentials
@@ -150,6 +152,7 @@ export const openIdentities = (options: {
 
   return {
     credentialsOf: (role) => sessionOf(role).credentials,
+    roleOf: (accessKeyId) => byKey.get(accessKeyId)?.role,
     secretOf: (accessKeyId, sessionToken) => {
       const known = byKey.get(accessKeyId)?.credentials;
       if (known !== undefined) return known.sessionToken === sessionToken ? known.secretAccessKey : undefined;

@@ -166,7 +166,9 @@ export const connect = async (broker: Broker, connection: Connection, packet: IC
   }
   connection.version = packet.protocolVersion === 5 ? 5 : 4;
   try {
-    const answer = await broker.faults.perform("mqtt:Connect", () => admit(broker, connection, packet), false);
+    const answer = await broker.faults.perform("mqtt:Connect", () => admit(broker, connection, packet), {
+      repeatable: false,
+    });
     answer();
   } catch (error) {
     if (error instanceof InjectedError)

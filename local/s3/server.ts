@@ -161,7 +161,7 @@ const actWithFaults = async (
         response = await act(context, request, operation, identities);
         return response;
       },
-      false,
+      { repeatable: false, accessKeyId: request.accessKeyId },
     );
   } catch (error) {
     await discard(response);

@@ -100,6 +100,9 @@ describe("an event that a rule lets in", () => {
   });
 });
 
+/** What the function writes; workflows of earlier intents may have transactions at the same time. */
+const TRANSACTION = { operation: "dynamodb:TransactWriteItems", caller: "local-accept-intent" };
+
 describe.each(Object.entries(ASKED))("an event that asks by %s makes one intent", (_, operation) => {
   const request = (what: string) => aRequest(api, workspace.path, operation, `${what}-${operation}`.toLowerCase());
   /** @returns the name of the function's error, if it ended with one */
@@ -126,14 +129,14 @@ describe.each(Object.entries(ASKED))("an event that asks by %s makes one intent"
 
   test("though the answer of its transaction is lost", async () => {
     const asked = await request("lost");
-    await control.fault({ operation: "dynamodb:TransactWriteItems", kind: "lost-answer", times: 1 });
+    await control.fault({ ...TRANSACTION, kind: "lost-answer", times: 1 });
     expect(await deliver(asked)).toBeUndefined();
     await settled(asked);
   });
 
   test("though every answer of its transaction is lost, and the event comes again", async () => {
     const asked = await request("unheard");
-    await control.fault({ operation: "dynamodb:TransactWriteItems", kind: "lost-answer" });
+    await control.fault({ ...TRANSACTION, kind: "lost-answer" });
     expect(await deliver(asked)).toBe("Unavailable");
     await control.disarm();
     await settled(asked);
@@ -148,8 +151,7 @@ describe.each(Object.entries(ASKED))("an event that asks by %s makes one intent"
   test("though another delivery takes it from one that is late", async () => {
     const asked = await request("late");
     // The first one is held up before its transaction; a lease that is over is what the second one finds.
-    const operation = "dynamodb:TransactWriteItems";
-    await control.fault({ operation, kind: "latency", milliseconds: 2_000, times: 1 });
+    await control.fault({ ...TRANSACTION, kind: "latency", milliseconds: 3_000, times: 1 });
     const late = deliver(asked);
     await until(async () => (await control.faults()).length === 0, { what: "a transaction that is held up" });
     await cloud.documents.send(

@@ -111,9 +111,24 @@ describe("which calls a fault strikes", () => {
     expect(await once(4)).not.toEqual(first);
   });
 
+  test("of one caller strikes nobody else", async () => {
+    const faults = new Faults(1, {
+      roleOf: (accessKeyId) => ({ one: "local-deploy", other: "local-tell" })[accessKeyId],
+    });
+    faults.arm({ ...throttled("iot:*"), caller: "local-deploy", times: 1 });
+    const call = (accessKeyId?: string) => outcome(faults.perform("iot:CreateThing", () => 1, { accessKeyId }));
+    expect([await call("other"), await call("nobody"), await call(), await call("one"), await call("one")]).toEqual([
+      1,
+      1,
+      1,
+      "ThrottlingException",
+      1,
+    ]);
+  });
+
   test("latencies add up and come before the first other fault", async () => {
     const waits: number[] = [];
-    const faults = new Faults(1, async (milliseconds) => void waits.push(milliseconds));
+    const faults = new Faults(1, { wait: async (milliseconds) => void waits.push(milliseconds) });
     faults.arm({ kind: "latency", operation: "*", milliseconds: 20 });
     faults.arm({ kind: "latency", operation: "iot:*", milliseconds: 30 });
     faults.arm({ kind: "reset", operation: "iot:*" });
@@ -133,7 +148,7 @@ describe("which calls a fault strikes", () => {
       faults.disarm();
       faults.arm(fault);
       done = 0;
-      const seen = await outcome(faults.perform(fault.operation, act, repeatable));
+      const seen = await outcome(faults.perform(fault.operation, act, { repeatable }));
       return [seen, done];
     };
     const operation = "iot:CreateThing";
@@ -146,21 +161,21 @@ describe("which calls a fault strikes", () => {
   });
 
   test("a call uses up only what strikes it: all latencies, and of the others the first that can", async () => {
-    const faults = new Faults(1, async () => undefined);
+    const faults = new Faults(1, { wait: async () => undefined });
     const struckTimes = () => faults.armed().map(({ fault, struck }) => [fault.kind, struck]);
     const operation = "iot:CreateThing";
     faults.arm({ kind: "duplicate", operation, times: 1 });
     faults.arm({ kind: "reset", operation, times: 1 });
     faults.arm({ kind: "latency", operation, milliseconds: 5, times: 2 });
     faults.arm(throttled(operation, { times: 1 }));
-    expect(await outcome(faults.perform(operation, () => 1, false))).toBe("ConnectionReset");
+    expect(await outcome(faults.perform(operation, () => 1, { repeatable: false }))).toBe("ConnectionReset");
     expect(struckTimes()).toEqual([
       ["duplicate", 0],
       ["latency", 1],
       ["throttling", 0],
     ]);
-    expect(await outcome(faults.perform(operation, () => 1, false))).toBe("ThrottlingException");
-    expect(await outcome(faults.perform(operation, () => 1, false))).toBe(1);
+    expect(await outcome(faults.perform(operation, () => 1, { repeatable: false }))).toBe("ThrottlingException");
+    expect(await outcome(faults.perform(operation, () => 1, { repeatable: false }))).toBe(1);
     expect(struckTimes()).toEqual([["duplicate", 0]]);
   });
 
