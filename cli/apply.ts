@@ -150,32 +150,67 @@ const stepText = (step: Step): string => {
   return `${styled(colour, `${sign} ${step.what} ${harmless(step.name)}`)}${why}\n`;
 };
 
-/** What the API says of all edits together of targets that exist; new targets have no nodes that it could tell of. */
-const deploymentPlan = async ({ slipway, workspace }: Connection, steps: readonly Step[], actual: Actual) => {
-  const edits = (what: Step["what"], there: object) =>
-    Object.fromEntries(
+/** A plan takes so many things of a kind. */
+const PLANNED_AT_MOST = 1_000;
+
+/** Of more than a plan takes, first one of each that differs: what forbids it forbids all that are alike. */
+const planned = <Named extends readonly [name: string, change: object]>(all: readonly Named[]): Named[] => {
+  const differing = new Set(new Map(all.map((one) => [JSON.stringify(one[1]), one])).values());
+  return [...differing, ...all.filter((one) => !differing.has(one))].slice(0, PLANNED_AT_MOST);
+};
+
+/** What the steps change for devices, as a plan is asked about it: also of groups and nodes that they are yet to make. */
+const proposedBy = (steps: readonly Step[], actual: Actual) => {
+  const edits = (what: Step["what"]) =>
+    new Map(
       steps.flatMap((step) =>
-        step.what === what && "patch" in step && step.name in there
-          ? [[step.name, { deployment: { edit: "patch", ...step.patch } }]]
-          : [],
+        step.what === what && "patch" in step ? [[step.name, { edit: "patch", ...step.patch }] as const] : [],
       ),
     );
-  const nodeGroups = edits("group deployment", actual.groups);
-  const moves = steps.flatMap((step) => {
-    if (step.what !== "membership") return [];
-    const { groups = [] } = actual.nodes[step.name] ?? {};
-    const next = [...groups.filter((group) => !step.remove.includes(group)), ...step.add];
-    // The plan knows groups that are there.
-    return [[step.name, { groups: next.filter((group) => group in actual.groups) }] as const];
-  });
-  const own = edits("node deployment", actual.nodes);
-  const moved = Object.fromEntries(moves);
-  const nodes = Object.fromEntries(
-    [...new Set([...Object.keys(own), ...Object.keys(moved)])].map((name) => [name, { ...moved[name], ...own[name] }]),
+  const [ofGroups, ofNodes] = [edits("group deployment"), edits("node deployment")];
+  const created = steps.filter((step) => step.do === "create");
+  const begun = (edit: object | undefined) => (edit === undefined ? {} : { deployment: edit });
+  const newNodeGroups = created.flatMap((step) =>
+    step.what === "group" ? [[step.name, begun(ofGroups.get(step.name))] as const] : [],
   );
-  if (Object.keys(nodeGroups).length + Object.keys(nodes).length === 0) return undefined;
-  const body = { nodeGroups, nodes } as Schemas["PlanRequest"];
-  return slipway.planChanges({ workspace: workspace(), body, limit: 25, signal: interrupted.signal });
+  const newNodes = created.flatMap((step) => {
+    if (step.what !== "node" || step.node === undefined) return [];
+    const { groups, runtime } = step.node;
+    return [[step.name, { groups, runtime, ...begun(ofNodes.get(step.name)) }] as const];
+  });
+  const moved = new Map(
+    steps.flatMap((step) => {
+      if (step.what !== "membership") return [];
+      const { groups } = actual.nodes[step.name] ?? { groups: [] };
+      return [[step.name, { groups: [...groups.filter((one) => !step.remove.includes(one)), ...step.add] }] as const];
+    }),
+  );
+  const nodes = [...new Set([...ofNodes.keys(), ...moved.keys()])]
+    .filter((name) => Object.hasOwn(actual.nodes, name))
+    .map((name) => [name, { ...moved.get(name), ...begun(ofNodes.get(name)) }] as const);
+  const nodeGroups = [...ofGroups]
+    .filter(([name]) => Object.hasOwn(actual.groups, name))
+    .map(([name, deployment]) => [name, { deployment }] as const);
+  return { nodeGroups, nodes, newNodeGroups, newNodes };
+};
+
+/** What the API says of all steps together, before any of them is done. */
+const deploymentPlan = async ({ slipway, workspace }: Connection, steps: readonly Step[], actual: Actual) => {
+  const proposed = proposedBy(steps, actual);
+  const { nodeGroups, nodes, newNodeGroups, newNodes } = proposed;
+  const lists = Object.values(proposed);
+  if (lists.every((list) => list.length === 0)) return undefined;
+  const named = (list: readonly (readonly [string, object])[]) =>
+    planned(list).map(([name, change]) => ({ name, ...change }));
+  const body = {
+    nodeGroups: Object.fromEntries(planned(nodeGroups)),
+    nodes: Object.fromEntries(planned(nodes)),
+    newNodeGroups: named(newNodeGroups),
+    newNodes: named(newNodes),
+  } as Schemas["PlanRequest"];
+  const plan = await slipway.planChanges({ workspace: workspace(), body, limit: 25, signal: interrupted.signal });
+  const leftOut = lists.reduce((sum, list) => sum + Math.max(0, list.length - PLANNED_AT_MOST), 0);
+  return { plan, leftOut };
 };
 
 /** Asks for one step. @returns its intent, where one does it */
@@ -286,10 +321,11 @@ export const applyFleet = async (options: ApplyOptions): Promise<void> => {
     if (!json) note(`The workspace ${connection.workspace()} is as ${options.file} declares it.`);
     return;
   }
-  const plan = await deploymentPlan(connection, steps, actual);
+  const { plan, leftOut = 0 } = (await deploymentPlan(connection, steps, actual)) ?? {};
   if (!json) {
     await print(`${styled("bold", `Workspace ${connection.workspace()}`)}\n${steps.map(stepText).join("")}`);
     if (plan !== undefined) await print(`\n${planText(plan)}`);
+    if (leftOut > 0) note(`${leftOut} more are not counted above: a plan takes ${PLANNED_AT_MOST} of a kind.`);
   } else if (options.dryRun) {
     await print(steps.map((step) => `${JSON.stringify(step)}\n`).join(""));
   }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { ownMember } from "../shared/json.ts";
 import type { Fleet, FleetComponent, FleetDeployment, FleetNode, FleetRelease } from "./fleet-file.ts";
 
 /** One thing to do, in the words of the file. */
@@ -41,13 +42,13 @@ export const deploymentPatch = (
   const components: Record<string, unknown> = {};
   const changes: string[] = [];
   for (const [name, component] of Object.entries(after.components)) {
-    const former = before.components[name];
+    const former = ownMember(before.components, name);
     if (former !== undefined && isDeepStrictEqual(wish(former), wish(component))) continue;
     components[name] = wish(component);
     changes.push(componentText(name, former === undefined ? undefined : wish(former), wish(component)));
   }
   for (const name of Object.keys(before.components)) {
-    if (name in after.components) continue;
+    if (Object.hasOwn(after.components, name)) continue;
     components[name] = null;
     changes.push(`remove ${name}`);
   }
@@ -94,11 +95,10 @@ const described = (
 
 const groupSteps = (declared: NonNullable<Fleet["groups"]>, actual: NonNullable<Fleet["groups"]>): Step[] =>
   Object.entries(declared).flatMap(([name, group]): Step[] => {
-    const there = actual[name];
-    const made: Step[] =
-      name in actual
-        ? described("group", name, there?.description, group?.description)
-        : [{ do: "create", what: "group", name, description: group?.description, changes: [] }];
+    const there = ownMember(actual, name);
+    const made: Step[] = Object.hasOwn(actual, name)
+      ? described("group", name, there?.description, group?.description)
+      : [{ do: "create", what: "group", name, description: group?.description, changes: [] }];
     return [...made, ...deploymentStep("group", name, there?.deployment, group?.deployment)];
   });
 
@@ -129,7 +129,7 @@ const nodeSteps = (
 ): Step[] =>
   Object.entries(declared).flatMap(([name, given]): Step[] => {
     const node = given ?? PLAIN;
-    const there = name in actual ? (actual[name] ?? PLAIN) : undefined;
+    const there = Object.hasOwn(actual, name) ? (actual[name] ?? PLAIN) : undefined;
     const unknown = node.groups.filter((group) => !isGroup(group));
     if (unknown.length > 0) {
       const changes = unknown.map((group) => `there is no group ${group}, and none is declared`);
@@ -199,7 +199,7 @@ export interface Actual {
 }
 
 const missing = (declared: object | undefined, actual: object): string[] =>
-  declared === undefined ? [] : Object.keys(actual).filter((name) => !(name in declared));
+  declared === undefined ? [] : Object.keys(actual).filter((name) => !Object.hasOwn(declared, name));
 
 /**
  * What makes a workspace what is declared, in the order in which it can be done.

@@ -3559,6 +3559,41 @@ export interface components {
             /** @description Path of its JSON Schema */
             schema: string;
         };
+        FirstEdit: {
+            /** @constant */
+            edit: "patch";
+            /** @description Components to add or change by name; null removes one. Others stay as they are */
+            components?: {
+                [key: string]: components["schemas"]["ComponentWish"] | null;
+            };
+            /** @description Decides between groups; higher wins */
+            priority?: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            /** @description As a whole; null leaves all to Greengrass */
+            policies?: components["schemas"]["DeploymentPolicies"] | null;
+            /** @description As a whole; null leaves all to AWS IoT */
+            rollout?: components["schemas"]["DeploymentRollout"] | null;
+            /** @description Why; kept with the revision */
+            reason?: string;
+        } | {
+            /** @constant */
+            edit: "replace";
+            components: {
+                [key: string]: components["schemas"]["ComponentWish"];
+            };
+            /**
+             * @description Decides between groups; higher wins
+             * @default 0
+             */
+            priority?: number;
+            /** @description Takes newly published versions as they come */
+            autoUpdate?: boolean;
+            policies?: components["schemas"]["DeploymentPolicies"];
+            rollout?: components["schemas"]["DeploymentRollout"];
+            /** @description Why; kept with the revision */
+            reason?: string;
+        };
         FolderFile: {
             /** @description Where it goes, below the folder */
             path: string;
@@ -4158,17 +4193,22 @@ export interface components {
             };
             nodes?: {
                 [key: string]: {
-                    /** @description Names or ids of its node groups */
+                    /** @description Names or ids of its node groups; of those that the plan proposes, names */
                     groups?: string[];
                     /** @description null lifts the node's own */
                     deployment?: components["schemas"]["ProposedEdit"] | null;
                 } | null;
             };
+            /** @description Node groups that do not exist yet */
+            newNodeGroups?: {
+                name: string;
+                deployment?: components["schemas"]["FirstEdit"];
+            }[];
             /** @description Nodes that do not exist yet */
             newNodes?: {
                 name: string;
                 /**
-                 * @description Names or ids of its node groups
+                 * @description Names or ids of its node groups; of those that the plan proposes, names
                  * @default []
                  */
                 groups?: string[];
@@ -4178,6 +4218,8 @@ export interface components {
                  * @enum {string}
                  */
                 runtime?: "nucleus" | "nucleus-lite";
+                /** @description The node's own */
+                deployment?: components["schemas"]["FirstEdit"];
             }[];
         };
         PlanSummary: {
@@ -13272,11 +13314,26 @@ export interface operations {
                  *           "deployment": null
                  *         }
                  *       },
+                 *       "newNodeGroups": [
+                 *         {
+                 *           "name": "trial",
+                 *           "deployment": {
+                 *             "edit": "patch",
+                 *             "components": {
+                 *               "com.example.A": {
+                 *                 "version": "*"
+                 *               }
+                 *             },
+                 *             "priority": 9
+                 *           }
+                 *         }
+                 *       ],
                  *       "newNodes": [
                  *         {
                  *           "name": "planned",
                  *           "groups": [
-                 *             "g"
+                 *             "g",
+                 *             "trial"
                  *           ],
                  *           "runtime": "nucleus-lite"
                  *         }

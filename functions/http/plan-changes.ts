@@ -1,7 +1,7 @@
 import { getItems } from "../../shared/aws/table.ts";
 import type { Target } from "../../shared/deployment/deployment.ts";
 import type { DeploymentEdit, ProposedEdit } from "../../shared/deployment/edit.ts";
-import type { Changes } from "../../shared/deployment/plan.ts";
+import { type Changes, newGroupId } from "../../shared/deployment/plan.ts";
 import type { PlanRequest } from "../../shared/deployment/plan-answer.ts";
 import { isId } from "../../shared/ids.ts";
 import { keys } from "../../shared/keys.ts";
@@ -39,15 +39,36 @@ const finder = async (
   };
 };
 
+/** A group that is there is edited, not made; and which of the two a node is to be in would be left open. */
+const requireNew = async (workspaceId: string, names: readonly string[]): Promise<void> => {
+  const claims = await getItems<Key>(names.map((name) => keys.nodeGroupName(workspaceId, name)));
+  const taken = new Set(claims.map(({ pk }) => pk));
+  const findings = names.flatMap((name, at) => {
+    if (!taken.has(keys.nodeGroupName(workspaceId, name).pk)) return [];
+    return [{ pointer: `/newNodeGroups/${at}/name`, rule: "taken", detail: `there is a node group ${name} already` }];
+  });
+  const [first] = findings;
+  if (first === undefined) return;
+  throw new AppError("invalid-request", `the body is not valid: ${first.pointer}: ${first.detail}`, { findings });
+};
+
 /**
  * The changes of a request by ids.
- * @throws AppError `invalid-request` that points to what does not exist or is named twice; `not-found` for a revision
+ * @throws AppError `invalid-request` that points to what does not exist, exists or is named twice; `not-found` for a revision
  */
 export const changesOf = async ({ id }: StoredWorkspace, request: PlanRequest): Promise<Changes> => {
-  const { nodeGroups = {}, nodes = {}, newNodes = [] } = request;
-  const groupsOf = [...Object.values(nodes).map((node) => node?.groups), ...newNodes.map(({ groups }) => groups)];
+  const { nodeGroups = {}, nodes = {}, newNodes = [], newNodeGroups = [] } = request;
+  const proposed = new Map<string, Named>();
+  for (const [at, { name }] of newNodeGroups.entries()) {
+    if (proposed.has(name)) throw repeated(`/newNodeGroups/${at}/name`, name);
+    proposed.set(name, { id: newGroupId(at), name });
+  }
+  await requireNew(id, [...proposed.keys()]);
+  const groupsOf = [...Object.values(nodes).map((node) => node?.groups), ...newNodes.map(({ groups }) => groups)]
+    .flatMap((groups) => groups ?? [])
+    .filter((reference) => !proposed.has(reference));
   const [group, node] = await Promise.all([
-    finder("node-group", [...Object.keys(nodeGroups), ...groupsOf.flatMap((groups) => groups ?? [])], {
+    finder("node-group", [...Object.keys(nodeGroups), ...groupsOf], {
       name: (name) => keys.nodeGroupName(id, name),
       id: (groupId) => keys.nodeGroup(id, groupId),
     }),
@@ -58,7 +79,7 @@ export const changesOf = async ({ id }: StoredWorkspace, request: PlanRequest): 
   ]);
   const groupIds = (references: readonly string[], pointer: string) =>
     once(
-      references.map((one, at) => group(one, `${pointer}/${at}`).id),
+      references.map((one, at) => (proposed.get(one) ?? group(one, `${pointer}/${at}`)).id),
       pointer,
     );
 
@@ -97,6 +118,7 @@ export const changesOf = async ({ id }: StoredWorkspace, request: PlanRequest): 
   return {
     deployments,
     nodes: moved,
+    newNodeGroups,
     newNodes: newNodes.map(({ groups, ...rest }, at) => ({
       ...rest,
       groups: groupIds(groups, `/newNodes/${at}/groups`),

@@ -1,6 +1,6 @@
 import { cellKey, isGroupsOwn, type StoredCell, targetsOfNode } from "../deployment/cell.ts";
 import type { StoredDeployment } from "../deployment/deployment.ts";
-import type { Changes, PlanCell, PlanNode, Snapshot } from "../deployment/plan.ts";
+import { type Changes, editsOf, type PlanCell, type PlanNode, type Snapshot } from "../deployment/plan.ts";
 import { isId } from "../ids.ts";
 import { keys, partitions } from "../keys.ts";
 import type { StoredNode } from "../node/node.ts";
@@ -98,11 +98,11 @@ const newPlace = ({ groups, runtime }: NonNullable<Changes["newNodes"]>[number])
 
 const componentsOf = (deployments: readonly StoredDeployment[], changes: Changes): Set<string> => {
   const names = new Set(deployments.flatMap(({ components }) => Object.keys(components)));
-  for (const edit of Object.values(changes.deployments ?? {})) {
-    if (edit?.edit === "patch" || edit?.edit === "replace") {
+  for (const edit of editsOf(changes)) {
+    if (edit.edit === "patch" || edit.edit === "replace") {
       for (const name of Object.keys(edit.components ?? {})) names.add(name);
     }
-    if (edit?.edit === "rollback") for (const name of Object.keys(edit.to.components)) names.add(name);
+    if (edit.edit === "rollback") for (const name of Object.keys(edit.to.components)) names.add(name);
   }
   return names;
 };

@@ -94,11 +94,18 @@ export const DeploymentRollback = z
   .meta({ id: "DeploymentRollback" });
 export type DeploymentRollback = z.infer<typeof DeploymentRollback>;
 
+const ProposedPatch = z.strictObject({ edit: z.literal("patch"), ...patch }).refine(changesSomething, NOTHING);
+const ProposedReplacement = z.strictObject({ edit: z.literal("replace"), ...replacement });
+
+/** What a deployment begins with, as a plan is asked about it. */
+export const FirstEdit = z.discriminatedUnion("edit", [ProposedPatch, ProposedReplacement]).meta({ id: "FirstEdit" });
+export type FirstEdit = z.infer<typeof FirstEdit>;
+
 /** An edit as a plan is asked about it. */
 export const ProposedEdit = z
   .discriminatedUnion("edit", [
-    z.strictObject({ edit: z.literal("patch"), ...patch }).refine(changesSomething, NOTHING),
-    z.strictObject({ edit: z.literal("replace"), ...replacement }),
+    ProposedPatch,
+    ProposedReplacement,
     z.strictObject({ edit: z.literal("refresh"), ...refresh }),
     z.strictObject({ edit: z.literal("rollback"), ...rollback }),
   ])

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { ResourceName } from "../names.ts";
 import { MAX_GROUPS_OF_NODE, RuntimeSchema } from "../node/node.ts";
 import { RunWith } from "./deployment.ts";
-import { ProposedEdit } from "./edit.ts";
+import { FirstEdit, ProposedEdit } from "./edit.ts";
 import type { Finding, Plan, PlanNode, Planned } from "./plan.ts";
 import { type DescribedTransition, nodesOfPlan, pageOfTransitions } from "./plan-pages.ts";
 
@@ -11,7 +11,7 @@ const Groups = z
   .array(Reference)
   .max(MAX_GROUPS_OF_NODE)
   .refine((groups) => new Set(groups).size === groups.length, "must not repeat a group")
-  .meta({ description: "Names or ids of its node groups" });
+  .meta({ description: "Names or ids of its node groups; of those that the plan proposes, names" });
 
 /** More than this is proposed by several plans. */
 const MAX_CHANGES = 1_000;
@@ -42,9 +42,19 @@ export const PlanRequest = z
       )
       .refine(hasAtMost, TOO_MANY)
       .optional(),
+    newNodeGroups: z
+      .array(z.strictObject({ name: ResourceName, deployment: FirstEdit.optional() }))
+      .max(MAX_CHANGES)
+      .optional()
+      .meta({ description: "Node groups that do not exist yet" }),
     newNodes: z
       .array(
-        z.strictObject({ name: ResourceName, groups: Groups.default([]), runtime: RuntimeSchema.default("nucleus") }),
+        z.strictObject({
+          name: ResourceName,
+          groups: Groups.default([]),
+          runtime: RuntimeSchema.default("nucleus"),
+          deployment: FirstEdit.optional().meta({ description: "The node's own" }),
+        }),
       )
       .max(MAX_CHANGES)
       .optional()

@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import gt from "semver/functions/gt.js";
 import { AppError } from "../problems.ts";
-import { cellKey, isGroupsOwn, type Runtime, targetsOfNode } from "./cell.ts";
-import { emptyDeployment, type StoredDeployment } from "./deployment.ts";
-import { type DeploymentEdit, edited } from "./edit.ts";
+import { cellKey, DEFAULT_RUNTIME, isGroupsOwn, type Runtime, targetsOfNode } from "./cell.ts";
+import { emptyDeployment, type StoredDeployment, type Target } from "./deployment.ts";
+import { type DeploymentEdit, edited, type FirstEdit } from "./edit.ts";
 import { type AwsRates, secondsFor, type Work } from "./estimate.ts";
 import { type CellFinding, refusalsOf, warningsOf } from "./explain.ts";
 import type { CellCount } from "./fleet.ts";
@@ -51,12 +51,19 @@ export interface Changes {
   readonly deployments?: Readonly<Record<string, DeploymentEdit | null>>;
   /** Groups of a node from now on; `null` takes the node away. */
   readonly nodes?: Readonly<Record<string, { readonly groups: readonly string[] } | null>>;
+  /** Groups that do not exist yet. Nodes are proposed for them by {@link newGroupId}. */
+  readonly newNodeGroups?: readonly { readonly name: string; readonly deployment?: FirstEdit | undefined }[];
   readonly newNodes?: readonly {
     readonly name: string;
     readonly groups: readonly string[];
     readonly runtime: Runtime;
+    /** Its own, that it begins with. */
+    readonly deployment?: FirstEdit | undefined;
   }[];
 }
+
+/** The id of a proposed group within its plan, by its place among them: none that exists has such a one. */
+export const newGroupId = (at: number): string => `grp_new-${at}`;
 
 /** One component between two sets. */
 export interface ComponentChange {
@@ -126,11 +133,22 @@ const EPOCH = new Date(0);
 /** No cell: where nodes that are new come from. */
 const NOWHERE = "";
 
+/** All edits of deployments that are there, or are to be. */
+export const editsOf = ({ deployments = {}, newNodeGroups = [], newNodes = [] }: Changes): DeploymentEdit[] =>
+  [...Object.values(deployments), ...[...newNodeGroups, ...newNodes].map(({ deployment }) => deployment)].filter(
+    (edit) => edit !== undefined && edit !== null,
+  );
+
 /** The state with the changes made, and the nodes that they move. @throws AppError `not-found` for what is not there */
 const changed = (snapshot: Snapshot, changes: Changes): { state: State; moves: Move[] } => {
   const deployments = new Map(snapshot.deployments.map((one) => [one.id, one]));
   const cells = new Map<string, CellCount>(snapshot.cells.map((cell) => [cell.key, cell]));
   const nodes = new Map(snapshot.nodes.map((node) => [node.id, node]));
+  const begin = (target: Target, edit: DeploymentEdit | undefined, current?: StoredDeployment): void => {
+    const { workspaceId, catalogue } = snapshot;
+    const start = current ?? emptyDeployment(workspaceId, target, catalogue, EPOCH);
+    deployments.set(target.id, edit === undefined ? start : edited(start, edit, { catalogue, now: EPOCH }));
+  };
   const found = (id: string): PlanNode => {
     const node = nodes.get(id);
     if (node === undefined) throw new AppError("not-found", `there is no node or node group ${id}`);
@@ -154,10 +172,13 @@ const changed = (snapshot: Snapshot, changes: Changes): { state: State; moves: M
       const node = after.get(target) ?? found(target);
       after.set(target, { ...node, ownDeployment: true });
     }
-    const { name } = current?.target ?? found(target);
-    const start =
-      current ?? emptyDeployment(snapshot.workspaceId, { type: "node", id: target, name }, snapshot.catalogue, EPOCH);
-    deployments.set(target, edited(start, edit, { catalogue: snapshot.catalogue, now: EPOCH }));
+    begin(current?.target ?? { type: "node", id: target, name: found(target).name }, edit, current);
+  }
+  for (const [at, { name, deployment }] of (changes.newNodeGroups ?? []).entries()) {
+    const id = newGroupId(at);
+    begin({ type: "node-group", id, name }, deployment);
+    const key = cellKey([id], DEFAULT_RUNTIME);
+    cells.set(key, { key, targets: [id], runtime: DEFAULT_RUNTIME, nodes: 0 });
   }
   const count = (node: Pick<PlanNode, "id" | "groups" | "runtime" | "ownDeployment">, by: number): string => {
     const targets = targetsOfNode(node);
@@ -172,8 +193,11 @@ const changed = (snapshot: Snapshot, changes: Changes): { state: State; moves: M
     if (node === undefined) moves.push({ from });
     else moves.push({ from, to: count(node, 1) });
   }
-  for (const [at, node] of (changes.newNodes ?? []).entries())
-    moves.push({ to: count({ id: `new-${at}`, ...node }, 1) });
+  for (const [at, { deployment, ...node }] of (changes.newNodes ?? []).entries()) {
+    const id = `new-${at}`;
+    if (deployment !== undefined) begin({ type: "node", id, name: node.name }, deployment);
+    moves.push({ to: count({ id, ...node, ownDeployment: deployment !== undefined }, 1) });
+  }
   return { state: { deployments, cells }, moves: moves.filter(({ from, to }) => from !== to) };
 };
 
@@ -448,18 +472,22 @@ const involved = (cells: readonly CellCount[], before: State, after: State): Sto
 };
 
 /** Why a change is made is no part of what it does, nor the order of groups; to propose no change of a kind is to leave that out. */
-const withoutReasons = ({ deployments = {}, nodes = {}, newNodes = [] }: Changes): unknown => ({
+const withoutReasons = ({ deployments = {}, nodes = {}, newNodes = [], newNodeGroups = [] }: Changes): unknown => ({
   nodes: Object.fromEntries(
     Object.entries(nodes).map(([id, to]) => [id, to === null ? null : { groups: [...to.groups].sort() }]),
   ),
-  newNodes: newNodes.map(({ groups, ...node }) => ({ ...node, groups: [...groups].sort() })),
+  newNodes: newNodes.map(({ groups, deployment, ...node }) => ({
+    ...node,
+    groups: [...groups].sort(),
+    ...(deployment !== undefined && { deployment: withoutReason(deployment) }),
+  })),
+  newNodeGroups: newNodeGroups.map(({ name, deployment }) => [name, deployment && withoutReason(deployment)]),
   deployments: Object.fromEntries(
-    Object.entries(deployments).map(([target, edit]) => {
-      const { reason: _, ...what } = edit ?? {};
-      return [target, edit === null ? null : what];
-    }),
+    Object.entries(deployments).map(([target, edit]) => [target, edit && withoutReason(edit)]),
   ),
 });
+
+const withoutReason = ({ reason: _, ...what }: DeploymentEdit): unknown => what;
 
 /** JSON with the members of every object in the order of their names. */
 const canonical = (value: unknown): string =>

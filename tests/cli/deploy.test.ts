@@ -1,7 +1,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { aPublishedComponent, aWorkspace, startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
+import { EXIT } from "../../cli/failures.ts";
+import {
+  aPublishedComponent,
+  aWorkspace,
+  range,
+  startTestCloud,
+  type TestCloud,
+} from "../integration/support/cloud.ts";
+import { controlOf } from "../integration/support/control.ts";
 import { type CommandLine, commandLine, errorOf } from "./support.ts";
 
 let cloud: TestCloud;
@@ -52,6 +60,10 @@ test("a workspace becomes what a file declares, and the file that it is written 
     "~ group deployment gateways  add com.example.Hello ^1.0.0; priority 0 → 3",
     expect.stringMatching(/^\+ release firmware 1\.0 for prod/),
   ]);
+  // What its nodes will get, though none of it is there.
+  expect(dry.stdout).toMatch(
+    /\n2 nodes new in node group gateways \(nucleus\)\n {2}\+ com\.example\.Hello {2}1\.0\.0 {2}node group gateways wants \^1\.0\.0 \(priority 3\)\n/,
+  );
   const unasked = await cli.run(["apply", "-f", "fleet.yaml"]);
   expect(unasked.code).toBe(2);
   expect(unasked.stderr).toContain("--yes");
@@ -89,17 +101,31 @@ test("a file that is wrong does nothing, and of what fails half way it is told w
     "slipway: broken.yaml is no fleet: one place is wrong",
     expect.stringMatching(/^ {2}- \/nodes\/n1\/runtime, line 4: .*nucleus-lite/),
   ]);
-  // What a new group's deployment comes to is decided once the group is there.
-  write("failing.yaml", "groups: { fresh: { deployment: { components: { com.example.None: 1.0.0 } } } }");
+  write("refused.yaml", "groups: { fresh: { deployment: { components: { com.example.None: 1.0.0 } } } }");
+  const refused = await cli.run(["apply", "-f", "refused.yaml", "--yes"]);
+  expect(refused).toMatchObject({ code: 7, stdout: expect.stringContaining("✗ unresolvable  no version of com.example.None") });
+  expect((await cli.list(["group", "list"])).map(({ name }) => name)).not.toContain("fresh");
+
+  write("failing.yaml", "groups: { fresh: }\nnodes: { fresh-1: { groups: [fresh] } }");
+  const control = controlOf(cloud.endpoints);
+  await control.arm("iot:CreateThing", "InvalidRequestException", 400);
   const failing = await cli.run(["apply", "-f", "failing.yaml", "--yes"]);
-  expect(failing.code).toBe(7);
-  expect(failing.stdout.split("\n").slice(-3)).toEqual([
-    "done  + group fresh",
-    "failed  ~ group deployment fresh  add com.example.None 1.0.0",
-    "",
-  ]);
+  await control.disarm();
+  expect(failing.code).toBe(EXIT["intent-failed"][0]);
+  expect(failing.stdout.split("\n").slice(-3)).toEqual(["done  + group fresh", "failed  + node fresh-1  in fresh", ""]);
   expect(failing.stderr).toContain("The same command again goes on from there.");
+  await cli.json(["node", "delete", "fresh-1"]);
   await cli.json(["group", "delete", "fresh"]);
+});
+
+test("a file of more nodes than a plan takes is planned by those that differ, and says of how many it is not", async () => {
+  const many = range(1_002).map((at) => `  n${at}: { groups: [${at === 1_001 ? "crowd, gateways" : "crowd"}] }`);
+  const crowd = "groups: { crowd: { deployment: { priority: 3, components: { com.example.Hello: ~1.0.0 } } } }";
+  write("many.yaml", `${crowd}\nnodes:\n${many.join("\n")}\n`);
+  const dry = await cli.run(["apply", "-f", "many.yaml", "--dry-run"]);
+  expect(dry.stdout).toContain("\n999 nodes new in node group crowd (nucleus)\n");
+  expect(dry.stdout).toContain("\n1 node new in node group ");
+  expect(dry.stderr).toContain("2 more are not counted above: a plan takes 1000 of a kind.");
 });
 
 test("a plan says why each component changes, and what was seen is what is done", async () => {

@@ -4,9 +4,10 @@ import { CliError } from "../../cli/failures.ts";
 import { type Actual, deploymentPatch, fleetSteps, type Step } from "../../cli/fleet.ts";
 import { Fleet, type FleetDeployment, readFleetFile } from "../../cli/fleet-file.ts";
 
-const names = ["a", "b", "c"];
+// A name that every object has a member of is a name like any other.
+const names = ["a", "b", "constructor"];
 const deployment = fc.record({
-  components: fc.dictionary(fc.constantFrom("x", "y"), fc.constantFrom("1.0.0", "^1.0.0", "2.0.0")),
+  components: fc.dictionary(fc.constantFrom("x", "constructor"), fc.constantFrom("1.0.0", "^1.0.0", "2.0.0")),
   priority: fc.nat(2),
   autoUpdate: fc.boolean(),
 }) satisfies fc.Arbitrary<FleetDeployment>;
@@ -44,7 +45,7 @@ const actual = fc.record({ ...parts, releases: there }).map(({ nodes, ...rest })
   nodes: Object.fromEntries(
     Object.entries(nodes).map(([name, one]) => [
       name,
-      { ...one, groups: one.groups.filter((group) => group in rest.groups) },
+      { ...one, groups: one.groups.filter((group) => Object.hasOwn(rest.groups, group)) },
     ]),
   ),
 }));

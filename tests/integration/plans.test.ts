@@ -145,6 +145,57 @@ test("what forbids the changes is told with all parties and what would help; so 
   ]);
 });
 
+describe("what is to be made", () => {
+  const asked = {
+    newNodeGroups: [
+      { name: "trial", deployment: { edit: "patch", components: { [A]: { version: "2.0.0" } }, priority: 9 } },
+    ],
+    nodes: { both: { groups: ["press", "trial"] } },
+    newNodes: [
+      {
+        name: "first",
+        groups: ["trial", "site"],
+        deployment: { edit: "replace", components: { [B]: { version: "*" } } },
+      },
+    ],
+  };
+
+  test("is planned with what is there, by name", async () => {
+    const { refusals, summary, transitions } = await plan(asked, "?limit=25");
+    expect(refusals).toEqual([]);
+    expect(summary).toMatchObject({ nodes: { moved: 1, added: 1 }, cells: { created: 3 } });
+    expect(
+      transitions.map(({ to, changes }) => [to?.names, changes.map(({ change, after }) => [change, after])]),
+    ).toEqual(
+      expect.arrayContaining([
+        [
+          expect.arrayContaining(["node group press", "node group trial"]),
+          [
+            ["upgraded", "2.0.0"],
+            ["added", "1.0.0"],
+          ],
+        ],
+        [
+          expect.arrayContaining(["node group site", "node group trial", "node first"]),
+          [
+            ["added", "2.0.0"],
+            ["added", "1.0.0"],
+          ],
+        ],
+      ]),
+    );
+    expect(transitions[0]?.after[0]?.winner?.name).toBe("node group trial");
+  });
+
+  test("is refused where it could not be delivered, before anything is made", async () => {
+    const [trial] = asked.newNodeGroups;
+    const never = { edit: "patch", components: { [A]: { version: "7.0.0" } } };
+    const { refusals } = await plan({ newNodeGroups: [{ ...trial, deployment: never }] });
+    expect(refusals).toMatchObject([{ kind: "unresolvable", component: A, nodes: 0 }]);
+    expect(refusals[0]?.parties.map(({ name }) => name)).toEqual(["node group trial"]);
+  });
+});
+
 describe("nodes", () => {
   test("that move, come, go and get or lose a deployment of their own are planned together", async () => {
     const { summary, transitions } = await plan(

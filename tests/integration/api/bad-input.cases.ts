@@ -296,6 +296,18 @@ const DEPLOYMENTS: readonly Refusal[] = [
     body: '{"newNodes":[{"name":"x","groups":["g","<group>"]}]}',
     at: "/newNodes/0/groups/1",
   }),
+  post("a plan for a new node group that is there", P, {
+    body: '{"newNodeGroups":[{"name":"fresh"},{"name":"g"}]}',
+    at: "/newNodeGroups/1/name",
+  }),
+  post("a plan for two new node groups of one name", P, {
+    body: '{"newNodeGroups":[{"name":"fresh"},{"name":"fresh"}]}',
+    at: "/newNodeGroups/1/name",
+  }),
+  post("a plan for a new node group that refreshes what it does not have", P, {
+    body: '{"newNodeGroups":[{"name":"fresh","deployment":{"edit":"refresh"}}]}',
+    at: "/newNodeGroups/0/deployment/edit",
+  }),
   post("a plan for a node that there is none", P, { body: { nodes: { no: null } }, at: "/nodes/no" }),
   post("a plan of an edit of no kind", P, {
     ...proposing({ g: { deployment: { edit: "undo" } } }),

@@ -295,7 +295,10 @@ const deployments = async (): Promise<void> => {
   const body = {
     nodeGroups: { g: { deployment: { edit: "patch", components: { "com.example.A": null } } } },
     nodes: { n: { deployment: null } },
-    newNodes: [{ name: "planned", groups: ["g"], runtime: "nucleus-lite" }],
+    newNodeGroups: [
+      { name: "trial", deployment: { edit: "patch", components: { "com.example.A": { version: "*" } }, priority: 9 } },
+    ],
+    newNodes: [{ name: "planned", groups: ["g", "trial"], runtime: "nucleus-lite" }],
   };
   const planned = await expecting(200, call<{ nextCursor?: string }>("planChanges", { body, query: "?limit=1" }));
   const rest = `?limit=1&cursor=${encodeURIComponent(planned.body.nextCursor ?? "")}`;

@@ -3,7 +3,14 @@ import { cellKey, type Runtime, targetsOfNode } from "../../../shared/deployment
 import { emptyDeployment, type KeptComponent, type StoredDeployment } from "../../../shared/deployment/deployment.ts";
 import { DEFAULT_RATES } from "../../../shared/deployment/estimate.ts";
 import { cellsOf } from "../../../shared/deployment/fleet.ts";
-import { type Changes, type PlanNode, plan, requirePlan, type Snapshot } from "../../../shared/deployment/plan.ts";
+import {
+  type Changes,
+  newGroupId,
+  type PlanNode,
+  plan,
+  requirePlan,
+  type Snapshot,
+} from "../../../shared/deployment/plan.ts";
 import { nodesOfPlan, pageOfTransitions } from "../../../shared/deployment/plan-pages.ts";
 import type { Published, VersionFacts } from "../../../shared/deployment/versions.ts";
 
@@ -126,6 +133,45 @@ describe("a plan", () => {
       deployments: { [PRESS]: { edit: "replace", components: { tool: { version: "*" } }, priority: 0 } },
     }).plan;
     expect(summary.removals).toEqual({ app: 3 });
+  });
+
+  test("of groups and nodes that are to be made tells what each node gets, and what AWS is asked for", () => {
+    const app = { edit: "patch", priority: 4, components: { app: { version: "1.0.0" } } } as const;
+    const own = { edit: "replace", priority: 0, components: { tool: { version: "*" } } } as const;
+    const made = planned(snapshotOf(BASE), {
+      newNodeGroups: [{ name: "empty" }, { name: "trial", deployment: app }],
+      nodes: { nod_1: { groups: [PRESS, newGroupId(1)] } },
+      newNodes: [
+        { name: "plain", groups: [newGroupId(1)], runtime: "nucleus" },
+        { name: "other", groups: [SITE, newGroupId(1)], runtime: "nucleus", deployment: own },
+      ],
+    });
+    expect(made.plan.refusals).toEqual([]);
+    expect(made.plan.summary).toMatchObject({
+      // Each group has a cell of its own from its first day; `trial`'s is where the first node goes.
+      cells: { changed: 0, created: 4, vacated: 1 },
+      nodes: { moved: 1, added: 2 },
+      work: { thingGroups: 4, deliveries: 4, joins: 3 },
+    });
+    const added = (version: string, component = "app") => ({ component, change: "added", after: version });
+    const contents = made.plan.transitions.map(({ to = "", changes }) => [made.cellOf(to)?.targets.length, changes]);
+    expect(contents.sort(([a = 0], [b = 0]) => Number(a) - Number(b))).toEqual([
+      [1, [added("1.0.0")]],
+      [2, []],
+      [3, [added("1.0.0"), added("1.0.0", "lib"), added("1.0.0", "tool")]],
+    ]);
+    expect(made.nameOf(newGroupId(1))).toBe("node group trial");
+    expect(made.nameOf("new-1")).toBe("node other");
+  });
+
+  test("of a group that is to be made refuses what could not be delivered to it, though no node is in it", () => {
+    const asking = (version: string): Changes => ({
+      newNodeGroups: [{ name: "trial", deployment: { edit: "patch", components: { app: { version } } } }],
+    });
+    const refused = planned(snapshotOf(BASE), asking("9.0.0")).plan;
+    expect(refused.refusals).toMatchObject([{ kind: "unresolvable", component: "app", nodes: 0 }]);
+    expect(refused.hash).not.toBe(planned(snapshotOf(BASE), asking("8.0.0")).plan.hash);
+    expect(planned(snapshotOf(BASE), asking("1.0.0")).plan.refusals).toEqual([]);
   });
 
   test("moves nodes between cells, makes cells for them, and tells of each node", () => {
