@@ -103,7 +103,10 @@ test("a file that is wrong does nothing, and of what fails half way it is told w
   ]);
   write("refused.yaml", "groups: { fresh: { deployment: { components: { com.example.None: 1.0.0 } } } }");
   const refused = await cli.run(["apply", "-f", "refused.yaml", "--yes"]);
-  expect(refused).toMatchObject({ code: 7, stdout: expect.stringContaining("✗ unresolvable  no version of com.example.None") });
+  expect(refused).toMatchObject({
+    code: 7,
+    stdout: expect.stringContaining("✗ unresolvable  no version of com.example.None"),
+  });
   expect((await cli.list(["group", "list"])).map(({ name }) => name)).not.toContain("fresh");
 
   write("failing.yaml", "groups: { fresh: }\nnodes: { fresh-1: { groups: [fresh] } }");
