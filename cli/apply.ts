@@ -1,16 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Intent, ProblemError, type Schemas } from "../client/index.ts";
+import { ProblemError, type Schemas } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
 import { confirmed } from "./confirm.ts";
 import { type Connection, connect, type WaitOptions } from "./connect.ts";
 import { CliError, EXIT } from "./failures.ts";
-import { type Actual, fleetSteps, type Step } from "./fleet.ts";
-import { type Fleet, type FleetDeployment, readFleetFile } from "./fleet-file.ts";
+import { type Actual, type ActualDeployment, fleetSteps } from "./fleet.ts";
+import { type Fleet, readFleetFile } from "./fleet-file.ts";
+import { perform, stepText } from "./fleet-perform.ts";
+import { fleetPlan } from "./fleet-plan.ts";
 import { given } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
-import { uploadRelease } from "./ota.ts";
-import { harmless, note, print, printDone, styled } from "./output.ts";
+import { note, print, printDone, styled } from "./output.ts";
 import { planText } from "./plan-text.ts";
 import { hashed } from "./upload.ts";
 
@@ -20,20 +21,20 @@ const deploymentOf = ({
   autoUpdate,
   policies,
   rollout,
-}: Schemas["Deployment"]): FleetDeployment => ({
+}: Schemas["Deployment"]): ActualDeployment => ({
   components: Object.fromEntries(
     Object.entries(components).map(([name, { catalogue: _number, ...wish }]) => [
       name,
       Object.keys(wish).length === 1 ? wish.version : wish,
     ]),
-  ) as FleetDeployment["components"],
+  ) as ActualDeployment["components"],
   priority,
   autoUpdate: autoUpdate ?? false,
   ...(policies !== undefined && { policies }),
   ...(rollout !== undefined && { rollout }),
 });
 
-const isEmpty = ({ components, priority, autoUpdate, policies, rollout }: FleetDeployment): boolean =>
+const isEmpty = ({ components, priority, autoUpdate, policies, rollout }: ActualDeployment): boolean =>
   Object.keys(components).length === 0 &&
   priority === 0 &&
   !autoUpdate &&
@@ -137,179 +138,6 @@ const declaredFleet = async ({ file }: ApplyOptions): Promise<Fleet> => {
   return { ...fleet, ...(fleet.releases !== undefined && { releases }) };
 };
 
-const SIGNS = {
-  create: ["+", "green"],
-  update: ["~", "yellow"],
-  delete: ["-", "red"],
-  impossible: ["✗", "red"],
-} as const;
-
-const stepText = (step: Step): string => {
-  const [sign, colour] = SIGNS[step.do];
-  const why = step.changes.length === 0 ? "" : `  ${styled("dim", harmless(step.changes.join("; ")))}`;
-  return `${styled(colour, `${sign} ${step.what} ${harmless(step.name)}`)}${why}\n`;
-};
-
-/** A plan takes so many things of a kind. */
-const PLANNED_AT_MOST = 1_000;
-
-/** Of more than a plan takes, first one of each that differs: what forbids it forbids all that are alike. */
-const planned = <Named extends readonly [name: string, change: object]>(all: readonly Named[]): Named[] => {
-  const differing = new Set(new Map(all.map((one) => [JSON.stringify(one[1]), one])).values());
-  return [...differing, ...all.filter((one) => !differing.has(one))].slice(0, PLANNED_AT_MOST);
-};
-
-/** What the steps change for devices, as a plan is asked about it: also of groups and nodes that they are yet to make. */
-const proposedBy = (steps: readonly Step[], actual: Actual) => {
-  const edits = (what: Step["what"]) =>
-    new Map(
-      steps.flatMap((step) =>
-        step.what === what && "patch" in step ? [[step.name, { edit: "patch", ...step.patch }] as const] : [],
-      ),
-    );
-  const [ofGroups, ofNodes] = [edits("group deployment"), edits("node deployment")];
-  const created = steps.filter((step) => step.do === "create");
-  const begun = (edit: object | undefined) => (edit === undefined ? {} : { deployment: edit });
-  const newNodeGroups = created.flatMap((step) =>
-    step.what === "group" ? [[step.name, begun(ofGroups.get(step.name))] as const] : [],
-  );
-  const newNodes = created.flatMap((step) => {
-    if (step.what !== "node" || step.node === undefined) return [];
-    const { groups, runtime } = step.node;
-    return [[step.name, { groups, runtime, ...begun(ofNodes.get(step.name)) }] as const];
-  });
-  const moved = new Map(
-    steps.flatMap((step) => {
-      if (step.what !== "membership") return [];
-      const { groups } = actual.nodes[step.name] ?? { groups: [] };
-      return [[step.name, { groups: [...groups.filter((one) => !step.remove.includes(one)), ...step.add] }] as const];
-    }),
-  );
-  const nodes = [...new Set([...ofNodes.keys(), ...moved.keys()])]
-    .filter((name) => Object.hasOwn(actual.nodes, name))
-    .map((name) => [name, { ...moved.get(name), ...begun(ofNodes.get(name)) }] as const);
-  const nodeGroups = [...ofGroups]
-    .filter(([name]) => Object.hasOwn(actual.groups, name))
-    .map(([name, deployment]) => [name, { deployment }] as const);
-  return { nodeGroups, nodes, newNodeGroups, newNodes };
-};
-
-/** What the API says of all steps together, before any of them is done. */
-const deploymentPlan = async ({ slipway, workspace }: Connection, steps: readonly Step[], actual: Actual) => {
-  const proposed = proposedBy(steps, actual);
-  const { nodeGroups, nodes, newNodeGroups, newNodes } = proposed;
-  const lists = Object.values(proposed);
-  if (lists.every((list) => list.length === 0)) return undefined;
-  const named = (list: readonly (readonly [string, object])[]) =>
-    planned(list).map(([name, change]) => ({ name, ...change }));
-  const body = {
-    nodeGroups: Object.fromEntries(planned(nodeGroups)),
-    nodes: Object.fromEntries(planned(nodes)),
-    newNodeGroups: named(newNodeGroups),
-    newNodes: named(newNodes),
-  } as Schemas["PlanRequest"];
-  const plan = await slipway.planChanges({ workspace: workspace(), body, limit: 25, signal: interrupted.signal });
-  const leftOut = lists.reduce((sum, list) => sum + Math.max(0, list.length - PLANNED_AT_MOST), 0);
-  return { plan, leftOut };
-};
-
-/** Asks for one step. @returns its intent, where one does it */
-const request = async (
-  { slipway, workspace: chosen }: Connection,
-  step: Step,
-  quiet: boolean,
-): Promise<Intent | undefined> => {
-  const at = { workspace: chosen(), signal: interrupted.signal };
-  const { name } = step;
-  switch (step.what) {
-    case "group": {
-      if (step.do === "delete") return slipway.deleteNodeGroup({ ...at, nodeGroup: name });
-      const described = step.description === undefined ? {} : { description: step.description };
-      if (step.do === "create") return slipway.createNodeGroup({ ...at, body: { name, ...described } });
-      await slipway.updateNodeGroup({
-        ...at,
-        nodeGroup: name,
-        ifMatch: "*",
-        body: { description: step.description ?? null },
-      });
-      return undefined;
-    }
-    case "node": {
-      if (step.do === "delete") return slipway.deleteNode({ ...at, node: name });
-      if (step.node !== undefined) {
-        const { deployment: _later, attributes, description, ...node } = step.node;
-        const described = description === undefined ? {} : { description };
-        const attributed = Object.keys(attributes).length === 0 ? {} : { attributes };
-        return slipway.createNode({ ...at, body: { name, ...node, ...described, ...attributed } });
-      }
-      await slipway.updateNode({ ...at, node: name, ifMatch: "*", body: { description: step.description ?? null } });
-      return undefined;
-    }
-    case "membership": {
-      const body = {
-        ...(step.add.length > 0 && { add: [...step.add] }),
-        ...(step.remove.length > 0 && { remove: [...step.remove] }),
-      };
-      return slipway.updateNodeMemberships({ ...at, node: name, body });
-    }
-    case "group deployment":
-      return slipway.updateNodeGroupDeployment({ ...at, nodeGroup: name, body: step.patch });
-    case "node deployment":
-      return slipway.updateNodeDeployment({ ...at, node: name, body: step.patch });
-    case "release": {
-      if (step.terms !== undefined && step.id !== undefined) {
-        await slipway.updateRelease({ ...at, release: step.id, ifMatch: "*", body: step.terms });
-        return undefined;
-      }
-      if (step.id !== undefined) return slipway.deleteRelease({ ...at, release: step.id });
-      if (step.release === undefined) throw new Error(`nothing is known of the release ${name}`);
-      const { file = "", sha256: _known, ...release } = step.release;
-      const id = await uploadRelease(slipway, at.workspace, release, await hashed(file), quiet);
-      return slipway.publishRelease({ ...at, release: id });
-    }
-  }
-};
-
-const AT_A_TIME = 8;
-
-/** Does steps of one kind beside each other, and the kinds one after the other: groups before the nodes in them. */
-const perform = async (connection: Connection, steps: readonly Step[], options: ApplyOptions): Promise<void> => {
-  let hasFailed = false;
-  const one = async (step: Step): Promise<void> => {
-    const intent = await request(connection, step, options.json === true);
-    if (intent !== undefined) {
-      await connection.slipway.waitForIntent(intent, { signal: interrupted.signal, timeout: options.timeout });
-    }
-    await print(
-      options.json
-        ? `${JSON.stringify({ done: step.do, what: step.what, name: step.name })}\n`
-        : `done  ${stepText(step)}`,
-    );
-  };
-  let rest = [...steps];
-  while (rest[0] !== undefined) {
-    const [{ do: doing, what }] = rest as [Step];
-    const batch = rest.filter((step) => step.do === doing && step.what === what);
-    rest = rest.filter((step) => !batch.includes(step));
-    const queue = batch.values();
-    const worker = async (): Promise<void> => {
-      for (const step of queue) {
-        if (hasFailed) return;
-        await one(step).catch(async (error: unknown) => {
-          hasFailed = true;
-          await print(
-            options.json
-              ? `${JSON.stringify({ failed: step.do, what: step.what, name: step.name })}\n`
-              : `${styled("red", "failed")}  ${stepText(step)}`,
-          );
-          throw error;
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(AT_A_TIME, batch.length) }, worker));
-  }
-};
-
 /** Makes a workspace what a file declares: shows what that takes, and does it once that is agreed to. */
 export const applyFleet = async (options: ApplyOptions): Promise<void> => {
   const fleet = await declaredFleet(options);
@@ -321,17 +149,32 @@ export const applyFleet = async (options: ApplyOptions): Promise<void> => {
     if (!json) note(`The workspace ${connection.workspace()} is as ${options.file} declares it.`);
     return;
   }
-  const { plan, leftOut = 0 } = (await deploymentPlan(connection, steps, actual)) ?? {};
+  const { plan, leftOut = 0 } =
+    (await fleetPlan(connection, steps, actual, json === true && options.dryRun === true)) ?? {};
   if (!json) {
     await print(`${styled("bold", `Workspace ${connection.workspace()}`)}\n${steps.map(stepText).join("")}`);
     if (plan !== undefined) await print(`\n${planText(plan)}`);
-    if (leftOut > 0) note(`${leftOut} more are not counted above: a plan takes ${PLANNED_AT_MOST} of a kind.`);
+    if (leftOut > 0) note(`The plan tells nothing of ${leftOut} changes more: they are too many for one.`);
   } else if (options.dryRun) {
-    await print(steps.map((step) => `${JSON.stringify(step)}\n`).join(""));
+    await print(
+      [...steps, ...(plan === undefined ? [] : [{ plan }])].map((one) => `${JSON.stringify(one)}\n`).join(""),
+    );
   }
-  const refusals = (plan?.refusals.length ?? 0) + steps.filter((step) => step.do === "impossible").length;
-  if (refusals > 0)
-    throw new CliError("refused", "not all of it can be done: nothing was", "What is marked ✗ says why.");
+  const refusals = [
+    ...steps.flatMap(({ do: doing, what, name, changes }) =>
+      doing === "impossible" ? changes.map((detail) => ({ rule: doing, detail: `${what} ${name}: ${detail}` })) : [],
+    ),
+    ...(plan?.refusals ?? []).map(({ kind, detail, remedies }) => ({
+      rule: kind,
+      detail,
+      hint: remedies.join("; or "),
+    })),
+  ];
+  if (refusals.length > 0) {
+    // People have read them above.
+    const [next, told] = json ? [undefined, refusals] : ["What is marked ✗ says why.", []];
+    throw new CliError("refused", "not all of it can be done: nothing was", next, told);
+  }
   if (options.dryRun) {
     if (options.exitCode) process.exitCode = EXIT.changes[0];
     return;

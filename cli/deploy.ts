@@ -91,10 +91,9 @@ const changesOf = (target: Target, edit: Edit): Schemas["PlanRequest"] => {
   return target.type === "group" ? { nodeGroups: deployments } : { nodes: deployments };
 };
 
-/** The plan of one edit, with all that it changes, or as much as a person reads. */
-const planOf = async (connection: Connection, target: Target, edit: Edit, all: boolean): Promise<Plan> => {
+/** The plan of changes, with all that they make different, or as much as a person reads. */
+export const planOf = async (connection: Connection, body: Schemas["PlanRequest"], all: boolean): Promise<Plan> => {
   const { slipway, workspace } = connection;
-  const body = changesOf(target, edit);
   const ask = (cursor?: string) =>
     slipway.planChanges({ workspace: workspace(), body, limit: 25, cursor, signal: interrupted.signal });
   const { nextCursor, ...plan } = await ask();
@@ -132,7 +131,7 @@ const showNodes = async (connection: Connection, target: Target, edit: Edit, { j
 export const planDeployment = async (options: EditOptions): Promise<void> => {
   const [target, edit] = [targetOf(options), await editOf(options)];
   const connection = connect(options);
-  const plan = await planOf(connection, target, edit, options.json === true && !options.nodes);
+  const plan = await planOf(connection, changesOf(target, edit), options.json === true && !options.nodes);
   if (!options.json || !options.nodes) await show(plan, target, edit, options);
   if (options.nodes) await showNodes(connection, target, edit, options);
   if (plan.refusals.length > 0) {
@@ -162,7 +161,7 @@ const send = async ({ slipway, workspace }: Connection, target: Target, edit: Ed
 export const applyDeployment = async (options: ApplyOptions): Promise<void> => {
   const [target, edit] = [targetOf(options), await editOf(options)];
   const connection = connect(options);
-  const plan = await planOf(connection, target, edit, false);
+  const plan = await planOf(connection, changesOf(target, edit), false);
   if (!options.json) await show(plan, target, edit, options);
   if (plan.refusals.length > 0) {
     throw new CliError(

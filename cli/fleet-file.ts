@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { Requirement, RunWith, WantedComponent } from "../shared/deployment/deployment.ts";
+import { DeploymentPatch } from "../shared/deployment/edit.ts";
 import { Policies, Rollout } from "../shared/deployment/settings.ts";
 import { ComponentName, ResourceName } from "../shared/names.ts";
-import { NodeAttributes, NodeWish } from "../shared/node/node.ts";
+import { NodeWish } from "../shared/node/node.ts";
 import { CreateRelease } from "../shared/ota/release.ts";
 import { Description } from "../shared/resource.ts";
 import { CliError } from "./failures.ts";
@@ -10,12 +11,15 @@ import { CliError } from "./failures.ts";
 /** A component as a deployment names it: a requirement alone, or with configuration. */
 const Component = z.union([Requirement, WantedComponent.extend({ runWith: RunWith.optional() })]);
 
+const { priority, autoUpdate } = DeploymentPatch.shape;
+
+/** A setting that is not said stays as it is; `null` takes it away. Components are said all or not at all. */
 const Deployment = z.strictObject({
-  components: z.record(ComponentName, Component).default({}),
-  priority: z.int().min(0).default(0),
-  autoUpdate: z.boolean().default(false),
-  policies: Policies.optional(),
-  rollout: Rollout.optional(),
+  components: z.record(ComponentName, Component).optional(),
+  priority,
+  autoUpdate,
+  policies: Policies.nullable().optional(),
+  rollout: Rollout.nullable().optional(),
 });
 
 const { rollout, allowDowngrade } = CreateRelease.shape;
@@ -29,15 +33,15 @@ const Release = CreateRelease.omit({ size: true }).extend({
 
 const Group = z.strictObject({ description: Description.optional(), deployment: Deployment.optional() });
 
+const { groups, runtime } = NodeWish.shape;
+
 const Node = NodeWish.omit({ name: true }).extend({
-  attributes: NodeAttributes.default({}),
+  groups: groups.unwrap().optional(),
+  runtime: runtime.unwrap().optional(),
   deployment: Deployment.optional(),
 });
 
-/**
- * What a file declares, by the API's own rules. A part that is not there is left as it is, and so is a description that
- * is not said.
- */
+/** What a file declares, by the API's own rules. What is not said of a thing is left as it is. */
 export const Fleet = z.strictObject({
   workspace: z.string().optional(),
   groups: z.record(ResourceName, Group.nullable()).optional(),

@@ -11,7 +11,7 @@ export type Step = {
   readonly changes: readonly string[];
 } & (
   | { readonly what: "group"; readonly description?: string | undefined }
-  | { readonly what: "node"; readonly node?: FleetNode; readonly description?: string | undefined }
+  | { readonly what: "node"; readonly node?: ActualNode; readonly description?: string | undefined }
   | { readonly what: "group deployment" | "node deployment"; readonly patch: Readonly<Record<string, unknown>> }
   | { readonly what: "membership"; readonly add: readonly string[]; readonly remove: readonly string[] }
   | { readonly what: "release"; readonly release?: FleetRelease; readonly id?: string; readonly terms?: ReleaseTerms }
@@ -23,7 +23,27 @@ export type ReleaseTerms = {
   readonly [Term in (typeof TERMS)[number]]?: Exclude<FleetRelease[Term], undefined>;
 };
 
-const EMPTY: FleetDeployment = { components: {}, priority: 0, autoUpdate: false };
+/** A deployment as it is there. */
+export type ActualDeployment = FleetDeployment & {
+  readonly components: NonNullable<FleetDeployment["components"]>;
+  readonly priority: number;
+  readonly autoUpdate: boolean;
+};
+
+/** A node as it is there, or is to be made. */
+export type ActualNode = Omit<FleetNode, "deployment"> & {
+  readonly groups: readonly string[];
+  readonly runtime: "nucleus" | "nucleus-lite";
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly deployment?: ActualDeployment | undefined;
+};
+
+export interface ActualGroup {
+  readonly description?: string | undefined;
+  readonly deployment?: ActualDeployment | undefined;
+}
+
+const EMPTY: ActualDeployment = { components: {}, priority: 0, autoUpdate: false };
 
 const wish = (component: FleetComponent) => (typeof component === "string" ? { version: component } : component);
 
@@ -36,24 +56,25 @@ const componentText = (name: string, before: { version: string } | undefined, af
 
 /** The patch that makes one deployment the other, and what it changes in words; undefined when they are the same. */
 export const deploymentPatch = (
-  before: FleetDeployment,
+  before: ActualDeployment,
   after: FleetDeployment,
 ): { patch: Record<string, unknown>; changes: string[] } | undefined => {
   const components: Record<string, unknown> = {};
   const changes: string[] = [];
-  for (const [name, component] of Object.entries(after.components)) {
+  const declared = after.components ?? before.components;
+  for (const [name, component] of Object.entries(declared)) {
     const former = ownMember(before.components, name);
     if (former !== undefined && isDeepStrictEqual(wish(former), wish(component))) continue;
     components[name] = wish(component);
     changes.push(componentText(name, former === undefined ? undefined : wish(former), wish(component)));
   }
   for (const name of Object.keys(before.components)) {
-    if (Object.hasOwn(after.components, name)) continue;
+    if (Object.hasOwn(declared, name)) continue;
     components[name] = null;
     changes.push(`remove ${name}`);
   }
   const settings = (["priority", "autoUpdate", "policies", "rollout"] as const).filter(
-    (name) => !isDeepStrictEqual(before[name], after[name]),
+    (name) => after[name] !== undefined && !isDeepStrictEqual(before[name] ?? null, after[name]),
   );
   for (const name of settings)
     changes.push(`${name} ${shown(before[name] ?? "none")} → ${shown(after[name] ?? "none")}`);
@@ -68,7 +89,7 @@ export const deploymentPatch = (
 const deploymentStep = (
   type: "group" | "node",
   name: string,
-  before: FleetDeployment | undefined,
+  before: ActualDeployment | undefined,
   after: FleetDeployment | undefined,
 ): Step[] => {
   const found = after === undefined ? undefined : deploymentPatch(before ?? EMPTY, after);
@@ -93,7 +114,7 @@ const described = (
         },
       ];
 
-const groupSteps = (declared: NonNullable<Fleet["groups"]>, actual: NonNullable<Fleet["groups"]>): Step[] =>
+const groupSteps = (declared: NonNullable<Fleet["groups"]>, actual: Actual["groups"]): Step[] =>
   Object.entries(declared).flatMap(([name, group]): Step[] => {
     const there = ownMember(actual, name);
     const made: Step[] = Object.hasOwn(actual, name)
@@ -105,9 +126,11 @@ const groupSteps = (declared: NonNullable<Fleet["groups"]>, actual: NonNullable<
 const sorted = (names: readonly string[]): string[] => [...names].sort();
 
 /** What a node was created with and keeps. */
-const fixedOf = (before: FleetNode, after: FleetNode): string[] => [
-  ...(before.runtime === after.runtime ? [] : [`the runtime is ${before.runtime}, not ${after.runtime}`]),
-  ...(isDeepStrictEqual(before.attributes, after.attributes)
+const fixedOf = (before: ActualNode, after: FleetNode): string[] => [
+  ...(after.runtime === undefined || before.runtime === after.runtime
+    ? []
+    : [`the runtime is ${before.runtime}, not ${after.runtime}`]),
+  ...(after.attributes === undefined || isDeepStrictEqual(before.attributes, after.attributes)
     ? []
     : [`attributes are ${shown(before.attributes)}, not ${shown(after.attributes)}`]),
 ];
@@ -120,32 +143,33 @@ const membershipSteps = (name: string, before: readonly string[], after: readonl
   return [{ do: "update", what: "membership", name, add, remove, changes }];
 };
 
-const PLAIN: FleetNode = { groups: [], runtime: "nucleus", attributes: {} };
-
 const nodeSteps = (
   declared: NonNullable<Fleet["nodes"]>,
-  actual: NonNullable<Fleet["nodes"]>,
+  actual: Actual["nodes"],
   isGroup: (name: string) => boolean,
 ): Step[] =>
   Object.entries(declared).flatMap(([name, given]): Step[] => {
-    const node = given ?? PLAIN;
-    const there = Object.hasOwn(actual, name) ? (actual[name] ?? PLAIN) : undefined;
-    const unknown = node.groups.filter((group) => !isGroup(group));
+    const node: FleetNode = given ?? {};
+    const there = ownMember(actual, name);
+    const groups = node.groups ?? there?.groups ?? [];
+    const unknown = groups.filter((group) => !isGroup(group));
     if (unknown.length > 0) {
-      const changes = unknown.map((group) => `there is no group ${group}, and none is declared`);
+      const changes = unknown.map((group) => `there will be no group ${group}: declare it`);
       return [{ do: "impossible", what: "node", name, changes }];
     }
     const own = deploymentStep("node", name, there?.deployment, node.deployment);
     if (there === undefined) {
-      const changes = node.groups.length === 0 ? [] : [`in ${node.groups.join(", ")}`];
-      return [{ do: "create", what: "node", name, node, changes }, ...own];
+      const changes = groups.length === 0 ? [] : [`in ${groups.join(", ")}`];
+      const { runtime = "nucleus", attributes = {}, description } = node;
+      const made = { groups, runtime, attributes, ...(description !== undefined && { description }) };
+      return [{ do: "create", what: "node", name, node: made, changes }, ...own];
     }
     const fixed = fixedOf(there, node);
     const impossible: Step[] =
       fixed.length === 0
         ? []
         : [{ do: "impossible", what: "node", name, changes: [...fixed, "delete the node, and it is made anew"] }];
-    const moved = membershipSteps(name, there.groups, node.groups);
+    const moved = membershipSteps(name, there.groups, groups);
     return [...impossible, ...described("node", name, there.description, node.description), ...moved, ...own];
   });
 
@@ -193,8 +217,8 @@ const releaseSteps = (declared: readonly FleetRelease[], actual: readonly Actual
 
 /** A fleet as it is. */
 export interface Actual {
-  readonly groups: NonNullable<Fleet["groups"]>;
-  readonly nodes: NonNullable<Fleet["nodes"]>;
+  readonly groups: Readonly<Record<string, ActualGroup>>;
+  readonly nodes: Readonly<Record<string, ActualNode>>;
   readonly releases: readonly ActualRelease[];
 }
 
@@ -207,8 +231,14 @@ const missing = (declared: object | undefined, actual: object): string[] =>
  */
 export const fleetSteps = (declared: Fleet, actual: Actual, prune: boolean): Step[] => {
   const goes = prune ? missing(declared.groups, actual.groups) : [];
+  const leaving = prune ? missing(declared.nodes, actual.nodes) : [];
   const isGroup = (name: string) =>
     Object.hasOwn(declared.groups ?? {}, name) || (Object.hasOwn(actual.groups, name) && !goes.includes(name));
+  /** Nodes of a group that the file says nothing of, which are no one's to move; of others it is told where they are declared. */
+  const keptIn = (group: string): string[] =>
+    Object.entries(actual.nodes).flatMap(([name, { groups }]) =>
+      groups.includes(group) && !leaving.includes(name) && !Object.hasOwn(declared.nodes ?? {}, name) ? [name] : [],
+    );
   const steps = [
     ...groupSteps(declared.groups ?? {}, actual.groups),
     ...nodeSteps(declared.nodes ?? {}, actual.nodes, isGroup),
@@ -223,10 +253,14 @@ export const fleetSteps = (declared: Fleet, actual: Actual, prune: boolean): Ste
   const gone: Step[] = !prune
     ? []
     : [
-        ...missing(declared.nodes, actual.nodes).map(
-          (name): Step => ({ do: "delete", what: "node", name, changes: [] }),
-        ),
-        ...goes.map((name): Step => ({ do: "delete", what: "group", name, changes: [] })),
+        ...leaving.map((name): Step => ({ do: "delete", what: "node", name, changes: [] })),
+        ...goes.map((name): Step => {
+          const left = keptIn(name);
+          if (left.length === 0) return { do: "delete", what: "group", name, changes: [] };
+          const more = left.length > 3 ? ` and ${left.length - 3} more` : "";
+          const changes = [`${left.slice(0, 3).join(", ")}${more} would stay in it: say where they go, or delete them`];
+          return { do: "impossible", what: "group", name, changes };
+        }),
         ...surplus.map(
           (one): Step => ({ do: "delete", what: "release", name: releaseName(one), id: one.id, changes: [] }),
         ),

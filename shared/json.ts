@@ -26,20 +26,49 @@ const MAX_DEPTH = 64;
 
 const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/**
- * What no schema can take in safely, found without recursion: nesting without end, and members named `__proto__`, which
- * are lost wherever an object is copied. Undefined when there is nothing of it.
- */
-export const faultOfShape = (json: unknown): { readonly rule: string; readonly detail: string } | undefined => {
-  let level = [json].filter(isContainer);
-  for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) return { rule: "too-deep", detail: `it is nested more than ${MAX_DEPTH} levels deep` };
-    if (level.some((value) => Object.hasOwn(value, "__proto__"))) {
-      return { rule: "name", detail: "no member may be named __proto__" };
-    }
-    level = level.flatMap((value) => Object.values(value).filter(isContainer));
+/** Where in JSON, and why, no schema can take it in safely. */
+interface ShapeFault {
+  /** A JSON pointer. */
+  readonly pointer: string;
+  readonly rule: string;
+  readonly detail: string;
+}
+
+const isIllFormed = (value: unknown): boolean => typeof value === "string" && !value.isWellFormed();
+
+/** The place of the first member whose name or text is no Unicode, down to where nesting is allowed. */
+const illFormedIn = (json: unknown, at = ""): string | undefined => {
+  if (isIllFormed(json)) return at;
+  if (!isContainer(json)) return undefined;
+  for (const [key, value] of Object.entries(json)) {
+    if (isIllFormed(key)) return at;
+    const found = illFormedIn(value, pointerTo(at, key));
+    if (found !== undefined) return found;
   }
   return undefined;
+};
+
+/**
+ * What no schema can take in safely, found without recursion: nesting without end, members named `__proto__`, which are lost
+ * wherever an object is copied, and halves of surrogate pairs, which JSON can say, and UTF-8, as DynamoDB keeps text, cannot
+ * (RFC 8259 §8.2). Undefined when there is nothing of it.
+ */
+export const faultOfShape = (json: unknown): ShapeFault | undefined => {
+  let level = [json].filter(isContainer);
+  let isText = !isIllFormed(json);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) {
+      return { pointer: "", rule: "too-deep", detail: `it is nested more than ${MAX_DEPTH} levels deep` };
+    }
+    if (level.some((value) => Object.hasOwn(value, "__proto__"))) {
+      return { pointer: "", rule: "name", detail: "no member may be named __proto__" };
+    }
+    isText &&= !level.some((value) => Object.entries(value).flat().some(isIllFormed));
+    level = level.flatMap((value) => Object.values(value).filter(isContainer));
+  }
+  if (isText) return undefined;
+  const detail = "half of a surrogate pair (U+D800 to U+DFFF) is no text";
+  return { pointer: illFormedIn(json) ?? "", rule: "unicode", detail };
 };
 
 /** What a schema found, an entry for each thing that is wrong: where, which rule, and what to do about it. */

@@ -61,9 +61,7 @@ export const checkedJson = <Schema extends z.ZodType>(
 ): z.output<Schema> => {
   const misshapen = faultOfShape(json);
   if (misshapen !== undefined) {
-    throw new AppError("invalid-request", `${what} is not valid: ${misshapen.detail}`, {
-      findings: [{ pointer: "", ...misshapen }],
-    });
+    throw refused(what, [misshapen]);
   }
   return validated(schema, json, what);
 };

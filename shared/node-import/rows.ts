@@ -41,7 +41,10 @@ const textOf = (bytes: Buffer): string => {
 
 const validated = (line: number, value: unknown): Row => {
   const misshapen = faultOfShape(value);
-  if (misshapen !== undefined) return { line, faults: [rowFault(line, misshapen.rule, misshapen.detail)] };
+  if (misshapen !== undefined) {
+    const { pointer, rule, detail } = misshapen;
+    return { line, faults: [rowFault(line, rule, detail, pointer.slice(1).replaceAll("/", "."))] };
+  }
   const parsed = NodeWish.safeParse(value);
   if (parsed.success) return { line, wish: parsed.data };
   return {

@@ -2,9 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT } from "../../cli/failures.ts";
+import type { ApiClient } from "../../local/api-client.ts";
+import type { PlanAnswer } from "../../shared/deployment/plan-answer.ts";
 import {
   aPublishedComponent,
   aWorkspace,
+  expecting,
   range,
   startTestCloud,
   type TestCloud,
@@ -14,11 +17,13 @@ import { type CommandLine, commandLine, errorOf } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
+let api: ApiClient;
+let path: string;
 
 beforeAll(async () => {
   cloud = await startTestCloud();
-  const api = await cloud.client();
-  const { path } = await aWorkspace(api, "acme");
+  api = await cloud.client();
+  ({ path } = await aWorkspace(api, "acme"));
   await aPublishedComponent(api, path, "com.example.Hello");
   cli = commandLine({
     ...{ SLIPWAY_API: cloud.endpoints.api, SLIPWAY_TOKEN: await cloud.token(), SLIPWAY_WORKSPACE: "acme" },
@@ -128,7 +133,22 @@ test("a file of more nodes than a plan takes is planned by those that differ, an
   const dry = await cli.run(["apply", "-f", "many.yaml", "--dry-run"]);
   expect(dry.stdout).toContain("\n999 nodes new in node group crowd (nucleus)\n");
   expect(dry.stdout).toContain("\n1 node new in node group ");
-  expect(dry.stderr).toContain("2 more are not counted above: a plan takes 1000 of a kind.");
+  expect(dry.stderr).toContain("The plan tells nothing of 2 changes more: they are too many for one.");
+  const own = JSON.stringify({
+    components: { "com.example.Hello": { version: "1.0.0", merge: { text: "x".repeat(300) } } },
+  });
+  write(
+    "large.yaml",
+    `nodes:\n${range(600)
+      .map((at) => `  n${at}: { deployment: ${own} }`)
+      .join("\n")}\n`,
+  );
+  const large = await cli.run(["apply", "-f", "large.yaml", "--dry-run", "--json"]);
+  expect(large.code).toBe(0);
+  const { plan } = JSON.parse(large.stdout.split("\n").at(-2) ?? "") as { plan: PlanAnswer };
+  expect(plan.transitions).toHaveLength(plan.summary.nodes.added);
+  expect(plan.summary.nodes.added).toBeLessThan(600);
+  expect(plan.summary.nodes.added).toBeGreaterThan(500);
 });
 
 test("a plan says why each component changes, and what was seen is what is done", async () => {
@@ -167,6 +187,41 @@ test("a node moves into the groups that a file says", async () => {
   expect(dry.stdout.split("\n")[1]).toBe("~ membership gateway-2  into empty; out of gateways");
   await cli.list(["apply", "-f", "moved.yaml", "--yes"]);
   expect((await cli.list(["node", "list", "--group", "empty"])).map(({ name }) => name)).toEqual(["gateway-2"]);
+});
+
+test("a change that the others make possible waits for them", async () => {
+  await aPublishedComponent(api, path, "com.example.Two", "1.0.0");
+  const versions = `${path}/components/com.example.Two/versions`;
+  await expecting(201, api.call("POST", versions, { body: { version: "2.0.0", recipe: { run: "true" } } }));
+  await api.done("POST", `${versions}/2.0.0/publish`);
+  const wanting = (version: string, priority = 0) =>
+    `{ deployment: { priority: ${priority}, components: { com.example.Two: ${version} } } }`;
+  const groups = (priority: number) => `groups: { left: ${wanting("1.0.0")}, right: ${wanting("2.0.0", priority)} }`;
+  write("apart.yaml", `${groups(0)}\nnodes: { swing: { groups: [left] } }`);
+  await cli.list(["apply", "-f", "apart.yaml", "--yes"]);
+  // In both groups, it would be open which one decides: until the right one does.
+  const nodes = "{ swing: { groups: [left, right] }, fresh: { groups: [left, right], deployment: { priority: 9 } } }";
+  write("together.yaml", `${groups(5)}\nnodes: ${nodes}`);
+  const done = await cli.list(["apply", "-f", "together.yaml", "--yes"]);
+  expect(done.map(({ what, name }) => `${what} ${name}`)).toEqual([
+    ...["group deployment right", "node fresh", "membership swing", "node deployment fresh"],
+  ]);
+  expect(await cli.run(["apply", "-f", "together.yaml", "--dry-run", "--exit-code"])).toMatchObject({ code: 0 });
+  write("never.yaml", groups(0));
+  const never = await cli.run(["apply", "-f", "never.yaml", "--yes", "--json"]);
+  expect(never).toMatchObject({ code: 7, stdout: "" });
+  const ambiguous = expect.objectContaining({ rule: "ambiguous", hint: expect.stringContaining("priority") });
+  expect(errorOf(never)).toMatchObject({ errors: [ambiguous] });
+});
+
+test("a node that is in the way of the rest is deleted before it", async () => {
+  const kept = "gateways: , empty: , left: , right: { deployment: { priority: 0 } }";
+  write("way.yaml", `groups: { ${kept} }\nnodes: { gateway-1: , gateway-2: }`);
+  const done = await cli.list(["apply", "-f", "way.yaml", "--prune", "--yes"]);
+  expect(done.map((one) => `${one.done} ${one.what} ${one.name}`).sort()).toEqual([
+    ...["delete node fresh", "delete node swing", "update group deployment right"],
+  ]);
+  expect(done.at(-1)).toMatchObject({ what: "group deployment" });
 });
 
 test("what the API would refuse is told before anything is asked for", async () => {

@@ -37,7 +37,18 @@ const parts = {
   groups: fc.dictionary(fc.constantFrom(...names), group),
   nodes: fc.dictionary(fc.constantFrom(...names), node),
 };
-const fleet = fc.record({ ...parts, releases: released.map((all) => all.map((one) => ({ ...one, file: "f" }))) });
+const plain = (...groups: string[]): Actual["nodes"][string] => ({ groups, runtime: "nucleus", attributes: {} });
+
+/** As much of a thing as a file may say. */
+const some = <T extends object>(all: fc.Arbitrary<T>) =>
+  fc
+    .tuple(all, fc.func(fc.boolean()))
+    .map(([one, isSaid]) => Object.fromEntries(Object.entries(one).filter(([name]) => isSaid(name))) as Partial<T>);
+const said = {
+  groups: fc.dictionary(fc.constantFrom(...names), fc.record({ deployment: some(deployment) })),
+  nodes: fc.dictionary(fc.constantFrom(...names), some(node)),
+};
+const fleet = fc.record({ ...said, releases: released.map((all) => all.map((one) => ({ ...one, file: "f" }))) });
 const there = released.map((all) => all.map((one, index) => ({ ...one, id: `rel_${index}` })));
 /** Nodes are in groups that are there. */
 const actual = fc.record({ ...parts, releases: there }).map(({ nodes, ...rest }) => ({
@@ -95,6 +106,42 @@ const done = (state: Actual, step: Step): Actual => {
 };
 
 describe("the steps that make a fleet what is declared", () => {
+  test("leave as it is what the file does not say of a thing", () => {
+    const deployment = { components: { x: "1.0.0", y: "1.0.0" }, priority: 4, autoUpdate: true };
+    const node = { ...plain("g"), runtime: "nucleus-lite" as const, attributes: { site: "here" }, deployment };
+    const there: Actual = { groups: { g: { deployment } }, nodes: { n: node }, releases: [] };
+    const steps = (declared: Fleet) => fleetSteps(declared, there, true).map(({ what, changes }) => [what, changes]);
+    expect(steps({ nodes: { n: null }, groups: { g: null } })).toEqual([]);
+    expect(steps({ nodes: { n: { description: "told" } } })).toEqual([["node", ["description none → told"]]]);
+    expect(steps({ groups: { g: { deployment: { priority: 5 } } } })).toEqual([
+      ["group deployment", ["priority 4 → 5"]],
+    ]);
+    expect(steps({ nodes: { n: { deployment: { components: { x: "1.0.0" } } } } })).toEqual([
+      ["node deployment", ["remove y"]],
+    ]);
+    expect(steps({ nodes: { n: { groups: [] } } })).toEqual([["membership", ["out of g"]]]);
+  });
+
+  test("do not empty a group for its deletion of nodes that the file does not say", () => {
+    const nodes = Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, plain("old")]));
+    const there: Actual = { groups: { old: {}, new: {} }, nodes, releases: [] };
+    const groups = { new: null };
+    const told = (declared: Fleet) =>
+      fleetSteps(declared, there, true).map((step) => [step.do, step.name, step.changes]);
+    expect(told({ groups })).toEqual([
+      ["impossible", "old", ["a, b, c and 1 more would stay in it: say where they go, or delete them"]],
+    ]);
+    expect(told({ groups, nodes: { a: { groups: ["new"] } } }).map(([doing, name]) => [doing, name])).toEqual([
+      ["update", "a"],
+      ...["b", "c", "d", "old"].map((name) => ["delete", name]),
+    ]);
+    expect(told({ groups, nodes: { a: null } })).toContainEqual([
+      "impossible",
+      "a",
+      ["there will be no group old: declare it"],
+    ]);
+  });
+
   test("leave nothing to do but what cannot be done", () => {
     fc.assert(
       fc.property(fleet, actual, fc.boolean(), (declared, before, prune) => {
@@ -130,7 +177,7 @@ describe("the steps that make a fleet what is declared", () => {
 
   test("make groups before the nodes in them, and delete nodes before their groups", () => {
     const declared: Fleet = { groups: { g: null }, nodes: { n: null } };
-    const there: Actual = { groups: { old: null }, nodes: { gone: null }, releases: [] };
+    const there: Actual = { groups: { old: {} }, nodes: { gone: plain("old") }, releases: [] };
     const steps = fleetSteps(declared, there, true);
     expect(steps.map((step) => `${step.do} ${step.what} ${step.name}`)).toEqual([
       ...["create group g", "create node n", "delete node gone", "delete group old"],
@@ -203,7 +250,7 @@ test.each([
 });
 
 test("a node in a group that is neither there nor declared, or that goes, is not made", () => {
-  const there: Actual = { groups: { old: null }, nodes: {}, releases: [] };
+  const there: Actual = { groups: { old: {} }, nodes: {}, releases: [] };
   const steps = (text: object, prune: boolean) =>
     fleetSteps(Fleet.parse(text), there, prune).map((step) => `${step.do} ${step.what} ${step.name}`);
   expect(steps({ nodes: { n: { groups: ["none"] } } }, false)).toEqual(["impossible node n"]);

@@ -98,6 +98,10 @@ const FIELDS: readonly Refusal[] = [
   post("a workspace name that ends with a hyphen", W, of("name", "a-")),
   post("a workspace name with a line break after it", W, of("name", "a\n")),
   post("a description of 1025 characters", W, of("description", "x".repeat(1025), { name: "x" })),
+  post("a description that is no Unicode", W, {
+    body: '{"name":"x","description":"\\ud800"}',
+    at: "/description",
+  }),
   post("a description of null at creation", W, of("description", null, { name: "x" })),
   post("a number for a name", G, of("name", 7)),
   post("a node group name of 65 characters", G, of("name", "a".repeat(65))),
