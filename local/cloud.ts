@@ -1,16 +1,13 @@
 import { createHash } from "node:crypto";
-import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { AUTHORIZER, AUTHORIZER_TTL_SECONDS, functionOfRoute, functions, NO_ROUTE } from "../functions/declared.ts";
-import { SHARED_RATES } from "../shared/aws/turns.ts";
 import { type Route, type RouteName, routes } from "../shared/declared/routes.ts";
 import { iotRules, rules, schedules, streams } from "../shared/declared/triggers.ts";
-import type { EnvironmentName } from "../shared/env.ts";
 import { stageNames } from "../shared/names.ts";
 import { provisioningRole } from "../shared/node/provisioning.ts";
 import { workflows } from "../workflows/workflows.ts";
@@ -20,6 +17,7 @@ import { ServiceError } from "./aws-json-rpc.ts";
 import { startCdn } from "./cdn.ts";
 import { serverCertificate } from "./certificates.ts";
 import { startControl } from "./control.ts";
+import { checkVersion, lock } from "./data-folder.ts";
 import { startReplays } from "./dead-letter-replays.ts";
 import { openDeadLetters } from "./dead-letters.ts";
 import { startDeviceHttp } from "./device-http/server.ts";
@@ -31,6 +29,7 @@ import { type Endpoints, PORTS, type PortName, removeEndpoints, writeEndpoints }
 import { startEventSourceMappings } from "./event-source-mapping.ts";
 import { startEvents } from "./events.ts";
 import { Faults } from "./faults.ts";
+import { functionVariables, signingKeysOf } from "./function-variables.ts";
 import { startGateway } from "./gateway.ts";
 import { type GreengrassServer, startGreengrass } from "./greengrass/server.ts";
 import {
@@ -53,7 +52,7 @@ import {
 } from "./iam/stage-identities.ts";
 import type { Invoke, Log } from "./invoke.ts";
 import { startIot } from "./iot/server.ts";
-import { AUDIENCE, startIssuer } from "./issuer.ts";
+import { startIssuer } from "./issuer.ts";
 import { startKms } from "./kms/server.ts";
 import { startLambda } from "./lambda.ts";
 import { startMqtt } from "./mqtt/server.ts";
@@ -70,9 +69,6 @@ const MOST_HEARD = 1_000;
 /** Enough for a fleet that polls a few packages, and little beside the rest of the process. */
 const CDN_CACHE_BYTES = 64 * 1024 ** 2;
 /** The pair that developers' tools use by custom with local clouds. */
-/** Of the quotas that are there with `--throttling`: all that deployments may take. */
-const THROTTLED_RATES =
-  "SweepReads=20,CreateDeployment=10,CreateThingGroup=25,DeleteThingGroup=15,AddThingToThingGroup=50,RemoveThingFromThingGroup=50";
 const DEVELOPER = { accessKeyId: "test", secretAccessKey: "test" };
 
 export interface Cloud {
@@ -81,36 +77,6 @@ export interface Cloud {
   readonly broken: Promise<string>;
   readonly close: () => Promise<void>;
 }
-
-/** The data folder cannot be used, and the message says why. */
-export class DataUnusable extends Error {}
-
-/** Raised with each change of a store's schema: folders of another version are refused, not half understood. */
-const DATA_VERSION = "6";
-
-const checkVersion = (dir: string): void => {
-  const file = join(dir, "version");
-  const isNew = !existsSync(join(dir, "keys.json"));
-  if (isNew) writeFileSync(file, DATA_VERSION);
-  const found = existsSync(file) ? readFileSync(file, "utf8") : "1";
-  if (found !== DATA_VERSION) {
-    throw new DataUnusable(
-      `${dir} is of data version ${found}, and this embedded cloud needs ${DATA_VERSION}: delete it, or name another folder`,
-    );
-  }
-};
-
-/** One supervisor a data folder: the lock goes with the process, however that ends. */
-const lock = (dir: string): DatabaseSync => {
-  const database = new DatabaseSync(join(dir, "supervisor.lock"));
-  try {
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-  } catch (error) {
-    database.close();
-    throw new DataUnusable(`another embedded cloud runs on ${dir}`, { cause: error });
-  }
-  return database;
-};
 
 const credentialsIn = ({ accessKeyId, secretAccessKey, sessionToken = "" }: Credentials) => ({
   AWS_ACCESS_KEY_ID: accessKeyId,
@@ -197,44 +163,16 @@ const start = async (
   const nameOf = (name: string) => `${STAGE}-${name}`;
   const stateMachines = `arn:aws:states:${REGION}:${ACCOUNT_ID}:stateMachine:`;
   const certificate = await serverCertificate(state("tls"), options.tlsNames);
-  // One key more rotates, as on AWS.
-  const signingKeys = Array.from({ length: Number(process.env.SLIPWAY_OTA_SIGNING_KEYS ?? 1) }, (_, index) =>
-    stageNames(stage).signingKey(index + 1),
-  );
-  const variables: Record<EnvironmentName, string> = {
-    STAGE,
-    CONTROL_TABLE: nameOf("control"),
-    OTA_TABLE: nameOf("ota"),
-    OTA_BUCKET: stageNames(stage).otaBucket,
-    IMPORTS_BUCKET: stageNames(stage).importsBucket,
-    // AWS's quotas bound an import where they are there.
-    IMPORT_CALLS_PER_SECOND: options.throttling ? "50" : "1000000",
-    AWS_RATES: options.throttling ? THROTTLED_RATES : SHARED_RATES.map((operation) => `${operation}=1000000`).join(),
-    // Here memberships show at once.
-    MEMBERSHIP_LAG_SECONDS: "1",
-    JOB_WITHIN_SECONDS: "4",
-    OTA_DEFAULT_WORKSPACE: process.env.SLIPWAY_OTA_DEFAULT_WORKSPACE ?? "",
-    OTA_STREAMED_BYTES: process.env.SLIPWAY_OTA_STREAMED_BYTES ?? "200000000",
-    OTA_ARCHIVES_PER_HOUR: "1000", // all devices of a test are of few workspaces
-    OTA_SIGNING_KEYS: signingKeys.join(","),
-    OTA_SNAPSHOT_HOURS: "72",
-    STATE_MACHINE_PREFIX: stateMachines,
-    EVENT_BUS: nameOf("slipway"),
-    EVENT_SCHEMAS: `${url("api")}/v1/event-schemas/`,
-    WEBHOOK_KEY: stageNames(stage).webhookKey,
-    WEBHOOK_LOOPBACK: options.webhooksHere ? "allowed" : "refused",
-    WEBHOOK_TRIES: process.env.SLIPWAY_WEBHOOK_TRIES ?? "13",
-    WEBHOOK_RETRY_SECONDS: process.env.SLIPWAY_WEBHOOK_RETRY_SECONDS ?? "5",
-    ACCOUNT_ID,
-    GREENGRASS_ENDPOINT: `localhost:${port("dataPlane")}`,
-    DEVICE_ROOT_CA: readFileSync(certificate.caFile, "utf8"),
-    REGISTRATIONS_PER_MINUTE: "100000", // all devices of a test come from one address
-    AUDIT_DAYS: "400",
-    TOKEN_ISSUER: url("issuer"),
-    TOKEN_AUDIENCES: JSON.stringify([AUDIENCE]),
-    TOKENS_PER_MINUTE: "30",
-    UPLOAD_ORIGINS: "http://localhost:*,http://127.0.0.1:*",
-  };
+  const signingKeys = signingKeysOf(stage);
+  const variables = functionVariables({
+    stage,
+    options,
+    caFile: certificate.caFile,
+    stateMachines,
+    signingKeys,
+    url,
+    port,
+  });
 
   const proxied = options.testMode || enforce;
   const enginePort = port(proxied ? "engine" : "dynamodb");

@@ -1,5 +1,6 @@
 import { HelpWanted, startOptions, USAGE, UsageError } from "./arguments.ts";
-import { DataUnusable, startCloud } from "./cloud.ts";
+import { startCloud } from "./cloud.ts";
+import { DataUnusable } from "./data-folder.ts";
 import { PolicyFault } from "./iam/stage-identities.ts";
 import { PortTaken } from "./listen.ts";
 

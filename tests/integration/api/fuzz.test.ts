@@ -87,8 +87,8 @@ interface Request {
 const schemaOf = (reference: string) =>
   contract.document.components.schemas[reference.split("/").at(-1) ?? ""] as Readonly<Record<string, unknown>>;
 
-/** A segment that a client would send: what cannot be in a URL is escaped. */
-const segment = (text: string): string => encodeURIComponent(text.toWellFormed()) || "%20";
+/** A segment that a client would send: what cannot be in a URL is escaped; what leads to another path (`.`, `..`) is not sent. */
+const segment = (text: string): string => encodeURIComponent(text.toWellFormed()).replace(/^\.{0,2}$/, "%20");
 
 const pathArbitrary = (operation: RouteName, path: string): fc.Arbitrary<string> => {
   const parts = [...path.matchAll(/\{(\w+)\+?\}/g)].map(([braces, name = ""]) => [braces, name] as const);
