@@ -149,12 +149,18 @@ export const pauseBefore = (attempt: number, { seconds }: RetryPolicy, random: n
 
 const isDone = (status: number | undefined): boolean => status !== undefined && status >= 200 && status < 300;
 
-const disable = (webhook: StoredWebhook, reason: string, now: Date): Write => ({
+/** Unless it was changed meanwhile: what an address answered says nothing of another one. */
+const disable = (
+  webhook: StoredWebhook,
+  reason: string,
+  now: Date,
+  when: { readonly failingSince?: string } = {},
+): Write => ({
   do: "update",
   key: at(webhook),
   set: { enabled: false, disabled: { reason, at: now.toISOString() }, updatedAt: now.toISOString() },
   add: { revision: 1 },
-  when: { enabled: true },
+  when: { enabled: true, url: webhook.url, ...when },
 });
 
 /**
@@ -184,12 +190,10 @@ export const afterTry = (
       do: "update",
       key: at(webhook),
       remove: ["failingSince"],
-      when: { pk: { exists: true } },
+      // Of two tries at once, the one that failed may have written this since the other read the webhook.
+      when: { failingSince: { exists: true } },
     };
-    return {
-      delivery: write({ status: "delivered" }, ["due", "dueAt", "failingSince"]),
-      ...(webhook.failingSince !== undefined && { webhook: recovered }),
-    };
+    return { delivery: write({ status: "delivered" }, ["due", "dueAt", "failingSince"]), webhook: recovered };
   }
   if (tried.status === 410) {
     return {
@@ -199,19 +203,18 @@ export const afterTry = (
   }
   const failingSince = delivery.failingSince ?? now.toISOString();
   if (attempts >= policy.attempts) {
-    const isDead = webhook.failingSince !== undefined && webhook.failingSince <= failingSince;
-    const reason = `nothing was delivered since ${webhook.failingSince}, and an event was tried ${attempts} times`;
-    return {
-      delivery: write({ status: "failed", failingSince }, ["due", "dueAt"]),
-      ...(isDead && { webhook: disable(webhook, reason, now) }),
-    };
+    const since = webhook.failingSince;
+    const failed = write({ status: "failed", failingSince }, ["due", "dueAt"]);
+    if (since === undefined || since > failingSince) return { delivery: failed };
+    const reason = `nothing was delivered since ${since}, and an event was tried ${attempts} times`;
+    return { delivery: failed, webhook: disable(webhook, reason, now, { failingSince: since }) };
   }
   const pause = Math.max(pauseBefore(attempts, policy, random), Math.min(retryAfterSeconds, MOST_RETRY_AFTER_SECONDS));
   const failing: Write = {
     do: "update",
     key: at(webhook),
     set: { failingSince },
-    when: { enabled: true, failingSince: { exists: false } },
+    when: { enabled: true, url: webhook.url, failingSince: { exists: false } },
   };
   return {
     delivery: write({ status: "pending", failingSince, due: "due", dueAt: later(now, pause) }, []),

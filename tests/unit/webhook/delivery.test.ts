@@ -8,7 +8,7 @@ import {
   type StoredDelivery,
 } from "../../../shared/webhook/delivery.ts";
 import { listensFor, type StoredWebhook, secretNumbers } from "../../../shared/webhook/webhook.ts";
-import type { Item } from "../../../shared/writes.ts";
+import type { Item, Write } from "../../../shared/writes.ts";
 import { applied } from "../apply.ts";
 
 const NOW = new Date("2026-01-02T03:04:05.000Z");
@@ -49,6 +49,16 @@ describe("pauses", () => {
   });
 });
 
+/** A webhook after a write, which changes nothing where its condition fails. */
+const changed = (hook: StoredWebhook, write: Write): StoredWebhook => {
+  try {
+    return applied({ ...hook } satisfies Item, write) as unknown as StoredWebhook;
+  } catch (error) {
+    if ((error as Error).message === "refused") return hook;
+    throw error;
+  }
+};
+
 /** A history of tries, each with what the receiver answered; undefined for nothing. */
 const lived = (answers: readonly (number | undefined)[]) => {
   let hook: StoredWebhook = webhook;
@@ -60,7 +70,7 @@ const lived = (answers: readonly (number | undefined)[]) => {
     const tried = { at: new Date(time).toISOString(), durationMs: 1, ...(status !== undefined && { status }) };
     const after = afterTry(hook, delivery, { tried }, new Date(time), POLICY, 0.5);
     delivery = applied({ ...delivery } satisfies Item, after.delivery) as unknown as StoredDelivery;
-    if (after.webhook) hook = applied({ ...hook } satisfies Item, after.webhook) as unknown as StoredWebhook;
+    if (after.webhook) hook = changed(hook, after.webhook);
   }
   return { hook, delivery };
 };
@@ -92,6 +102,30 @@ describe("a delivery", () => {
       const hook = { ...webhook, ...(failingSince !== undefined && { failingSince }) };
       expect(afterTry(hook, delivery, { tried }, new Date(later), POLICY, 0).webhook).toBeUndefined();
     }
+  });
+
+  test("that gets through is seen by one that fails at the same time", () => {
+    const { delivery } = newDelivery(webhook, event, NOW);
+    const come = (read: StoredWebhook, one: StoredDelivery, status: number) =>
+      afterTry(read, one, { tried: { at: NOW.toISOString(), durationMs: 1, status } }, NOW, POLICY, 0).webhook as Write;
+    // Both have read the webhook as it never failed.
+    const failing = changed(webhook, come(webhook, delivery, 500));
+    expect(failing.failingSince).toBe(NOW.toISOString());
+    const recovered = changed(failing, come(webhook, delivery, 200));
+    expect(recovered.failingSince).toBeUndefined();
+    const last = { ...delivery, attempts: POLICY.attempts - 1, failingSince: NOW.toISOString() };
+    expect(changed(recovered, come(failing, last, 500)).enabled).toBe(true);
+    expect(changed(failing, come(failing, last, 500)).enabled).toBe(false);
+  });
+
+  test.each([410, 500])("to an address from before disables no webhook that has another: %i", (status) => {
+    const hook = { ...webhook, failingSince: NOW.toISOString() };
+    const { delivery } = newDelivery(hook, event, NOW);
+    const last = { ...delivery, attempts: POLICY.attempts - 1, failingSince: NOW.toISOString() };
+    const tried = { at: NOW.toISOString(), durationMs: 1, status };
+    const write = afterTry(hook, last, { tried }, NOW, POLICY, 0).webhook as Write;
+    expect(changed(hook, write).enabled).toBe(false);
+    expect(changed({ ...hook, url: "https://example.com/other" }, write).enabled).toBe(true);
   });
 
   test("waits as long as the receiver asks, up to a day", () => {
