@@ -184,28 +184,44 @@ export const keysOfInvitation = ({
   keys.invitationCode(codeHash),
 ];
 
+const NO_INVITATION = { code: "not-found", detail: "there is no such invitation" } as const;
+
 /** Ends an invitation: used, or taken back. */
 export const endInvitation = (invitation: StoredInvitation): Write[] => {
   const [own, code] = keysOfInvitation(invitation);
-  const gone = { code: "not-found", detail: "there is no such invitation" } as const;
   return [
-    { do: "delete", key: own, when: { id: invitation.id }, otherwise: gone },
+    { do: "delete", key: own, when: { id: invitation.id }, otherwise: NO_INVITATION },
     { do: "delete", key: code },
   ];
 };
 
 /**
- * The invited becomes a member. Whatever does not fit, they learn no more than that there is no such invitation.
- * @throws AppError `not-found`
+ * The invited becomes a member, as long as who invited is an owner: who no longer is could else come back by it. Whatever does
+ * not fit, they learn no more than that there is no such invitation.
+ * @param maker the membership of who made the invitation
+ * @throws AppError `not-found`; `conflict` for an owner who accepts what they made
  */
-export const acceptInvitation = (invitation: StoredInvitation | undefined, caller: string, now: Date): Write[] => {
+export const acceptInvitation = (
+  invitation: StoredInvitation | undefined,
+  maker: StoredMember | undefined,
+  caller: string,
+  now: Date,
+): Write[] => {
   const fits =
     invitation !== undefined &&
     invitation.validUntil > now.toISOString() &&
-    (invitation.subject === undefined || invitation.subject === caller);
-  if (!fits) throw new AppError("not-found", "there is no such invitation");
+    (invitation.subject === undefined || invitation.subject === caller) &&
+    maker?.role === "owner";
+  if (!fits) throw new AppError("not-found", NO_INVITATION.detail);
+  if (maker.subject === caller) throw new AppError("conflict", "the caller is a member of the workspace already");
   return [
     workspaceIsActive(invitation.workspaceId),
+    {
+      do: "check",
+      key: keys.member(invitation.workspaceId, maker.subject),
+      when: { role: "owner" },
+      otherwise: NO_INVITATION,
+    },
     ...endInvitation(invitation),
     ...membershipOf(invitation.workspaceId, caller, invitation.role, now, { invitedBy: invitation.createdBy }),
   ];

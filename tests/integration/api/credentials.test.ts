@@ -83,12 +83,15 @@ describe("a credential", () => {
   });
 
   test("that is revoked works no more, and neither do its access tokens", async () => {
-    const machine = await machineOf(owner, cloud, workspace.id, { role: "viewer" });
+    const machine = await machineOf(owner, cloud, workspace.id, { role: "maintainer" });
     expect((await machine.client.call("GET", workspace.path)).status).toBe(200);
+    const intent = await machine.client.done("POST", `${workspace.path}/node-groups`, { name: "by-machine" });
     await expecting(204, owner.call("DELETE", `${workspace.path}/credentials/${machine.id}`));
-    const answer = await machine.client.call("GET", workspace.path);
-    expect([answer.status, answer.body.code]).toEqual([401, "unauthorized"]);
-    expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer /);
+    for (const path of [workspace.path, `/v1/intents/${intent.id}`]) {
+      const answer = await machine.client.call("GET", path);
+      expect([answer.status, answer.body.code]).toEqual([401, "unauthorized"]);
+      expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer /);
+    }
     expect((await machine.client.call<{ items: unknown[] }>("GET", "/v1/workspaces")).body.items).toEqual([]);
     expect((await grant(machine)).body.error).toBe("invalid_client");
   });

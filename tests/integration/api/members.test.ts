@@ -61,6 +61,27 @@ describe("an invitation", () => {
     expect((await accept("auth0|carl/2", code)).status).toBe(200);
   });
 
+  test.each([
+    ["removed", (member: string) => owner.call("DELETE", `${path}/members/${member}`), 204],
+    [
+      "no owner",
+      (member: string) => owner.call("PATCH", `${path}/members/${member}`, { body: { role: "viewer" } }),
+      200,
+    ],
+  ])("of an owner who is %s since is as none, for them and for others", async (what, end, status) => {
+    const subject = `${what} owner`;
+    await accept(subject, (await invite(path, { role: "owner" })).code);
+    const client = await cloud.client(subject);
+    const made = await client.call<{ code: string }>("POST", `${path}/invitations`, { body: { role: "owner" } });
+    expect((await client.call("POST", "/v1/invitations/accept", { body: { code: made.body.code } })).status).toBe(409);
+    const member = (await membersOf(path)).find((one) => one.subject === subject)?.id ?? "";
+    await expecting(status, end(member));
+    for (const who of [subject, "somebody else"]) {
+      const { status: answered, body } = await accept(who, made.body.code);
+      expect([answered, body.detail]).toEqual([404, "there is no such invitation"]);
+    }
+  });
+
   test("that was taken back, or is over, or never was, is as none", async () => {
     const back = await invite(path, { role: "viewer" });
     await expecting(204, owner.call("DELETE", `${path}/invitations/${back.id}`));

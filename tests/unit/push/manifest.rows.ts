@@ -143,7 +143,7 @@ export const INVALID: readonly Refused[] = [
   { note: "a control character", manifest: files("a\nb"), finds: [["custom", "/files/0/path"]] },
   { note: "a long path", manifest: files(`${"a/".repeat(254)}b`), finds: [["custom", "/files/0/path"]] },
   { note: "a long name of a file", manifest: files("ä".repeat(128)), finds: [["custom", "/files/0/path"]] },
-  { note: "half a character", manifest: files("a\ud800"), finds: [["custom", "/files/0/path"]] },
+  { note: "half a character", manifest: files("a\ud800"), finds: [["unicode", "/files/0/path"]] },
   { note: "the manifest for a file", manifest: files("slipway.json"), finds: [["custom", "/files/0/path"]] },
   { note: "the result for a file", manifest: files("slipway.result.json"), finds: [["custom", "/files/0/path"]] },
   {
