@@ -10,7 +10,8 @@ export const handler = endpoint(
   workspaceRoutes,
   "createCredential",
   async ({ workspace, body, caller, may, moment, commit }) => {
-    if (!may(body.role)) throw new AppError("forbidden", `only who has the role ${body.role} may give it`);
+    if (!may(body.role, "credentials:write"))
+      throw new AppError("forbidden", `only who has the role ${body.role} may give it`);
     const unknown = (body.scopes ?? []).findIndex((scope) => !SCOPES.includes(scope));
     if (unknown >= 0) {
       const pointer = `/scopes/${unknown}`;

@@ -6,6 +6,7 @@ import { findCredential } from "../http/resources.ts";
 
 export const handler = endpoint(workspaceRoutes, "deleteCredential", async ({ workspace, params, may, commit }) => {
   const credential = await findCredential(workspace, params.credential);
-  if (!may(credential.role)) throw new AppError("forbidden", `this needs the credential's role, ${credential.role}`);
+  if (!may(credential.role, "credentials:write"))
+    throw new AppError("forbidden", `this needs the credential's role, ${credential.role}`);
   return commit(revokeCredential(credential), { body: undefined });
 });

@@ -11,7 +11,7 @@ export const handler = endpoint(nodeRoutes, "getNodeImport", async ({ workspace,
   const { results, faults } = importObjects(found);
   const link = (key: string, name: string) =>
     presignDownload({ bucket: env("IMPORTS_BUCKET"), key, name }, LINK_SECONDS, moment.now);
-  const seesFiles = may("operator") && found.status !== "deleting";
+  const seesFiles = may("operator", "node-imports:write") && found.status !== "deleting";
   return tagged(found, {
     ...viewNodeImport(found),
     ...(seesFiles && found.resultsAre !== undefined && { results: await link(results, `${found.id}.csv`) }),

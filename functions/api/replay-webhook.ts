@@ -15,7 +15,16 @@ export const handler = endpoint(eventRoutes, "replayWebhook", async ({ workspace
   const webhook = await findWebhook(workspace, params.webhook);
   if (!webhook.enabled) throw new AppError("not-ready", "the webhook is disabled: enable it first");
   // When it was asked for, for the record of who did.
-  const noted = [{ do: "update", key: webhook, set: { replayedAt: moment.now.toISOString() } }] as const;
+  const noted = [
+    {
+      do: "update",
+      key: webhook,
+      set: { replayedAt: moment.now.toISOString() },
+      // One that is deleted meanwhile is not made again by this, as an item that is no webhook.
+      when: { type: "webhook" },
+      otherwise: { code: "not-found", detail: `there is no webhook ${webhook.id}` },
+    },
+  ] as const;
   if (body.delivery !== undefined) {
     return commit(noted, { body: { deliveries: await replayOne(webhook, body.delivery, moment.now) } });
   }

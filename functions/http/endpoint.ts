@@ -7,7 +7,7 @@ import { remembering, transact } from "../../shared/aws/table.ts";
 import type { PathParameters, Route } from "../../shared/declared/routes/route.ts";
 import type { Moment } from "../../shared/ids.ts";
 import { type StoredIntent, viewIntent } from "../../shared/intent/intent.ts";
-import { allows, type Role } from "../../shared/workspace/access.ts";
+import { allows, inScope, type Role } from "../../shared/workspace/access.ts";
 import type { Accepted, StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Write } from "../../shared/writes.ts";
 import type { Log } from "../logger.ts";
@@ -42,8 +42,8 @@ export interface Request<Declared extends Route> {
   readonly workspace: Workspace<Declared["access"]>;
   /** The header, where the operation takes no bearer token. */
   readonly authorization: string | undefined;
-  /** Whether the caller's role in the workspace allows what this one does. */
-  readonly may: (role: Role) => boolean;
+  /** Whether the caller's role in the workspace, and the scopes of its token, allow what needs this role and this scope. */
+  readonly may: (role: Role, scope: string) => boolean;
   readonly moment: Moment;
   readonly log: Log;
   /** The API's base URL, as the client reached it. */
@@ -126,7 +126,7 @@ export const endpoint = <Name extends string, Table extends Readonly<Record<Name
         query: work.query as Request<Table[Name]>["query"],
         body: work.body as Request<Table[Name]>["body"],
         workspace: work.workspace as Request<Table[Name]>["workspace"],
-        may: (role) => work.role !== undefined && allows(role, work.role),
+        may: (role, scope) => work.role !== undefined && allows(role, work.role) && inScope(scope, work.scopes),
         authorization: event.headers.authorization,
         ifMatch: work.ifMatch,
         caller: work.caller,

@@ -28,6 +28,8 @@ export interface Work {
   workspace: StoredWorkspace | undefined;
   /** The caller's in the workspace. */
   role: Role | undefined;
+  /** Of the caller's token; undefined for all. */
+  scopes: readonly string[] | undefined;
   claim: Claim | undefined;
 }
 
@@ -80,6 +82,7 @@ export const logs = (operation: string): ApiMiddleware => ({
       caller: "",
       workspace: undefined,
       role: undefined,
+      scopes: undefined,
       claim: undefined,
     };
   },
@@ -187,6 +190,7 @@ export const authenticate = (route: Route): ApiMiddleware => ({
     const { work } = event;
     const caller = callerOf(event, new Date());
     work.caller = caller.subject;
+    work.scopes = caller.scopes;
     const isMachine = isSubjectOfCredential(caller.subject);
     if (route.access !== "caller") {
       const opened = await openWorkspace(caller, work.params.workspace ?? "", route.access);

@@ -79,10 +79,10 @@ export const NodeImport = z
     intent: z.string().optional().meta({ description: "Of the latest run; it tells why a run has failed" }),
     results: Link.optional().meta({
       description:
-        "A CSV file of line, name, status, id, token, expiresAt and detail. For operators and above, once a run has ended; gone a week after that",
+        "A CSV file of line, name, status, id, token, expiresAt and detail. For operators and above, of machines those with the scope node-imports:write, once a run has ended; gone a week after that",
     }),
     faultFile: Link.optional().meta({
-      description: `JSON Lines of the first ${FAULTS_KEPT} faults. For operators and above`,
+      description: `JSON Lines of the first ${FAULTS_KEPT} faults. For the same callers as the results`,
     }),
     ...Timestamps,
   })

@@ -23,6 +23,7 @@ import {
 } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { isLong } from "./support/long.ts";
+import { machineOf } from "./support/machines.ts";
 import {
   anUploadedImport,
   getImport,
@@ -146,6 +147,19 @@ describe("an import", () => {
     expect(node).toMatchObject({ id: box?.id, registeredAt: expect.any(String) });
     expect(node).not.toHaveProperty("tokenExpiresAt");
     expect((await registrationOf(cloud).register(box?.token)).status).toBe(401);
+  });
+
+  test.each([
+    { role: "operator", scopes: ["node-imports:read"], links: false },
+    { role: "viewer", scopes: undefined, links: false },
+    { role: "operator", scopes: ["node-imports:write"], links: true },
+    { role: "operator", scopes: undefined, links: true },
+  ])("links a machine with the role $role and the scopes $scopes to its tokens: $links", async ({ links, ...of }) => {
+    const { id, path: workspace } = await withGroups();
+    const path = await anUploadedImport(api, workspace, "name\nbox\n");
+    await runImport(api, path);
+    const machine = await machineOf(api, cloud, id, { role: of.role, ...(of.scopes && { scopes: of.scopes }) });
+    expect((await getImport(machine.client, path)).results !== undefined).toBe(links);
   });
 
   test("keeps tokens nowhere but where its results are", async () => {

@@ -237,6 +237,25 @@ describe("a receiver", () => {
   });
 });
 
+test("a webhook that is deleted while it is asked to send again stays deleted", async () => {
+  const webhook = await create("/deleted", { events: ["slipway.node.offline"] });
+  const path = `${hooks()}/${webhook.id}`;
+  // The replay has read the webhook, and writes after the deletion.
+  await control.fault({
+    operation: "dynamodb:TransactWriteItems",
+    caller: "local-api-replay-webhook",
+    kind: "latency",
+    milliseconds: 3_000,
+  });
+  const replaying = api.call("POST", `${path}/replay`, { body: { since: new Date().toISOString() } });
+  await until(async () => (await control.faults()).some(({ struck }) => struck > 0), { what: "the write" });
+  await remove(webhook);
+  const { status, body } = await replaying;
+  expect([status, body.code]).toEqual([404, "not-found"]);
+  const { items } = (await expecting(200, api.call<{ items: Shown[] }>("GET", hooks()))).body;
+  expect(items.map(({ id }) => id)).not.toContain(webhook.id);
+});
+
 describe("a secret", () => {
   test("that is replaced signs beside the new one for a day", async () => {
     const webhook = await create("/rotated", REVISED);
