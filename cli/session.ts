@@ -1,4 +1,4 @@
-import { type Chosen, checkedUrl, type Login, readConfig, withContext, writeConfig } from "./config.ts";
+import { type Chosen, contextOf, isAt, type Login, readConfig, withContext, writeConfig } from "./config.ts";
 import { CliError } from "./failures.ts";
 
 /** So long before its end a token is not used any more. */
@@ -37,9 +37,9 @@ type Renewable = Exclude<Login, { by: "token" }>;
 
 /** The same login as it is in the file by now, where another command may have renewed it; undefined where it is there no more. */
 const keptOf = (login: Renewable, { name, api }: Chosen): Renewable | undefined => {
-  const context = name === undefined ? undefined : readConfig().contexts[name];
+  const context = contextOf(readConfig(), name);
   const kept = context?.login;
-  if (context === undefined || kept === undefined || checkedUrl(context.api) !== api) return undefined;
+  if (kept === undefined || !isAt(context, api)) return undefined;
   const isSame =
     (kept.by === "device" && login.by === "device" && kept.issuer === login.issuer) ||
     (kept.by === "client-credentials" && login.by === kept.by && kept.tokenUrl === login.tokenUrl);
@@ -50,7 +50,7 @@ const keep = (login: Renewable, chosen: Chosen): void => {
   const { name } = chosen;
   if (name === undefined || keptOf(login, chosen) === undefined) return;
   const config = readConfig();
-  const context = config.contexts[name];
+  const context = contextOf(config, name);
   if (context !== undefined) writeConfig(withContext(config, name, { ...context, login }));
 };
 
