@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { existsSync, lstatSync, type Stats } from "node:fs";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { ProblemError, type Schemas, type Slipway } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
@@ -35,24 +35,51 @@ export const each = async <T>(all: readonly T[], work: (one: T) => Promise<void>
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, all.length) }, worker));
 };
 
-/** The files of a folder, below it. Those that version control keeps for itself are none of them. */
-const filesBelow = async (folder: string): Promise<string[]> => {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
-    .filter((path) => !path.split(sep).includes(".git"))
-    .sort();
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** What a link leads to. @throws CliError where that is nothing */
+const target = async (link: string): Promise<Stats> => {
+  try {
+    return await stat(link);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CliError("usage", `${link} is a link that leads nowhere: ${code}`, "Correct or remove it.");
+  }
+};
+
+/**
+ * The files below a folder. Links are followed, wherever they lead: devices get what is behind them. What version control
+ * keeps for itself is left out.
+ * @param above the real paths of the folders around it
+ * @throws CliError for a link to nothing, or to a folder that it is in
+ */
+const filesBelow = async (folder: string, above: readonly string[] = []): Promise<string[]> => {
+  await target(folder);
+  const real = await realpath(folder);
+  if (above.some((one) => relative(real, one).split(sep)[0] !== "..")) {
+    throw new CliError("usage", `${folder} is a link to a folder that it is in`, "Remove it.");
+  }
+  const files: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.name === ".git") continue;
+    const path = join(folder, entry.name);
+    const what = entry.isSymbolicLink() ? await target(path) : entry;
+    if (what.isDirectory()) files.push(...(await filesBelow(path, [...above, real])));
+    else if (what.isFile()) files.push(path);
+    else throw new CliError("usage", `${path} is neither a file nor a folder`, "Remove it.");
+  }
+  return files;
 };
 
 /** With folders `src` or `dist`, those; otherwise all is what devices download. */
 const versionPaths = async (folder: string): Promise<{ path: string; file: string }[]> => {
-  const parts = ["src", "dist"].filter((part) => existsSync(join(folder, part)));
+  const parts = ["src", "dist"].filter((part) => isThere(join(folder, part)));
   const all =
     parts.length === 0 ? [["dist", folder] as const] : parts.map((part) => [part, join(folder, part)] as const);
   const found = await Promise.all(
     all.map(async ([part, from]) =>
       (await filesBelow(from))
+        .map((file) => relative(from, file))
         .filter((path) => parts.length > 0 || !RECIPES.includes(path))
         .map((path) => ({ path: `${part}/${path.split(sep).join("/")}`, file: join(from, path) })),
     ),
@@ -67,7 +94,7 @@ interface Recipe {
 }
 
 const recipeOf = async (folder: string, given: string | undefined): Promise<Recipe | undefined> => {
-  const file = given ?? RECIPES.map((name) => join(folder, name)).find((path) => existsSync(path));
+  const file = given ?? RECIPES.map((name) => join(folder, name)).find(isThere);
   if (file === undefined) return undefined;
   const document = await structured(`@${file}`, file);
   if (typeof document !== "object" || document === null) throw new CliError("usage", `${file} is no recipe`);
