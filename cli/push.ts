@@ -8,9 +8,9 @@ import { CliError } from "./failures.ts";
 import { structured } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { note } from "./output.ts";
-import { bytesText, type Progress, progress } from "./progress.ts";
+import { bytesText, progress } from "./progress.ts";
 import { printOne } from "./run.ts";
-import { type HashedFile, hashed, sendFile } from "./upload.ts";
+import { type HashedFile, hashed, type Sending, sendFile } from "./upload.ts";
 
 export interface PushOptions extends CommonOptions, WaitOptions {
   readonly component?: string;
@@ -25,14 +25,27 @@ type VersionFile = HashedFile & { readonly path: string };
 
 const RECIPES = ["recipe.yaml", "recipe.yml", "recipe.json"];
 const AT_A_TIME = 4;
+const AGAIN = "Run the same command again: what has come is not sent again.";
 
-/** Does a few at a time. */
-export const each = async <T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> => {
+/**
+ * Does a few at a time. After the first failure none is begun any more, and those under way are broken off by their signal.
+ * @throws that failure, once none is under way
+ */
+export const each = async <T>(
+  all: readonly T[],
+  work: (one: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([interrupted.signal, failed.signal]);
   const queue = all.values();
   const worker = async (): Promise<void> => {
-    for (const one of queue) await work(one);
+    for (const one of queue) {
+      if (failed.signal.aborted) return;
+      await work(one, signal).catch((error: unknown) => failed.abort(error));
+    }
   };
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, all.length) }, worker));
+  failed.signal.throwIfAborted();
 };
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -156,8 +169,12 @@ const ensureDraft = async (slipway: Slipway, at: Place, recipe: Recipe | undefin
 };
 
 /** Sends a large file part by part; parts that have come before are not sent again. */
-const sendParts = async (slipway: Slipway, at: Place, { path, file }: VersionFile, shown: Progress): Promise<void> => {
-  const { signal } = interrupted;
+const sendParts = async (
+  slipway: Slipway,
+  at: Place,
+  { path, file }: VersionFile,
+  { signal, ...sending }: Sending,
+): Promise<void> => {
   let start = 0;
   for await (const { size, received, upload } of slipway.items("getComponentUpload", {
     ...at,
@@ -165,8 +182,8 @@ const sendParts = async (slipway: Slipway, at: Place, { path, file }: VersionFil
     limit: 100,
     signal,
   })) {
-    if (received || upload === undefined) shown.add(size);
-    else await sendFile(upload, file, { start, length: size }, shown.add);
+    if (received || upload === undefined) sending.onBytes(size);
+    else await sendFile(upload, file, { start, length: size }, { ...sending, signal });
     start += size;
   }
   await slipway.completeComponentUpload({ ...at, path, signal });
@@ -194,9 +211,10 @@ const sendChanged = async (
     });
     const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
     const shown = progress(`${wanted.length} of ${files.length} files`, bytes, quiet || wanted.length === 0);
-    await each(wanted, async ({ file, upload, uploadHref }) => {
-      if (upload !== undefined) await sendFile(upload, file.file, { start: 0, length: file.size }, shown.add);
-      else if (uploadHref !== undefined) await sendParts(slipway, at, file, shown);
+    await each(wanted, async ({ file, upload, uploadHref }, signal) => {
+      const sending = { onBytes: shown.add, signal, next: AGAIN };
+      if (upload !== undefined) await sendFile(upload, file.file, { start: 0, length: file.size }, sending);
+      else if (uploadHref !== undefined) await sendParts(slipway, at, file, sending);
     });
     shown.end();
     total.uploaded += wanted.length;
@@ -225,8 +243,8 @@ export const pushComponent = async (folder: string, options: PushOptions): Promi
   const quiet = options.json === true;
   const paths = await versionPaths(folder);
   const files: VersionFile[] = [];
-  await each(paths, async ({ path, file }) => {
-    files.push({ path, ...(await hashed(file)) });
+  await each(paths, async ({ path, file }, signal) => {
+    files.push({ path, ...(await hashed(file, signal)) });
   });
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   await ensureDraft(slipway, at, recipe);
