@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { EXIT, failureOf } from "./failures.ts";
+import { BrokenWait, EXIT, failureOf } from "./failures.ts";
 import { interrupted } from "./interrupted.ts";
 import { printFailure } from "./output.ts";
 import { buildProgram } from "./program.ts";
@@ -15,7 +15,7 @@ const main = async (args: readonly string[]): Promise<number> => {
       if (json) printFailure(failureOf(error), json);
       return EXIT.usage[0];
     }
-    if (interrupted.signal.aborted) return EXIT.interrupted[0];
+    if (interrupted.signal.aborted && !(error instanceof BrokenWait)) return EXIT.interrupted[0];
     if (process.env.SLIPWAY_DEBUG === "1" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     const failure = failureOf(error);
     printFailure(failure, json);

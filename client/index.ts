@@ -59,6 +59,8 @@ export interface Slipway extends Operations {
 }
 
 const DEFAULTS = { retries: 4, timeout: 30_000, wait: 15 * 60_000 } as const;
+/** What a timer takes at most: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const POLL_MS = { first: 100, most: 5_000, growth: 1.5 } as const;
 
 /** `crypto.randomUUID` is missing where a page is not served securely. */
@@ -158,13 +160,20 @@ export const createClient = (options: ClientOptions): Slipway => {
   };
 
   const waitForIntent: Slipway["waitForIntent"] = async (wanted, { signal, timeout = DEFAULTS.wait, onPoll } = {}) => {
-    const id = typeof wanted === "string" ? wanted : wanted.id;
+    let intent: DeadlineError["intent"] = typeof wanted === "string" ? { id: wanted } : wanted;
     const deadline = Date.now() + timeout;
+    const late = AbortSignal.timeout(Math.min(Math.max(0, timeout), LONGEST_TIMER_MS));
+    const looking = signal === undefined ? late : AbortSignal.any([signal, late]);
     for (let wait: number = POLL_MS.first; ; wait = Math.min(POLL_MS.most, wait * POLL_MS.growth)) {
-      const { data: intent } = await call("getIntent", { intent: id, signal });
-      onPoll?.(intent);
-      if (intent.status === "succeeded") return intent;
-      if (intent.status === "failed") throw failureOf(intent);
+      const seen = await call("getIntent", { intent: intent.id, signal: looking }).catch((error: unknown) => {
+        // The deadline ends a look that hangs, too.
+        if (late.aborted && signal?.aborted !== true) throw new DeadlineError(intent, timeout);
+        throw error;
+      });
+      intent = seen.data;
+      onPoll?.(seen.data);
+      if (intent.status === "succeeded") return seen.data;
+      if (intent.status === "failed") throw failureOf(seen.data);
       const left = deadline - Date.now();
       if (left <= 0) throw new DeadlineError(intent, timeout);
       await pause(Math.min(wait, left), signal);
