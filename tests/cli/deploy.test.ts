@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT } from "../../cli/failures.ts";
 import {
@@ -10,7 +11,7 @@ import {
   type TestCloud,
 } from "../integration/support/cloud.ts";
 import { controlOf } from "../integration/support/control.ts";
-import { type CommandLine, commandLine, errorOf } from "./support.ts";
+import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
@@ -167,6 +168,28 @@ test("a node moves into the groups that a file says", async () => {
   expect(dry.stdout.split("\n")[1]).toBe("~ membership gateway-2  into empty; out of gateways");
   await cli.list(["apply", "-f", "moved.yaml", "--yes"]);
   expect((await cli.list(["node", "list", "--group", "empty"])).map(({ name }) => name)).toEqual(["gateway-2"]);
+});
+
+test.each([
+  ["Ctrl-C", "\u0003", 130, ""],
+  ["Ctrl-D", "\u0004", 0, "Nothing was done.\n"],
+  ["the end of the input", "", 0, "Nothing was done.\n"],
+  ["something else than yes", "yolo\n", 0, "Nothing was done.\n"],
+])("who is asked and answers with %s has nothing done", async (_what, stdin, code, told) => {
+  const apply = ["deploy", "apply", "--group", "gateways", "--priority", "77"];
+  const env = { NO_COLOR: "1" };
+  const ran = await cli.run(apply, { execArgv: IN_A_TERMINAL, stdin, env });
+  const [, after] = stripVTControlCharacters(ran.stderr)
+    .split("Do this? [y/N] ")
+    .map((text) => text.trimStart());
+  expect([ran.code, after?.replace(/^yolo\s+/, "")]).toEqual([code, told]);
+  expect(await cli.json(["deployment", "get", "gateways"])).not.toMatchObject({ priority: 77 });
+});
+
+test("who is asked and answers with yes has it done", async () => {
+  const apply = ["deploy", "apply", "--group", "gateways", "--priority", "78"];
+  expect(await cli.run(apply, { execArgv: IN_A_TERMINAL, stdin: "y\n" })).toMatchObject({ code: 0 });
+  expect(await cli.json(["deployment", "get", "gateways"])).toMatchObject({ priority: 78 });
 });
 
 test("what the API would refuse is told before anything is asked for", async () => {
