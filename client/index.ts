@@ -89,6 +89,17 @@ type AnyInput = Readonly<Record<string, unknown>> & {
   readonly idempotencyKey?: string;
 };
 
+/** What `client/generate.ts` tells of an operation. */
+interface OperationFacts {
+  readonly method: string;
+  readonly path: string;
+  readonly takesKey?: true;
+  /** A POST that is a question. */
+  readonly changesNothing?: true;
+  readonly text?: true;
+  readonly form?: true;
+}
+
 type AnyRequest = (
   method: string,
   path: string,
@@ -110,14 +121,16 @@ export const createClient = (options: ClientOptions): Slipway => {
   const send = options.fetch ?? ((request: Request) => fetch(request));
   const http = openapiFetch({
     baseUrl: options.url.replace(/\/+$/, "").replace(/\/v1$/, ""),
-    fetch: (request) => sendWithRetries(request, { fetch: send, retries, timeout, pause, random: Math.random }),
   });
+  const sending = { fetch: send, retries, timeout, pause, random: Math.random };
   const request = http.request as unknown as AnyRequest;
   const tokenOf = async () => (typeof options.token === "function" ? options.token() : options.token);
 
   const callAny = async (name: OperationName, input: AnyInput = {}): Promise<Called<unknown>> => {
-    const operation: { method: string; path: string; takesKey?: true; text?: true; form?: true } = OPERATIONS[name];
+    const operation: OperationFacts = OPERATIONS[name];
+    const { takesKey, changesNothing } = operation;
     const { body, signal, ifMatch, idempotencyKey, ...parameters } = input;
+    if (idempotencyKey !== undefined && !takesKey) throw new InputError(`${name} takes no Idempotency-Key`);
     const inPath = (parameter: string) => operation.path.includes(`{${parameter}}`);
     const inputs = Object.entries(parameters);
     for (const [parameter, value] of inputs) if (inPath(parameter)) checkedName(parameter, value);
@@ -131,10 +144,11 @@ export const createClient = (options: ClientOptions): Slipway => {
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${checkedToken(token)}` }),
         ...(operation.form && { "content-type": "application/x-www-form-urlencoded" }),
-        ...(operation.takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
+        ...(takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
         ...(ifMatch !== undefined && { "if-match": ifMatch }),
       },
       ...(signal !== undefined && { signal }),
+      fetch: (sent: Request) => sendWithRetries(sent, { ...sending, changesNothing }),
       parseAs: "text",
     });
     const { status, headers } = response;
