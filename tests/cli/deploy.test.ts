@@ -192,6 +192,26 @@ test("who is asked and answers with yes has it done", async () => {
   expect(await cli.json(["deployment", "get", "gateways"])).toMatchObject({ priority: 78 });
 });
 
+/** Runs a command whose reader has gone before it prints anything, as `head` goes after some lines. @returns its exit code */
+const unread = (args: readonly string[]): Promise<number | null> =>
+  new Promise((resolve) => {
+    const child = cli.start(args);
+    child.stdout?.destroy();
+    child.on("close", resolve);
+  });
+
+test("what changes things ends as it would if it were read to its end, and a list when its reader goes", async () => {
+  write("unread.yaml", "groups: { unread-1: {}, unread-2: {}, unread-3: { description: changed } }");
+  expect(await unread(["apply", "-f", "unread.yaml", "--yes"])).toBe(0);
+  const there = (await cli.list(["group", "list"])).map(({ name }) => name);
+  expect(there).toEqual(expect.arrayContaining(["unread-1", "unread-2", "unread-3"]));
+  expect(await unread(["apply", "-f", "unread.yaml", "--yes", "--dry-run", "--prune", "--exit-code"])).toBe(11);
+  const refused = ["deploy", "apply", "--group", "gateways", "--component", "com.example.None@1.0.0", "--yes"];
+  expect(await unread(refused)).toBe(7);
+  expect(await unread(["deploy", "plan", "--group", "gateways", "--priority", "5", "--exit-code"])).toBe(0);
+  expect(await unread(["group", "list"])).toBe(0);
+});
+
 test("what the API would refuse is told before anything is asked for", async () => {
   const refused = await cli.run([
     "deploy",
