@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT } from "../../cli/failures.ts";
+import { refusalsOf } from "../../cli/plan-text.ts";
 import {
   aPublishedComponent,
   aWorkspace,
@@ -224,10 +225,41 @@ test("what the API would refuse is told before anything is asked for", async () 
   ]);
   expect(refused.code).toBe(7);
   expect(refused.stdout).toContain("✗ unresolvable");
+  expect(refused.stderr).not.toContain("com.example.None");
+  const edit = ["--group", "gateways", "--component", "com.example.None@1.0.0", "--json"];
+  for (const args of [
+    ["apply", "--yes"],
+    ["plan", "--nodes"],
+  ]) {
+    const told = await cli.run(["deploy", ...args, ...edit]);
+    expect(told.code).toBe(7);
+    expect(errorOf(told)).toMatchObject({
+      detail: expect.stringContaining("1 thing forbids it"),
+      errors: [
+        {
+          rule: "unresolvable",
+          detail: "no version of com.example.None that node group gateways may see satisfies 1.0.0",
+          hint: "publish a version of com.example.None",
+        },
+      ],
+    });
+  }
   expect((await cli.run(["deploy", "plan", "--group", "gateways"])).stderr).toContain("nothing to change was given");
   expect((await cli.run(["deploy", "plan", "--priority", "1"])).stderr).toContain("Give --group NAME or --node NAME.");
   write("wrong.yaml", "nodes: { gateway-1: { groups: [gateways], attributes: { site: elsewhere } } }");
   const wrong = await cli.run(["apply", "-f", "wrong.yaml", "--yes", "--json"]);
   expect(wrong.code).toBe(7);
   expect(errorOf(wrong).detail).toBe("not all of it can be done: nothing was");
+});
+
+test("what forbids a plan is told to programs with all that would put it right", () => {
+  const finding = { kind: "ambiguous" as const, detail: "d", parties: [], cells: [], cellCount: 1, nodes: 1 };
+  const refusals = [
+    { ...finding, remedies: ["raise it", "lower it"] },
+    { ...finding, remedies: [] },
+  ];
+  expect(refusalsOf({ refusals })).toEqual([
+    { rule: "ambiguous", detail: "d", hint: "raise it; or lower it" },
+    { rule: "ambiguous", detail: "d" },
+  ]);
 });
