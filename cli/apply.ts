@@ -12,7 +12,7 @@ import { fleetPlan } from "./fleet-plan.ts";
 import { given } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { note, print, printDone, styled } from "./output.ts";
-import { planText } from "./plan-text.ts";
+import { planText, refusalsOf } from "./plan-text.ts";
 import { hashed } from "./upload.ts";
 
 const deploymentOf = ({
@@ -164,11 +164,7 @@ export const applyFleet = async (options: ApplyOptions): Promise<void> => {
     ...steps.flatMap(({ do: doing, what, name, changes }) =>
       doing === "impossible" ? changes.map((detail) => ({ rule: doing, detail: `${what} ${name}: ${detail}` })) : [],
     ),
-    ...(plan?.refusals ?? []).map(({ kind, detail, remedies }) => ({
-      rule: kind,
-      detail,
-      hint: remedies.join("; or "),
-    })),
+    ...(plan === undefined ? [] : refusalsOf(plan)),
   ];
   if (refusals.length > 0) {
     // People have read them above.

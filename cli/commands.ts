@@ -93,7 +93,7 @@ const addOperation = (noun: Command, operation: Operation, verb: string): void =
   if (operation.ifMatch !== undefined) {
     command.option("--if-match <etag>", "only if it is still this revision (default: whatever it is)");
   }
-  if (operation.method === "POST") command.option("--idempotency-key <key>", "the same key again does nothing twice");
+  if (operation.takesKey) command.option("--idempotency-key <key>", "the same key again does nothing twice");
   if (operation.status === 202) withWaitOptions(command);
   withCommonOptions(command);
   command.action(async () => {

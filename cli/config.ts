@@ -108,6 +108,10 @@ export const writeConfig = (config: Config, file = configFile()): void => {
   renameSync(next, file);
 };
 
+/** The context of a name, which may be any text, also that of what every object has. */
+export const contextOf = ({ contexts }: Config, name: string | undefined): Context | undefined =>
+  name !== undefined && Object.hasOwn(contexts, name) ? contexts[name] : undefined;
+
 export const withContext = (config: Config, name: string, context: Context): Config => ({
   ...config,
   contexts: { ...config.contexts, [name]: context },
@@ -130,7 +134,7 @@ export interface Chosen extends Context {
 export const chosenContext = (where: Where, env: NodeJS.ProcessEnv = process.env): Chosen => {
   const config = readConfig();
   const name = where.context ?? env.SLIPWAY_CONTEXT ?? config.current;
-  const known = name === undefined ? undefined : config.contexts[name];
+  const known = contextOf(config, name);
   if (name !== undefined && known === undefined) {
     const names = Object.keys(config.contexts).join(", ") || "none";
     throw new CliError("usage", `there is no context ${name}; there are: ${names}`, "See slipway context list.");
@@ -139,17 +143,19 @@ export const chosenContext = (where: Where, env: NodeJS.ProcessEnv = process.env
   if (api === undefined) {
     throw new CliError("login", "no server is known", "Log in: slipway login --api URL, or set SLIPWAY_API.");
   }
+  const url = checkedUrl(api);
+  const isKnown = isAt(known, url);
   const workspace = where.workspace ?? env.SLIPWAY_WORKSPACE ?? known?.workspace;
   // What was got from one server is not shown to another.
   const login =
     env.SLIPWAY_TOKEN !== undefined && env.SLIPWAY_TOKEN !== ""
       ? ({ by: "token", token: env.SLIPWAY_TOKEN } as const)
-      : api === known?.api
-        ? known.login
+      : isKnown
+        ? known?.login
         : undefined;
   return {
-    api: checkedUrl(api),
-    name: api === known?.api ? name : undefined,
+    api: url,
+    name: isKnown ? name : undefined,
     config,
     ...(workspace !== undefined && workspace !== "" && { workspace }),
     ...(login !== undefined && { login }),
@@ -157,6 +163,13 @@ export const chosenContext = (where: Where, env: NodeJS.ProcessEnv = process.env
 };
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+
+/** One way to write an address: hosts are in lower case, and a trailing slash or `/v1` is no matter. */
+const normalized = ({ href }: URL): string => href.replace(/\/+$/, "").replace(/\/v1$/, "");
+
+/** Whether a context is of this server. @param url as `checkedUrl` gives it */
+export const isAt = (context: Context | undefined, url: string): boolean =>
+  context !== undefined && URL.canParse(context.api) && normalized(new URL(context.api)) === url;
 
 /** An address that a token may be sent to. @throws CliError */
 export const checkedUrl = (text: string): string => {
@@ -171,5 +184,5 @@ export const checkedUrl = (text: string): string => {
       "Use https; http is for this machine alone.",
     );
   }
-  return text.replace(/\/+$/, "").replace(/\/v1$/, "");
+  return normalized(url);
 };

@@ -1,7 +1,7 @@
-import { createClient, type Intent, type Slipway } from "../client/index.ts";
+import { createClient, DeadlineError, type Intent, ProblemError, type Slipway } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
 import { type Chosen, chosenContext } from "./config.ts";
-import { CliError } from "./failures.ts";
+import { BrokenWait, CliError } from "./failures.ts";
 import { interrupted } from "./interrupted.ts";
 import { note, styled } from "./output.ts";
 import { tokenSource } from "./session.ts";
@@ -34,17 +34,23 @@ export interface WaitOptions {
   readonly json?: true;
 }
 
-/** Waits for an intent as options say, telling people on the standard error how far it has come. */
+/**
+ * Waits for an intent as options say, telling people on the standard error how far it has come.
+ * @throws ProblemError what it failed with; DeadlineError; BrokenWait for all else that ends the wait, also Ctrl-C
+ */
 export const waited = async (slipway: Slipway, intent: Intent, options: WaitOptions): Promise<Intent> => {
   if (options.wait === false) return intent;
   let told = "";
-  return slipway.waitForIntent(intent, {
-    signal: interrupted.signal,
-    timeout: options.timeout,
-    onPoll: ({ kind, subject, status }) => {
-      if (options.json || !process.stderr.isTTY || told === status) return;
-      told = status;
-      note(styled("dim", `${kind} ${subject.name}: ${status}`, process.stderr));
-    },
-  });
+  const onPoll = ({ kind, subject, status }: Intent): void => {
+    if (options.json || !process.stderr.isTTY || told === status) return;
+    told = status;
+    note(styled("dim", `${kind} ${subject.name}: ${status}`, process.stderr));
+  };
+  try {
+    return await slipway.waitForIntent(intent, { signal: interrupted.signal, timeout: options.timeout, onPoll });
+  } catch (error) {
+    const hasFailed = error instanceof ProblemError && error.intent !== undefined;
+    if (hasFailed || error instanceof DeadlineError) throw error;
+    throw new BrokenWait(intent.id, interrupted.signal.aborted ? new CliError("interrupted", "interrupted") : error);
+  }
 };

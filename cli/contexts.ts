@@ -1,5 +1,14 @@
 import type { CommonOptions } from "./commands.ts";
-import { checkedUrl, chosenContext, configFile, readConfig, withContext, writeConfig } from "./config.ts";
+import {
+  checkedUrl,
+  chosenContext,
+  configFile,
+  contextOf,
+  isAt,
+  readConfig,
+  withContext,
+  writeConfig,
+} from "./config.ts";
 import { CliError } from "./failures.ts";
 import { details, note, print, printDone, tablePrinter } from "./output.ts";
 
@@ -27,7 +36,7 @@ export const showContext = async (options: CommonOptions): Promise<void> => {
 
 export const useContext = async (name: string, options: CommonOptions): Promise<void> => {
   const config = readConfig();
-  if (config.contexts[name] === undefined) throw unknown(name);
+  if (contextOf(config, name) === undefined) throw unknown(name);
   writeConfig({ ...config, current: name });
   await printDone("use", "context", { context: name }, options);
 };
@@ -35,7 +44,7 @@ export const useContext = async (name: string, options: CommonOptions): Promise<
 /** Makes a context, or changes what is given of it. Its login stays with the server that it is for. */
 export const setContext = async (name: string, options: CommonOptions): Promise<void> => {
   const config = readConfig();
-  const known = config.contexts[name];
+  const known = contextOf(config, name);
   const api = options.api === undefined ? known?.api : checkedUrl(options.api);
   if (api === undefined) throw new CliError("usage", `a new context needs --api URL`);
   const { login, ...rest } = {
@@ -43,14 +52,15 @@ export const setContext = async (name: string, options: CommonOptions): Promise<
     api,
     ...(options.workspace !== undefined && { workspace: options.workspace }),
   };
-  const kept = login !== undefined && api === known?.api ? { login } : {};
+  const kept = login !== undefined && isAt(known, api) ? { login } : {};
   writeConfig({ ...withContext(config, name, { ...rest, ...kept }), current: config.current ?? name });
   await printDone("set", "context", { context: name, api, workspace: rest.workspace }, options);
 };
 
 export const deleteContext = async (name: string, options: CommonOptions): Promise<void> => {
-  const { contexts, current } = readConfig();
-  if (contexts[name] === undefined) throw unknown(name);
+  const config = readConfig();
+  if (contextOf(config, name) === undefined) throw unknown(name);
+  const { contexts, current } = config;
   const { [name]: _deleted, ...rest } = contexts;
   writeConfig({ contexts: rest, ...(current !== undefined && current !== name && { current }) });
   await printDone("delete", "context", { context: name }, options);
@@ -61,7 +71,7 @@ export const useWorkspace = async (workspace: string, options: CommonOptions): P
   const { connect } = await import("./connect.ts");
   const { slipway, chosen } = connect(options);
   const { name } = await slipway.getWorkspace({ workspace });
-  const context = chosen.name === undefined ? undefined : readConfig().contexts[chosen.name];
+  const context = contextOf(readConfig(), chosen.name);
   if (chosen.name === undefined || context === undefined) {
     throw new CliError("usage", "no context is in use to keep that", `Set it instead: SLIPWAY_WORKSPACE=${name}`);
   }

@@ -6,7 +6,7 @@ import { CliError, EXIT } from "./failures.ts";
 import { structured } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { note, print } from "./output.ts";
-import { hasChanges, nodeText, planText } from "./plan-text.ts";
+import { hasChanges, nodeText, planText, refusalsOf } from "./plan-text.ts";
 import { printIntent } from "./run.ts";
 
 type Plan = Schemas["Plan"];
@@ -134,17 +134,16 @@ export const planDeployment = async (options: EditOptions): Promise<void> => {
   const plan = await planOf(connection, changesOf(target, edit), options.json === true && !options.nodes);
   if (!options.json || !options.nodes) await show(plan, target, edit, options);
   if (options.nodes) await showNodes(connection, target, edit, options);
-  if (plan.refusals.length > 0) {
-    throw new CliError(
-      "refused",
-      `the API would refuse it: ${counted(plan.refusals.length)}`,
-      "Each says what would put it right.",
-    );
-  }
+  if (plan.refusals.length > 0) throw refused("the API would refuse it", plan, options);
   if (options.exitCode && hasChanges(plan)) process.exitCode = EXIT.changes[0];
 };
 
-const counted = (count: number): string => `${count} ${count === 1 ? "thing forbids" : "things forbid"} it`;
+/** People have seen the reasons in the plan; programs get them here. */
+const refused = (what: string, plan: Plan, { json }: EditOptions): CliError => {
+  const count = plan.refusals.length;
+  const detail = `${what}: ${count} ${count === 1 ? "thing forbids" : "things forbid"} it`;
+  return new CliError("refused", detail, "Each says what would put it right.", json ? refusalsOf(plan) : []);
+};
 
 /** Sends an edit that carries the hash of the plan that was shown: what is done is what was seen. */
 const send = async ({ slipway, workspace }: Connection, target: Target, edit: Edit, plan: string): Promise<Intent> => {
@@ -163,13 +162,7 @@ export const applyDeployment = async (options: ApplyOptions): Promise<void> => {
   const connection = connect(options);
   const plan = await planOf(connection, changesOf(target, edit), false);
   if (!options.json) await show(plan, target, edit, options);
-  if (plan.refusals.length > 0) {
-    throw new CliError(
-      "refused",
-      `the API refuses it: ${counted(plan.refusals.length)}`,
-      "Each says what would put it right.",
-    );
-  }
+  if (plan.refusals.length > 0) throw refused("the API refuses it", plan, options);
   if (options.plan !== undefined && options.plan !== plan.hash) {
     throw new CliError(
       "conflict",

@@ -34,6 +34,16 @@ export class CliError extends Error {
   }
 }
 
+/** A wait that ended before what was waited for; `cause` is why. What was accepted goes on. */
+export class BrokenWait extends Error {
+  readonly intent: string;
+  constructor(intent: string, cause: unknown) {
+    super(`the wait for the intent ${intent} broke off`, { cause });
+    this.name = "BrokenWait";
+    this.intent = intent;
+  }
+}
+
 /** A failure as people and scripts are told of it. */
 export interface Failure {
   readonly exit: Exit;
@@ -112,6 +122,12 @@ export const failureOf = (error: unknown): Failure => {
       requestId,
       intent: intent?.id,
     };
+  }
+  if (error instanceof BrokenWait) {
+    const { intent, message, cause } = error;
+    const why = failureOf(cause);
+    const next = [why.next, `It goes on: slipway intent wait ${intent}.`].filter(Boolean).join(" ");
+    return { ...why, detail: `${message}: ${why.detail}`, next, intent };
   }
   if (error instanceof DeadlineError) {
     const { id } = error.intent;

@@ -1,5 +1,14 @@
 import type { CommonOptions } from "./commands.ts";
-import { type Context, checkedUrl, type Login, readConfig, withContext, writeConfig } from "./config.ts";
+import {
+  type Context,
+  checkedUrl,
+  contextOf,
+  isAt,
+  type Login,
+  readConfig,
+  withContext,
+  writeConfig,
+} from "./config.ts";
 import { CliError } from "./failures.ts";
 import { secret } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
@@ -54,11 +63,11 @@ const loginOf = async (api: string, options: LoginOptions): Promise<Login> => {
 export const login = async (options: LoginOptions): Promise<void> => {
   const config = readConfig();
   const name = options.name ?? options.context ?? process.env.SLIPWAY_CONTEXT ?? config.current ?? "default";
-  const known = config.contexts[name];
+  const known = contextOf(config, name);
   const api = options.api ?? process.env.SLIPWAY_API ?? known?.api;
   if (api === undefined) throw new CliError("usage", "no server was given", "Give it: slipway login --api URL");
   const url = checkedUrl(api);
-  const workspace = options.workspace ?? (known?.api === url ? known.workspace : undefined);
+  const workspace = options.workspace ?? (isAt(known, url) ? known?.workspace : undefined);
   const context: Context = { api: url, login: await loginOf(url, options), ...(workspace && { workspace }) };
   // Before anything is kept, the API must take the token.
   const { createClient, ProblemError } = await import("../client/index.ts");
@@ -78,7 +87,7 @@ export const login = async (options: LoginOptions): Promise<void> => {
 export const logout = async (options: CommonOptions): Promise<void> => {
   const config = readConfig();
   const name = options.context ?? process.env.SLIPWAY_CONTEXT ?? config.current;
-  const context = name === undefined ? undefined : config.contexts[name];
+  const context = contextOf(config, name);
   if (name === undefined || context === undefined)
     throw new CliError("usage", "there is no such context to log out of");
   const { login: _forgotten, ...rest } = context;

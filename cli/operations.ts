@@ -22,6 +22,7 @@ export interface Operation {
   readonly status: 200 | 201 | 202 | 204;
   readonly query: readonly Field[];
   readonly body?: readonly Field[];
+  readonly takesKey?: true;
   readonly ifMatch?: "required" | "optional";
 }
 

@@ -29,7 +29,9 @@ export const uploadRelease = async (
   const body = { ...release, size, sha256 } as Schemas["CreateRelease"];
   const created = await slipway.createRelease({ workspace, body, signal: interrupted.signal });
   const shown = progress(basename(file), size, quiet);
-  await sendFile(created.upload, file, { start: 0, length: size }, shown.add);
+  const next = `Run the same command again, which makes another release; slipway release delete ${created.id} removes this one.`;
+  const { signal } = interrupted;
+  await sendFile(created.upload, file, { start: 0, length: size }, { onBytes: shown.add, signal, next });
   shown.end();
   return created.id;
 };

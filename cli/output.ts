@@ -8,9 +8,19 @@ export type Style = Parameters<typeof styleText>[0];
 export const styled = (style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string =>
   process.env.TERM === "dumb" ? text : styleText(style, text, { stream });
 
+let isRead = true;
+
+/** From now on nothing is printed: who read it has gone. */
+export const stopPrinting = (): void => {
+  isRead = false;
+};
+
 /** Writes, and waits where the reader is slower: what is printed never piles up in memory. */
 export const print = async (text: string): Promise<void> => {
-  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  if (!isRead || process.stdout.write(text)) return;
+  await once(process.stdout, "drain").catch((error: unknown) => {
+    if (isRead) throw error;
+  });
 };
 
 /** Names and other texts come from people: control characters among them are not for the terminal to obey. */

@@ -1,4 +1,4 @@
-import type { Schemas } from "../client/index.ts";
+import type { Finding as ErrorFinding, Schemas } from "../client/index.ts";
 import { harmless, styled } from "./output.ts";
 
 type Plan = Schemas["Plan"];
@@ -95,6 +95,13 @@ const findingText = (finding: Finding, sign: string, colour: "red" | "yellow"): 
     `${styled(colour, `${sign} ${finding.kind}`)}  ${harmless(finding.detail)} (${counted(finding.nodes, "node")})`,
     ...finding.remedies.map((remedy) => `    ${harmless(remedy)}`),
   ].join("\n");
+
+/** What forbids a plan, as a failure tells it to programs. */
+export const refusalsOf = ({ refusals }: Pick<Plan, "refusals">): ErrorFinding[] =>
+  refusals.map(({ kind, detail, remedies }) => ({
+    ...{ rule: kind, detail },
+    ...(remedies.length > 0 && { hint: remedies.join("; or ") }),
+  }));
 
 const summaryText = ({ summary }: Pick<Plan, "summary">): string => {
   const { cells, nodes, seconds, removals } = summary;

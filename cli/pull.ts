@@ -36,7 +36,12 @@ const placeOf = (folder: string, path: string): string => {
 };
 
 /** Fetches a file beside its place, and puts it there once it has the bytes that it should have. */
-const fetchFile = async (url: string, place: string, sha256: string, onBytes: (bytes: number) => void) => {
+const fetchFile = async (
+  url: string,
+  place: string,
+  sha256: string,
+  { onBytes, signal }: { readonly onBytes: (bytes: number) => void; readonly signal: AbortSignal },
+): Promise<void> => {
   const part = `${place}.part`;
   for (let tries = 1; ; tries += 1) {
     let got = 0;
@@ -50,7 +55,7 @@ const fetchFile = async (url: string, place: string, sha256: string, onBytes: (b
       },
     });
     const fetched = async (): Promise<{ why: string; refused: boolean } | undefined> => {
-      const answer = await fetch(url, { signal: interrupted.signal });
+      const answer = await fetch(url, { signal });
       if (!answer.ok || answer.body === null) {
         await answer.body?.cancel();
         const refused = answer.status < 500 && answer.status !== 429;
@@ -60,18 +65,19 @@ const fetchFile = async (url: string, place: string, sha256: string, onBytes: (b
       await pipeline(Readable.fromWeb(answer.body), counted, createWriteStream(part));
       return hash.digest("hex") === sha256 ? undefined : { why: "other bytes than were declared", refused: false };
     };
-    const failure = await fetched().catch((error: unknown) => {
-      interrupted.signal.throwIfAborted();
-      return { why: error instanceof Error ? error.message : String(error), refused: false };
-    });
+    const failure = await fetched().catch((error: unknown) => ({
+      why: error instanceof Error ? error.message : String(error),
+      refused: false,
+    }));
     if (failure === undefined) return rename(part, place);
     onBytes(-got);
     await rm(part, { force: true });
+    signal.throwIfAborted();
     if (failure.refused || tries === TRIES) {
       const exit = failure.refused ? "refused" : "unavailable";
       throw new CliError(exit, `the download of ${place} failed: ${failure.why}`, AGAIN);
     }
-    await pause(backoff(tries, Math.random()), interrupted.signal);
+    await pause(backoff(tries, Math.random()), signal);
   }
 };
 
@@ -87,7 +93,7 @@ export const pullComponent = async (folder: string, options: PullOptions): Promi
   for await (const { items } of connection.slipway.pages("exportComponentVersion", at)) {
     const bytes = items.reduce((sum, { size }) => sum + size, 0);
     const shown = progress(`${total.files + items.length} files`, bytes, options.json === true);
-    await each(items, async ({ path, size, text, sha256, download }) => {
+    await each(items, async ({ path, size, text, sha256, download }, signal) => {
       const place = placeOf(folder, path);
       await mkdir(dirname(place), { recursive: true });
       total.files += 1;
@@ -95,8 +101,8 @@ export const pullComponent = async (folder: string, options: PullOptions): Promi
       if (sha256 === undefined || download === undefined) {
         throw new CliError("failed", `the server does not say where ${path} is`);
       }
-      if (existsSync(place) && (await hashed(place)).sha256 === sha256) return;
-      await fetchFile(download.url, place, sha256, shown.add);
+      if (existsSync(place) && (await hashed(place, signal)).sha256 === sha256) return;
+      await fetchFile(download.url, place, sha256, { onBytes: shown.add, signal });
       total.fetched += 1;
       total.bytes += size;
     });

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { existsSync, lstatSync, type Stats } from "node:fs";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { ProblemError, type Schemas, type Slipway } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
@@ -8,9 +8,9 @@ import { CliError } from "./failures.ts";
 import { structured } from "./input.ts";
 import { interrupted } from "./interrupted.ts";
 import { note } from "./output.ts";
-import { bytesText, type Progress, progress } from "./progress.ts";
+import { bytesText, progress } from "./progress.ts";
 import { printOne } from "./run.ts";
-import { type HashedFile, hashed, sendFile } from "./upload.ts";
+import { type HashedFile, hashed, type Sending, sendFile } from "./upload.ts";
 
 export interface PushOptions extends CommonOptions, WaitOptions {
   readonly component?: string;
@@ -25,34 +25,74 @@ type VersionFile = HashedFile & { readonly path: string };
 
 const RECIPES = ["recipe.yaml", "recipe.yml", "recipe.json"];
 const AT_A_TIME = 4;
+const AGAIN = "Run the same command again: what has come is not sent again.";
 
-/** Does a few at a time. */
-export const each = async <T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> => {
+/**
+ * Does a few at a time. After the first failure none is begun any more, and those under way are broken off by their signal.
+ * @throws that failure, once none is under way
+ */
+export const each = async <T>(
+  all: readonly T[],
+  work: (one: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([interrupted.signal, failed.signal]);
   const queue = all.values();
   const worker = async (): Promise<void> => {
-    for (const one of queue) await work(one);
+    for (const one of queue) {
+      if (failed.signal.aborted) return;
+      await work(one, signal).catch((error: unknown) => failed.abort(error));
+    }
   };
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, all.length) }, worker));
+  failed.signal.throwIfAborted();
 };
 
-/** The files of a folder, below it. Those that version control keeps for itself are none of them. */
-const filesBelow = async (folder: string): Promise<string[]> => {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
-    .filter((path) => !path.split(sep).includes(".git"))
-    .sort();
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** What a link leads to. @throws CliError where that is nothing */
+const target = async (link: string): Promise<Stats> => {
+  try {
+    return await stat(link);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CliError("usage", `${link} is a link that leads nowhere: ${code}`, "Correct or remove it.");
+  }
+};
+
+/**
+ * The files below a folder. Links are followed, wherever they lead: devices get what is behind them. What version control
+ * keeps for itself is left out.
+ * @param above the real paths of the folders around it
+ * @throws CliError for a link to nothing, or to a folder that it is in
+ */
+const filesBelow = async (folder: string, above: readonly string[] = []): Promise<string[]> => {
+  await target(folder);
+  const real = await realpath(folder);
+  if (above.some((one) => relative(real, one).split(sep)[0] !== "..")) {
+    throw new CliError("usage", `${folder} is a link to a folder that it is in`, "Remove it.");
+  }
+  const files: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.name === ".git") continue;
+    const path = join(folder, entry.name);
+    const what = entry.isSymbolicLink() ? await target(path) : entry;
+    if (what.isDirectory()) files.push(...(await filesBelow(path, [...above, real])));
+    else if (what.isFile()) files.push(path);
+    else throw new CliError("usage", `${path} is neither a file nor a folder`, "Remove it.");
+  }
+  return files;
 };
 
 /** With folders `src` or `dist`, those; otherwise all is what devices download. */
 const versionPaths = async (folder: string): Promise<{ path: string; file: string }[]> => {
-  const parts = ["src", "dist"].filter((part) => existsSync(join(folder, part)));
+  const parts = ["src", "dist"].filter((part) => isThere(join(folder, part)));
   const all =
     parts.length === 0 ? [["dist", folder] as const] : parts.map((part) => [part, join(folder, part)] as const);
   const found = await Promise.all(
     all.map(async ([part, from]) =>
       (await filesBelow(from))
+        .map((file) => relative(from, file))
         .filter((path) => parts.length > 0 || !RECIPES.includes(path))
         .map((path) => ({ path: `${part}/${path.split(sep).join("/")}`, file: join(from, path) })),
     ),
@@ -67,7 +107,7 @@ interface Recipe {
 }
 
 const recipeOf = async (folder: string, given: string | undefined): Promise<Recipe | undefined> => {
-  const file = given ?? RECIPES.map((name) => join(folder, name)).find((path) => existsSync(path));
+  const file = given ?? RECIPES.map((name) => join(folder, name)).find(isThere);
   if (file === undefined) return undefined;
   const document = await structured(`@${file}`, file);
   if (typeof document !== "object" || document === null) throw new CliError("usage", `${file} is no recipe`);
@@ -129,8 +169,12 @@ const ensureDraft = async (slipway: Slipway, at: Place, recipe: Recipe | undefin
 };
 
 /** Sends a large file part by part; parts that have come before are not sent again. */
-const sendParts = async (slipway: Slipway, at: Place, { path, file }: VersionFile, shown: Progress): Promise<void> => {
-  const { signal } = interrupted;
+const sendParts = async (
+  slipway: Slipway,
+  at: Place,
+  { path, file }: VersionFile,
+  { signal, ...sending }: Sending,
+): Promise<void> => {
   let start = 0;
   for await (const { size, received, upload } of slipway.items("getComponentUpload", {
     ...at,
@@ -138,8 +182,8 @@ const sendParts = async (slipway: Slipway, at: Place, { path, file }: VersionFil
     limit: 100,
     signal,
   })) {
-    if (received || upload === undefined) shown.add(size);
-    else await sendFile(upload, file, { start, length: size }, shown.add);
+    if (received || upload === undefined) sending.onBytes(size);
+    else await sendFile(upload, file, { start, length: size }, { ...sending, signal });
     start += size;
   }
   await slipway.completeComponentUpload({ ...at, path, signal });
@@ -167,9 +211,10 @@ const sendChanged = async (
     });
     const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
     const shown = progress(`${wanted.length} of ${files.length} files`, bytes, quiet || wanted.length === 0);
-    await each(wanted, async ({ file, upload, uploadHref }) => {
-      if (upload !== undefined) await sendFile(upload, file.file, { start: 0, length: file.size }, shown.add);
-      else if (uploadHref !== undefined) await sendParts(slipway, at, file, shown);
+    await each(wanted, async ({ file, upload, uploadHref }, signal) => {
+      const sending = { onBytes: shown.add, signal, next: AGAIN };
+      if (upload !== undefined) await sendFile(upload, file.file, { start: 0, length: file.size }, sending);
+      else if (uploadHref !== undefined) await sendParts(slipway, at, file, sending);
     });
     shown.end();
     total.uploaded += wanted.length;
@@ -198,8 +243,8 @@ export const pushComponent = async (folder: string, options: PushOptions): Promi
   const quiet = options.json === true;
   const paths = await versionPaths(folder);
   const files: VersionFile[] = [];
-  await each(paths, async ({ path, file }) => {
-    files.push({ path, ...(await hashed(file)) });
+  await each(paths, async ({ path, file }, signal) => {
+    files.push({ path, ...(await hashed(file, signal)) });
   });
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   await ensureDraft(slipway, at, recipe);

@@ -24,15 +24,18 @@ export const registerNode = async (name: string, options: RegisterOptions): Prom
   const { signal } = interrupted;
   const at = { workspace, node: name, signal };
 
-  const create = async () => {
+  const create = () => {
     const body = {
       name,
       ...(options.groups !== undefined && { groups: options.groups.split(",") }),
       ...(options.runtime !== undefined && { runtime: options.runtime }),
     };
-    const created = await slipway.createNode({ workspace, body, signal });
-    await waited(slipway, created, options);
-    return created.registration;
+    return slipway.createNode({ workspace, body, signal });
+  };
+  const tell = async (registration: Schemas["RegistrationToken"]): Promise<void> => {
+    if (options.json) return print(`${JSON.stringify({ node: name, ...registration })}\n`);
+    note(`On the device, until ${registration.expiresAt}, run:`);
+    await print(`${registration.command}\n`);
   };
   const isThere = async () => {
     try {
@@ -47,14 +50,19 @@ export const registerNode = async (name: string, options: RegisterOptions): Prom
     const next = `To put another device in its place: slipway node re-register ${name}`;
     throw new CliError("conflict", `${name} has a device since ${node.registeredAt}`, next);
   }
-  // An answer that was given before, and is only repeated, has no token any more.
   const made = node === undefined ? await create() : undefined;
-  const registration = made ?? (await slipway.createRegistrationToken({ ...at, body: {} }));
-  if (options.json) await print(`${JSON.stringify({ node: name, ...registration })}\n`);
-  else {
-    note(`On the device, until ${registration.expiresAt}, run:`);
-    await print(`${registration.command}\n`);
+  // It is shown once. People see it before the wait; programs get it when it works, or when the wait fails.
+  const once = made?.registration;
+  if (once !== undefined && !options.json) await tell(once);
+  if (made !== undefined) {
+    await waited(slipway, made, options).catch(async (error: unknown) => {
+      if (once !== undefined && options.json) await tell(once);
+      throw error;
+    });
   }
+  // An answer that was given before, and is only repeated, has no token any more.
+  if (once === undefined) await tell(await slipway.createRegistrationToken({ ...at, body: {} }));
+  else if (options.json) await tell(once);
   if (options.untilConnected !== true) return;
 
   const deadline = Date.now() + options.timeout;

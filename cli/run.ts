@@ -127,15 +127,20 @@ export const runOperation = async (operation: Operation, args: string[], options
   await printOne(data === undefined || etag === null ? data : { ...(data as Value), etag }, options);
 };
 
-/** Waits for an accepted intent as options say, and prints how it stands. */
+/**
+ * Waits for an accepted intent as options say, and prints how it stands. What is shown once, such as a token, is in the first
+ * answer alone: people see it before the wait, and programs get it as one object with the rest, or alone if the wait fails.
+ */
 export const printIntent = async (slipway: Slipway, accepted: Intent, options: WaitOptions): Promise<void> => {
-  const ended = await waited(slipway, accepted, options);
-  // What is shown once, such as a token, is in the first answer alone.
+  const besides = Object.entries(accepted).filter(([name]) => !INTENT.includes(name));
+  if (!options.json) await print(details(Object.fromEntries(besides)));
+  const ended = await waited(slipway, accepted, options).catch(async (error: unknown) => {
+    if (options.json && besides.length > 0) await printOne(accepted, options);
+    throw error;
+  });
   if (options.json) return printOne({ ...accepted, ...ended }, options);
   const { kind, subject, status, id } = ended;
-  const besides = Object.entries(accepted).filter(([name]) => !INTENT.includes(name));
   await print(`${shade("status", status)}  ${kind} ${subject.name}  ${styled("dim", id)}\n`);
-  await print(details(Object.fromEntries(besides)));
 };
 
 const INTENT: readonly string[] = [

@@ -51,9 +51,11 @@ export class ConnectionError extends Error {
 
 /** An intent had not ended by the deadline; it goes on all the same. */
 export class DeadlineError extends Error {
-  readonly intent: Schemas["Intent"];
-  constructor(intent: Schemas["Intent"], milliseconds: number) {
-    super(`the intent ${intent.id} is still ${intent.status} after ${milliseconds / 1_000} s`);
+  /** As it was last seen: no more than its id where no answer came. */
+  readonly intent: Pick<Schemas["Intent"], "id"> & Partial<Schemas["Intent"]>;
+  constructor(intent: DeadlineError["intent"], milliseconds: number) {
+    const seen = intent.status === undefined ? "was not seen to end" : `is still ${intent.status}`;
+    super(`the intent ${intent.id} ${seen} after ${milliseconds / 1_000} s`);
     this.name = "DeadlineError";
     this.intent = intent;
   }

@@ -89,22 +89,27 @@ const operationsOf = (document: Document): [string, string, Operation][] =>
 
 const GENERATED = "Generated from the OpenAPI document by `npm run client`: do not edit.";
 
+const takesKey = ({ parameters = [] }: Operation): boolean => parameters.some(({ name }) => name === "Idempotency-Key");
+
+/** What is read page by page changes nothing, also where the question does not fit into a URL, as a plan's does not. */
+const isQuestion = ({ parameters = [] }: Operation): boolean =>
+  parameters.some(({ name, in: place }) => name === "cursor" && place === "query");
+
 /** What the client knows of each operation while it runs: the less, the smaller the bundle of a browser. */
 const clientOperations = (document: Document): string => {
-  const rows = operationsOf(document).map(
-    ([path, method, { operationId, parameters = [], requestBody, responses }]) => {
-      const takesKey = parameters.some(({ name }) => name === "Idempotency-Key");
-      const text = Object.entries(responses).some(([status, answer]) => status < "300" && isText(answer));
-      const entries = [
-        `method: ${JSON.stringify(method)}`,
-        `path: ${JSON.stringify(path)}`,
-        ...(takesKey ? ["takesKey: true"] : []),
-        ...(text ? ["text: true"] : []),
-        ...(FORM in (requestBody?.content ?? {}) ? ["form: true"] : []),
-      ];
-      return `  ${operationId}: { ${entries.join(", ")} },\n`;
-    },
-  );
+  const rows = operationsOf(document).map(([path, method, operation]) => {
+    const { operationId, requestBody, responses } = operation;
+    const text = Object.entries(responses).some(([status, answer]) => status < "300" && isText(answer));
+    const entries = [
+      `method: ${JSON.stringify(method)}`,
+      `path: ${JSON.stringify(path)}`,
+      ...(takesKey(operation) ? ["takesKey: true"] : []),
+      ...(method === "POST" && isQuestion(operation) ? ["changesNothing: true"] : []),
+      ...(text ? ["text: true"] : []),
+      ...(FORM in (requestBody?.content ?? {}) ? ["form: true"] : []),
+    ];
+    return `  ${operationId}: { ${entries.join(", ")} },\n`;
+  });
   return `// ${GENERATED}\n\nexport const OPERATIONS = {\n${rows.join("")}} as const;\n`;
 };
 
@@ -134,6 +139,7 @@ const commandOperations = (document: Document): string => {
           field(document, name, { ...schema, ...(description !== undefined && { description }) }, required),
         ),
       ...(body !== undefined && { body }),
+      ...(takesKey(operation) && { takesKey: true }),
       ...(ifMatch !== undefined && { ifMatch: ifMatch.required ? "required" : "optional" }),
     };
     return JSON.stringify(row);

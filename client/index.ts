@@ -59,6 +59,8 @@ export interface Slipway extends Operations {
 }
 
 const DEFAULTS = { retries: 4, timeout: 30_000, wait: 15 * 60_000 } as const;
+/** What a timer takes at most: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const POLL_MS = { first: 100, most: 5_000, growth: 1.5 } as const;
 
 /** `crypto.randomUUID` is missing where a page is not served securely. */
@@ -87,6 +89,17 @@ type AnyInput = Readonly<Record<string, unknown>> & {
   readonly idempotencyKey?: string;
 };
 
+/** What `client/generate.ts` tells of an operation. */
+interface OperationFacts {
+  readonly method: string;
+  readonly path: string;
+  readonly takesKey?: true;
+  /** A POST that is a question. */
+  readonly changesNothing?: true;
+  readonly text?: true;
+  readonly form?: true;
+}
+
 type AnyRequest = (
   method: string,
   path: string,
@@ -108,14 +121,16 @@ export const createClient = (options: ClientOptions): Slipway => {
   const send = options.fetch ?? ((request: Request) => fetch(request));
   const http = openapiFetch({
     baseUrl: options.url.replace(/\/+$/, "").replace(/\/v1$/, ""),
-    fetch: (request) => sendWithRetries(request, { fetch: send, retries, timeout, pause, random: Math.random }),
   });
+  const sending = { fetch: send, retries, timeout, pause, random: Math.random };
   const request = http.request as unknown as AnyRequest;
   const tokenOf = async () => (typeof options.token === "function" ? options.token() : options.token);
 
   const callAny = async (name: OperationName, input: AnyInput = {}): Promise<Called<unknown>> => {
-    const operation: { method: string; path: string; takesKey?: true; text?: true; form?: true } = OPERATIONS[name];
+    const operation: OperationFacts = OPERATIONS[name];
+    const { takesKey, changesNothing } = operation;
     const { body, signal, ifMatch, idempotencyKey, ...parameters } = input;
+    if (idempotencyKey !== undefined && !takesKey) throw new InputError(`${name} takes no Idempotency-Key`);
     const inPath = (parameter: string) => operation.path.includes(`{${parameter}}`);
     const inputs = Object.entries(parameters);
     for (const [parameter, value] of inputs) if (inPath(parameter)) checkedName(parameter, value);
@@ -129,10 +144,11 @@ export const createClient = (options: ClientOptions): Slipway => {
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${checkedToken(token)}` }),
         ...(operation.form && { "content-type": "application/x-www-form-urlencoded" }),
-        ...(operation.takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
+        ...(takesKey && { "idempotency-key": idempotencyKey ?? randomKey() }),
         ...(ifMatch !== undefined && { "if-match": ifMatch }),
       },
       ...(signal !== undefined && { signal }),
+      fetch: (sent: Request) => sendWithRetries(sent, { ...sending, changesNothing }),
       parseAs: "text",
     });
     const { status, headers } = response;
@@ -158,13 +174,20 @@ export const createClient = (options: ClientOptions): Slipway => {
   };
 
   const waitForIntent: Slipway["waitForIntent"] = async (wanted, { signal, timeout = DEFAULTS.wait, onPoll } = {}) => {
-    const id = typeof wanted === "string" ? wanted : wanted.id;
+    let intent: DeadlineError["intent"] = typeof wanted === "string" ? { id: wanted } : wanted;
     const deadline = Date.now() + timeout;
+    const late = AbortSignal.timeout(Math.min(Math.max(0, timeout), LONGEST_TIMER_MS));
+    const looking = signal === undefined ? late : AbortSignal.any([signal, late]);
     for (let wait: number = POLL_MS.first; ; wait = Math.min(POLL_MS.most, wait * POLL_MS.growth)) {
-      const { data: intent } = await call("getIntent", { intent: id, signal });
-      onPoll?.(intent);
-      if (intent.status === "succeeded") return intent;
-      if (intent.status === "failed") throw failureOf(intent);
+      const seen = await call("getIntent", { intent: intent.id, signal: looking }).catch((error: unknown) => {
+        // The deadline ends a look that hangs, too.
+        if (late.aborted && signal?.aborted !== true) throw new DeadlineError(intent, timeout);
+        throw error;
+      });
+      intent = seen.data;
+      onPoll?.(seen.data);
+      if (intent.status === "succeeded") return seen.data;
+      if (intent.status === "failed") throw failureOf(seen.data);
       const left = deadline - Date.now();
       if (left <= 0) throw new DeadlineError(intent, timeout);
       await pause(Math.min(wait, left), signal);

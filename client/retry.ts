@@ -4,6 +4,8 @@ export interface RetryOptions {
   readonly fetch: (request: Request) => Promise<Response>;
   /** How often a request is sent again, at most. */
   readonly retries: number;
+  /** It is a question, whatever its method is: to send it twice is safe. */
+  readonly changesNothing?: boolean | undefined;
   /** Milliseconds after which a try without an answer is given up. */
   readonly timeout: number;
   /** Waits; rejects with the signal's reason once it is aborted. */
@@ -51,7 +53,7 @@ const isStillRunning = async (response: Response): Promise<boolean> => {
  * @throws ConnectionError when no answer came; the signal's reason when it is aborted
  */
 export const sendWithRetries = async (request: Request, options: RetryOptions): Promise<Response> => {
-  const most = isRepeatable(request) ? options.retries : 0;
+  const most = options.changesNothing || isRepeatable(request) ? options.retries : 0;
   for (let tries = 1; ; tries += 1) {
     const answer = await attempt(request, options);
     const isLast = tries > most;

@@ -1610,7 +1610,7 @@ export interface paths {
         put?: never;
         /**
          * Let events of a source ask for intents in the workspace
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:write`.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
          */
         post: operations["createEventRule"];
         delete?: never;
@@ -1642,7 +1642,7 @@ export interface paths {
         head?: never;
         /**
          * Change what events of a source may ask for
-         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials with scopes need `event-rules:write`.
+         * @description Needs the role `owner` or higher in the workspace. For others the workspace does not exist. Machine credentials are refused.
          */
         patch: operations["updateEventRule"];
         trace?: never;
@@ -3066,9 +3066,9 @@ export interface components {
             }[];
             /** @description Of the latest run; it tells why a run has failed */
             intent?: string;
-            /** @description A CSV file of line, name, status, id, token, expiresAt and detail. For operators and above, once a run has ended; gone a week after that */
+            /** @description A CSV file of line, name, status, id, token, expiresAt and detail. For operators and above, of machines those with the scope node-imports:write, once a run has ended; gone a week after that */
             results?: components["schemas"]["Link"];
-            /** @description JSON Lines of the first 1000 faults. For operators and above */
+            /** @description JSON Lines of the first 1000 faults. For the same callers as the results */
             faultFile?: components["schemas"]["Link"];
             /** Format: date-time */
             createdAt: string;
@@ -4067,9 +4067,9 @@ export interface components {
             }[];
             /** @description Of the latest run; it tells why a run has failed */
             intent?: string;
-            /** @description A CSV file of line, name, status, id, token, expiresAt and detail. For operators and above, once a run has ended; gone a week after that */
+            /** @description A CSV file of line, name, status, id, token, expiresAt and detail. For operators and above, of machines those with the scope node-imports:write, once a run has ended; gone a week after that */
             results?: components["schemas"]["Link"];
-            /** @description JSON Lines of the first 1000 faults. For operators and above */
+            /** @description JSON Lines of the first 1000 faults. For the same callers as the results */
             faultFile?: components["schemas"]["Link"];
             /** Format: date-time */
             createdAt: string;
@@ -5133,7 +5133,7 @@ export interface components {
             part: number;
             size: number;
             received: boolean;
-            /** @description Where to send the part; absent once it was received */
+            /** @description Where to send the part; absent once it was received, and for who may only read */
             upload?: components["schemas"]["Upload"];
         };
         UserOfVersion: {

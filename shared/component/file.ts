@@ -84,7 +84,9 @@ export const UploadPart = z
     part: z.int().min(1),
     size: z.int().min(1),
     received: z.boolean(),
-    upload: Upload.optional().meta({ description: "Where to send the part; absent once it was received" }),
+    upload: Upload.optional().meta({
+      description: "Where to send the part; absent once it was received, and for who may only read",
+    }),
   })
   .meta({ id: "UploadPart" });
 

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXIT } from "../../cli/failures.ts";
+import { refusalsOf } from "../../cli/plan-text.ts";
 import type { ApiClient } from "../../local/api-client.ts";
 import type { PlanAnswer } from "../../shared/deployment/plan-answer.ts";
 import {
@@ -13,7 +15,7 @@ import {
   type TestCloud,
 } from "../integration/support/cloud.ts";
 import { controlOf } from "../integration/support/control.ts";
-import { type CommandLine, commandLine, errorOf } from "./support.ts";
+import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
@@ -224,6 +226,49 @@ test("a node that is in the way of the rest is deleted before it", async () => {
   expect(done.at(-1)).toMatchObject({ what: "group deployment" });
 });
 
+test.each([
+  ["Ctrl-C", "\u0003", 130, ""],
+  ["Ctrl-D", "\u0004", 0, "Nothing was done.\n"],
+  ["the end of the input", "", 0, "Nothing was done.\n"],
+  ["something else than yes", "yolo\n", 0, "Nothing was done.\n"],
+])("who is asked and answers with %s has nothing done", async (_what, stdin, code, told) => {
+  const apply = ["deploy", "apply", "--group", "gateways", "--priority", "77"];
+  const env = { NO_COLOR: "1" };
+  const ran = await cli.run(apply, { execArgv: IN_A_TERMINAL, stdin, env });
+  const [, after] = stripVTControlCharacters(ran.stderr)
+    .split("Do this? [y/N] ")
+    .map((text) => text.trimStart());
+  expect([ran.code, after?.replace(/^yolo\s+/, "")]).toEqual([code, told]);
+  expect(await cli.json(["deployment", "get", "gateways"])).not.toMatchObject({ priority: 77 });
+});
+
+test("who is asked and answers with yes has it done", async () => {
+  const apply = ["deploy", "apply", "--group", "gateways", "--priority", "78"];
+  expect(await cli.run(apply, { execArgv: IN_A_TERMINAL, stdin: "y\n" })).toMatchObject({ code: 0 });
+  expect(await cli.json(["deployment", "get", "gateways"])).toMatchObject({ priority: 78 });
+});
+
+/** Runs a command whose reader has gone before it prints anything, as `head` goes after some lines. @returns its exit code */
+const unread = (args: readonly string[]): Promise<number | null> =>
+  new Promise((resolve) => {
+    const child = cli.start(args);
+    child.stdout?.destroy();
+    child.on("close", resolve);
+  });
+
+test("what changes things ends as it would if it were read to its end, and a list when its reader goes", async () => {
+  write("unread.yaml", "groups: { unread-1: {}, unread-2: {}, unread-3: { description: changed } }");
+  expect(await unread(["apply", "-f", "unread.yaml", "--yes"])).toBe(0);
+  const there = (await cli.list(["group", "list"])).map(({ name }) => name);
+  expect(there).toEqual(expect.arrayContaining(["unread-1", "unread-2", "unread-3"]));
+  write("unread.yaml", "groups: { unread-4: {} }");
+  expect(await unread(["apply", "-f", "unread.yaml", "--yes", "--dry-run", "--exit-code"])).toBe(11);
+  const refused = ["deploy", "apply", "--group", "gateways", "--component", "com.example.None@1.0.0", "--yes"];
+  expect(await unread(refused)).toBe(7);
+  expect(await unread(["deploy", "plan", "--group", "gateways", "--priority", "5", "--exit-code"])).toBe(0);
+  expect(await unread(["group", "list"])).toBe(0);
+});
+
 test("what the API would refuse is told before anything is asked for", async () => {
   const refused = await cli.run([
     "deploy",
@@ -236,10 +281,41 @@ test("what the API would refuse is told before anything is asked for", async () 
   ]);
   expect(refused.code).toBe(7);
   expect(refused.stdout).toContain("✗ unresolvable");
+  expect(refused.stderr).not.toContain("com.example.None");
+  const edit = ["--group", "gateways", "--component", "com.example.None@1.0.0", "--json"];
+  for (const args of [
+    ["apply", "--yes"],
+    ["plan", "--nodes"],
+  ]) {
+    const told = await cli.run(["deploy", ...args, ...edit]);
+    expect(told.code).toBe(7);
+    expect(errorOf(told)).toMatchObject({
+      detail: expect.stringContaining("1 thing forbids it"),
+      errors: [
+        {
+          rule: "unresolvable",
+          detail: "no version of com.example.None that node group gateways may see satisfies 1.0.0",
+          hint: "publish a version of com.example.None",
+        },
+      ],
+    });
+  }
   expect((await cli.run(["deploy", "plan", "--group", "gateways"])).stderr).toContain("nothing to change was given");
   expect((await cli.run(["deploy", "plan", "--priority", "1"])).stderr).toContain("Give --group NAME or --node NAME.");
   write("wrong.yaml", "nodes: { gateway-1: { groups: [gateways], attributes: { site: elsewhere } } }");
   const wrong = await cli.run(["apply", "-f", "wrong.yaml", "--yes", "--json"]);
   expect(wrong.code).toBe(7);
   expect(errorOf(wrong).detail).toBe("not all of it can be done: nothing was");
+});
+
+test("what forbids a plan is told to programs with all that would put it right", () => {
+  const finding = { kind: "ambiguous" as const, detail: "d", parties: [], cells: [], cellCount: 1, nodes: 1 };
+  const refusals = [
+    { ...finding, remedies: ["raise it", "lower it"] },
+    { ...finding, remedies: [] },
+  ];
+  expect(refusalsOf({ refusals })).toEqual([
+    { rule: "ambiguous", detail: "d", hint: "raise it; or lower it" },
+    { rule: "ambiguous", detail: "d" },
+  ]);
 });

@@ -64,6 +64,25 @@ test("a creation takes the name of what it creates as an argument", () => {
   expect(naming("updateNode")).toBeUndefined();
 });
 
+test("a key is offered where the API takes one, and nowhere else", () => {
+  const all: Readonly<Record<string, { readonly method: string; readonly repeatable?: true }>> = routes;
+  const takesKey = (operation: string) => all[operation]?.method === "POST" && !all[operation].repeatable;
+  const program = buildProgram();
+  const offering = (wanted: boolean) =>
+    operations.flatMap(({ operation }) => {
+      const [noun, verb] = commandName(operation) ?? [];
+      const command = program.commands
+        .find((inner) => inner.name() === noun)
+        ?.commands.find((inner) => inner.name() === verb);
+      const isOffered = command?.options.some(({ long }) => long === "--idempotency-key");
+      return isOffered === wanted ? [operation] : [];
+    });
+  expect(offering(true)).toContain("createNode");
+  expect(offering(true).filter((operation) => !takesKey(operation))).toEqual([]);
+  expect(offering(false)).toContain("createCredential");
+  expect(offering(false).filter(takesKey)).toEqual([]);
+});
+
 test.each([
   ["node", "nodes"],
   ["policy", "policies"],

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { aWorkspace, startTestCloud, type TestCloud } from "../integration/support/cloud.ts";
 import { controlOf } from "../integration/support/control.ts";
 import { until } from "../local/until.ts";
-import { type CommandLine, commandLine, IN_A_TERMINAL } from "./support.ts";
+import { type CommandLine, commandLine, errorOf, IN_A_TERMINAL } from "./support.ts";
 
 let cloud: TestCloud;
 let cli: CommandLine;
@@ -52,6 +52,51 @@ test("a folder becomes a version, and only what changed is sent", async () => {
   const immutable = await cli.run([...PUSH, "--version", "1.0.0"]);
   expect(immutable.code).toBe(6);
   expect(immutable.stderr).toContain("with --version");
+});
+
+test("links are followed, to files and to folders, here and elsewhere", async () => {
+  put("linked/recipe.yaml", "run: 'true'\n");
+  put("linked/dist/real.txt", "real");
+  put("elsewhere/shared/lib.py", "lib");
+  put("elsewhere/one.txt", "one");
+  const link = (to: string, path: string) => symlinkSync(to, join(cli.folder, path));
+  link("real.txt", "linked/dist/here.txt");
+  link(join(cli.folder, "elsewhere/one.txt"), "linked/dist/there.txt");
+  link("../../elsewhere/shared", "linked/dist/shared");
+  link("../elsewhere", "linked/src");
+  const push = ["component", "push", "linked", "--component", "com.example.Linked", "--version", "1.0.0"];
+  expect(await cli.json(push)).toMatchObject({ files: 6, uploaded: 6 });
+  expect(
+    (await cli.list(["file", "list", "com.example.Linked", "1.0.0"])).map(({ path, size }) => [path, size]),
+  ).toEqual([
+    ["dist/here.txt", 4],
+    ["dist/real.txt", 4],
+    ["dist/shared/lib.py", 3],
+    ["dist/there.txt", 3],
+    ["src/one.txt", 3],
+    ["src/shared/lib.py", 3],
+  ]);
+});
+
+test.each([
+  ["nowhere", "dist/broken", "linked/dist/broken is a link that leads nowhere: ENOENT"],
+  ["itself", "dist/itself", "linked/dist/itself is a link that leads nowhere: ELOOP"],
+  ["nowhere", "dist", "linked/dist is a link that leads nowhere: ENOENT"],
+  ["..", "dist/up", "linked/dist/up is a link to a folder that it is in"],
+  ["/dev/null", "dist/null", "linked/dist/null is neither a file nor a folder"],
+])("a link to %s in the place of %s is refused by its name, before anything is sent", async (to, path, detail) => {
+  const home = commandLine({ SLIPWAY_API: "http://127.0.0.1:9", SLIPWAY_TOKEN: "t", SLIPWAY_WORKSPACE: "acme" });
+  try {
+    mkdirSync(join(home.folder, "linked/src"), { recursive: true });
+    if (path !== "dist") mkdirSync(join(home.folder, "linked/dist"));
+    writeFileSync(join(home.folder, "linked/src/a"), "a");
+    symlinkSync(to, join(home.folder, "linked", path));
+    const push = ["component", "push", "linked", "--component", "com.example.Linked", "--version", "1.0.0", "--json"];
+    const ran = await home.run(push);
+    expect([ran.code, errorOf(ran).detail]).toEqual([2, detail]);
+  } finally {
+    home.remove();
+  }
 });
 
 test("a version becomes a folder again, and only what is missing is fetched", async () => {

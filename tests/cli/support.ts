@@ -6,14 +6,15 @@ import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../cli/slipway.js", import.meta.url));
 
-/** For `execArgv`: has the command find terminals, which there are none of in a test, behind its output. */
+/** For `execArgv`: has the command find terminals, which there are none of in a test, behind its input and output. */
 export const IN_A_TERMINAL = [
   "--import",
   `data:text/javascript,${encodeURIComponent(`import { WriteStream } from "node:tty";
 const { getColorDepth, hasColors } = WriteStream.prototype;
 for (const stream of [process.stdout, process.stderr]) {
   Object.assign(stream, { isTTY: true, columns: 100, getColorDepth, hasColors });
-}`)}`,
+}
+process.stdin.isTTY = true;`)}`,
 ];
 
 export interface Ran {

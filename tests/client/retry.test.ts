@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ConnectionError, createClient, InputError, ProblemError } from "../../client/index.ts";
+import { OPERATIONS } from "../../client/operations.ts";
 import { backoff, retryAfter, sendWithRetries } from "../../client/retry.ts";
 
 const URL_ = "http://127.0.0.1:1/v1/x";
@@ -152,6 +153,39 @@ describe("a client", () => {
     expect(third?.headers.has("idempotency-key")).toBe(false);
     expect(fourth?.headers.get("if-match")).toBe('"3"');
     expect(await fourth?.json()).toEqual({ description: null });
+  });
+
+  test("sends a question again, whatever its method is, and what changes something once", async () => {
+    const busy = problem(503, "busy");
+    let answers = [busy, fine];
+    const asked: string[] = [];
+    const client = createClient({
+      url: URL_,
+      fetch: async (request) => {
+        asked.push(await request.text());
+        return (answers.shift() ?? fine)();
+      },
+    });
+    for (const ask of [client.planChanges, client.planNodes]) {
+      answers = [busy, fine];
+      await ask({ workspace: "a", body: { nodes: {} } });
+    }
+    expect(asked).toEqual(Array(4).fill('{"nodes":{}}'));
+    answers = [busy, fine];
+    await expect(client.testWebhook({ workspace: "a", webhook: "w" })).rejects.toMatchObject({ code: "busy" });
+    expect(asked).toHaveLength(5);
+    const posts = Object.entries(OPERATIONS).filter(([, { method }]) => method === "POST");
+    expect(posts.flatMap(([name, facts]) => ("changesNothing" in facts ? [name] : []))).toEqual([
+      "planChanges",
+      "planNodes",
+    ]);
+  });
+
+  test("refuses a key where the API takes none, which would only seem to have it done once", async () => {
+    const { client, requests } = await asked(fine);
+    const input = { workspace: "a", body: { role: "viewer" as const }, idempotencyKey: "mine" };
+    await expect(client.createInvitation(input)).rejects.toThrow("createInvitation takes no Idempotency-Key");
+    expect(requests).toEqual([]);
   });
 
   test.each([

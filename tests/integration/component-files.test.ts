@@ -8,6 +8,7 @@ import { until } from "../local/until.ts";
 import { aWorkspace, expecting, sendFile, sha256, startTestCloud, type TestCloud } from "./support/cloud.ts";
 import { controlOf } from "./support/control.ts";
 import { draftsOf, fileOf } from "./support/drafts.ts";
+import { machineOf } from "./support/machines.ts";
 
 let cloud: TestCloud;
 let api: ApiClient;
@@ -202,6 +203,10 @@ describe("a file that is sent in parts", () => {
     expect(rest.body).not.toHaveProperty("nextCursor");
     const short = await fetch(page.body.items[0]?.upload.url ?? "", { method: "PUT", body: "short" });
     expect(short.status).toBe(403);
+    const [, workspaceId = ""] = /workspaces\/([^/]+)/.exec(version) ?? [];
+    const reader = await machineOf(api, cloud, workspaceId, { role: "maintainer", scopes: ["components:read"] });
+    const read = await expecting(200, reader.client.call("GET", `${version}/uploads/src/large?limit=1`));
+    expect(read.body.items).toEqual([{ part: 1, size: expect.any(Number), received: false }]);
   });
 
   test("of other bytes than declared fails its publication, and may be sent again", async () => {
