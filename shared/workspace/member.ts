@@ -184,28 +184,37 @@ export const keysOfInvitation = ({
   keys.invitationCode(codeHash),
 ];
 
+const NO_INVITATION = { code: "not-found", detail: "there is no such invitation" } as const;
+
 /** Ends an invitation: used, or taken back. */
 export const endInvitation = (invitation: StoredInvitation): Write[] => {
   const [own, code] = keysOfInvitation(invitation);
-  const gone = { code: "not-found", detail: "there is no such invitation" } as const;
   return [
-    { do: "delete", key: own, when: { id: invitation.id }, otherwise: gone },
+    { do: "delete", key: own, when: { id: invitation.id }, otherwise: NO_INVITATION },
     { do: "delete", key: code },
   ];
 };
 
 /**
- * The invited becomes a member. Whatever does not fit, they learn no more than that there is no such invitation.
+ * The invited becomes a member, while who invites still may: an owner who was removed, or is one no more, lets nobody in,
+ * nor themselves again. Whatever does not fit, the invited learn no more than that there is no such invitation.
  * @throws AppError `not-found`
  */
 export const acceptInvitation = (invitation: StoredInvitation | undefined, caller: string, now: Date): Write[] => {
   const fits =
     invitation !== undefined &&
     invitation.validUntil > now.toISOString() &&
-    (invitation.subject === undefined || invitation.subject === caller);
-  if (!fits) throw new AppError("not-found", "there is no such invitation");
+    (invitation.subject === undefined || invitation.subject === caller) &&
+    invitation.createdBy !== caller;
+  if (!fits) throw new AppError(NO_INVITATION.code, NO_INVITATION.detail);
   return [
     workspaceIsActive(invitation.workspaceId),
+    {
+      do: "check",
+      key: keys.membership(invitation.createdBy, invitation.workspaceId),
+      when: { role: "owner" },
+      otherwise: NO_INVITATION,
+    },
     ...endInvitation(invitation),
     ...membershipOf(invitation.workspaceId, caller, invitation.role, now, { invitedBy: invitation.createdBy }),
   ];

@@ -94,6 +94,25 @@ describe("an invitation", () => {
     expect((await accept("gina", code)).status).toBe(200);
   });
 
+  test("lets nobody in, nor its maker, while that is no owner", async () => {
+    await aMember(cloud, "lena", id, "owner");
+    const lena = await cloud.client("lena");
+    const body = { role: "owner" };
+    const { code } = (await expecting(201, lena.call<{ code: string }>("POST", `${path}/invitations`, { body }))).body;
+    const unknown = await accept("max", makeSecret("sli_", new Uint8Array(20).fill(8)));
+    const role = (to: string) => owner.call("PATCH", `${path}/members/lena`, { body: { role: to } });
+    await expecting(200, role("maintainer"));
+    const demoted = [await accept("max", code), await accept("lena", code)];
+    await expecting(204, owner.call("DELETE", `${path}/members/lena`));
+    const removed = [await accept("max", code), await accept("lena", code)];
+    for (const answer of [...demoted, ...removed]) {
+      expect([answer.status, answer.body]).toEqual([404, unknown.body]);
+    }
+    expect((await membersOf(path)).filter(({ subject }) => ["lena", "max"].includes(subject))).toEqual([]);
+    await aMember(cloud, "lena", id, "owner");
+    expect((await accept("max", code)).status).toBe(200);
+  });
+
   test("is accepted once by those who come at the same time", async () => {
     const { code } = await invite(path, { role: "viewer" });
     const answers = await Promise.all(["h1", "h2", "h3", "h4"].map((subject) => accept(subject, code)));
