@@ -4,7 +4,7 @@ import { ProblemError, type Schemas } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
 import { confirmed } from "./confirm.ts";
 import { type Connection, connect, type WaitOptions } from "./connect.ts";
-import { CliError, EXIT } from "./failures.ts";
+import { BrokenWait, CliError, EXIT } from "./failures.ts";
 import { type Actual, type ActualDeployment, fleetSteps } from "./fleet.ts";
 import { type Fleet, readFleetFile } from "./fleet-file.ts";
 import { perform, stepText } from "./fleet-perform.ts";
@@ -179,7 +179,7 @@ export const applyFleet = async (options: ApplyOptions): Promise<void> => {
   try {
     await perform(connection, steps, options);
   } catch (error) {
-    if (error instanceof ProblemError && !json)
+    if (!json && (error instanceof ProblemError || error instanceof BrokenWait))
       note("What is marked done is done. The same command again goes on from there.");
     throw error;
   }

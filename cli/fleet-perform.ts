@@ -1,6 +1,6 @@
 import { type Intent, ProblemError } from "../client/index.ts";
 import type { CommonOptions } from "./commands.ts";
-import type { Connection, WaitOptions } from "./connect.ts";
+import { type Connection, type WaitOptions, waited } from "./connect.ts";
 import type { Step } from "./fleet.ts";
 import { interrupted } from "./interrupted.ts";
 import { uploadRelease } from "./ota.ts";
@@ -119,9 +119,7 @@ const takeTurn = async (
       refused.push({ step, error });
       return;
     }
-    if (intent !== undefined) {
-      await connection.slipway.waitForIntent(intent, { signal: interrupted.signal, timeout: options.timeout });
-    }
+    if (intent !== undefined) await waited(connection.slipway, intent, options);
     await tell("done", step, options);
   };
   let rest = [...steps];
@@ -145,7 +143,9 @@ const takeTurn = async (
         });
       }
     };
-    await Promise.all(Array.from({ length: Math.min(AT_A_TIME, batch.length) }, worker));
+    // What is under way when one fails comes to its end, and is told.
+    const workers = await Promise.allSettled(Array.from({ length: Math.min(AT_A_TIME, batch.length) }, worker));
+    for (const ended of workers) if (ended.status === "rejected") throw ended.reason;
   }
   return refused;
 };

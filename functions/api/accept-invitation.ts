@@ -3,16 +3,11 @@ import { workspaceRoutes } from "../../shared/declared/routes/workspaces.ts";
 import { keys } from "../../shared/keys.ts";
 import { AppError } from "../../shared/problems.ts";
 import { faultOfSecret, hashOfSecret } from "../../shared/secrets.ts";
-import {
-  acceptInvitation,
-  CODE_PREFIX,
-  type StoredInvitation,
-  type StoredMember,
-} from "../../shared/workspace/member.ts";
+import { acceptInvitation, CODE_PREFIX, type StoredInvitation } from "../../shared/workspace/member.ts";
 import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import { endpoint } from "../http/endpoint.ts";
 
-/** The invitation of a code, the workspace that it is to, and the membership of who made it. */
+/** The invitation of a code, and the workspace that it is to. */
 const found = async (code: string) => {
   const named = await getItem<{ id: string; workspaceId: string }>(keys.invitationCode(hashOfSecret(code)));
   if (named === undefined) return {};
@@ -20,8 +15,7 @@ const found = async (code: string) => {
     getItem<StoredInvitation>(keys.invitation(named.workspaceId, named.id)),
     getItem<StoredWorkspace>(keys.workspace(named.workspaceId)),
   ]);
-  const maker = invitation && (await getItem<StoredMember>(keys.member(invitation.workspaceId, invitation.createdBy)));
-  return { invitation, workspace, maker };
+  return { invitation, workspace };
 };
 
 export const handler = endpoint(workspaceRoutes, "acceptInvitation", async ({ body, caller, moment, commit }) => {
@@ -31,8 +25,8 @@ export const handler = endpoint(workspaceRoutes, "acceptInvitation", async ({ bo
       findings: [{ pointer: "/code", ...fault }],
     });
   }
-  const { invitation, workspace, maker } = await found(body.code);
-  const writes = acceptInvitation(workspace && invitation, maker, caller, moment.now);
+  const { invitation, workspace } = await found(body.code);
+  const writes = acceptInvitation(workspace && invitation, caller, moment.now);
   const { id, name } = workspace as StoredWorkspace; // there, or the invitation would not have been accepted
   return commit(writes, { body: { workspace: { id, name }, role: (invitation as StoredInvitation).role } });
 });

@@ -23,6 +23,8 @@ export type StoredCertificate = z.infer<typeof Certificate> &
     readonly type: "certificate";
     readonly nodeId: string;
     readonly workspaceId: string;
+    /** The hash of the token that it was made for; none of one that a device asked for over the connection that it had. */
+    readonly token?: string;
   };
 
 /** How long a revoked certificate is still listed. */

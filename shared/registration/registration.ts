@@ -251,7 +251,13 @@ interface Applicant {
   readonly keyFingerprint: string;
 }
 
-const applied = (node: Pick<StoredNode, "id" | "workspaceId">, applicant: Applicant, now: Date): Write => {
+/** @param token the hash of the token that it is made for */
+const applied = (
+  node: Pick<StoredNode, "id" | "workspaceId">,
+  applicant: Applicant,
+  now: Date,
+  token?: string,
+): Write => {
   const certificate: StoredCertificate = {
     ...keys.certificate(node.id, applicant.certificateId),
     type: "certificate",
@@ -261,6 +267,7 @@ const applied = (node: Pick<StoredNode, "id" | "workspaceId">, applicant: Applic
     status: "pending",
     keyFingerprint: applicant.keyFingerprint,
     createdAt: now.toISOString(),
+    ...(token !== undefined && { token }),
   };
   // One with which nobody ever connects is listed for as long as a token may live.
   return { do: "put", item: { ...certificate, expiresAt: seconds(now) + 31 * DAY } };
@@ -282,6 +289,7 @@ export const bindToken = (token: StoredToken, applicant: Applicant, now: Date): 
   const node = { id: token.nodeId, workspaceId: token.workspaceId };
   const { keyFingerprint } = applicant;
   const isNew = token.keyFingerprint === undefined;
+  const hash = token.pk.replace(/^.*#/, "");
   return [
     {
       do: "update",
@@ -294,8 +302,8 @@ export const bindToken = (token: StoredToken, applicant: Applicant, now: Date): 
       },
       otherwise: { code: "unauthorized", detail: "the token is bound to another key, has ended, or was not shown" },
     },
-    nodeIsActive(node, { token: token.pk.replace(/^.*#/, "") }),
-    applied(node, applicant, now),
+    nodeIsActive(node, { token: hash }),
+    applied(node, applicant, now, hash),
   ];
 };
 
@@ -312,8 +320,8 @@ export const rotate = (node: StoredNode, current: StoredCertificate, applicant: 
 ];
 
 /**
- * The first connection with a certificate: it is the node's from now on, the token that led to it is used, and every other
- * certificate of the node is revoked.
+ * The first connection with a certificate: it is the node's from now on, the token that led to it is used, and the node's other
+ * certificates are revoked. A renewal leaves the node's token, and what was made for it, to the device that is to come.
  * @param others the node's other certificates
  */
 export const firstConnection = (
@@ -323,11 +331,14 @@ export const firstConnection = (
   moment: Moment,
 ): { readonly intents: Accepted["intent"][]; readonly writes: Write[] } => {
   const at = moment.now.toISOString();
+  const usesToken = node.token !== undefined && certificate.token === node.token;
+  const isAwaited = ({ status, token }: StoredCertificate): boolean =>
+    !usesToken && status === "pending" && token !== undefined && token === node.token;
   const revocations = others
-    .filter(({ status }) => status === "pending" || status === "active")
+    .filter((other) => (other.status === "pending" || other.status === "active") && !isAwaited(other))
     .map((other) => requestRevocation(node, other, "slipway", moment));
   // With a token another device takes the node's place, and has run nothing of what its predecessor ran.
-  const isReplaced = node.token !== undefined && node.registeredAt !== undefined;
+  const isReplaced = usesToken && node.registeredAt !== undefined;
   return {
     intents: [...revocations.map(({ intent }) => intent), ...(isReplaced ? [placeNode(node, "slipway", moment)] : [])],
     writes: [
@@ -343,10 +354,11 @@ export const firstConnection = (
         key: keys.node(node.workspaceId, node.id),
         set: { updatedAt: at, registeredAt: at },
         add: { revision: 1, ...(isReplaced && { registrations: 1 }) },
-        remove: ["token", "tokenExpiresAt"],
-        when: { status: "active" },
+        ...(usesToken && { remove: ["token", "tokenExpiresAt"] }),
+        // With another token by now, other certificates are awaited.
+        when: { status: "active", token: node.token ?? { exists: false } },
       },
-      ...withoutToken(node),
+      ...(usesToken ? withoutToken(node) : []),
       ...revocations.flatMap(({ writes }) => writes),
     ],
   };

@@ -196,29 +196,22 @@ export const endInvitation = (invitation: StoredInvitation): Write[] => {
 };
 
 /**
- * The invited becomes a member, as long as who invited is an owner: who no longer is could else come back by it. Whatever does
- * not fit, they learn no more than that there is no such invitation.
- * @param maker the membership of who made the invitation
- * @throws AppError `not-found`; `conflict` for an owner who accepts what they made
+ * The invited becomes a member, while who invites still may: an owner who was removed, or is one no more, lets nobody in,
+ * nor themselves again. Whatever does not fit, the invited learn no more than that there is no such invitation.
+ * @throws AppError `not-found`
  */
-export const acceptInvitation = (
-  invitation: StoredInvitation | undefined,
-  maker: StoredMember | undefined,
-  caller: string,
-  now: Date,
-): Write[] => {
+export const acceptInvitation = (invitation: StoredInvitation | undefined, caller: string, now: Date): Write[] => {
   const fits =
     invitation !== undefined &&
     invitation.validUntil > now.toISOString() &&
     (invitation.subject === undefined || invitation.subject === caller) &&
-    maker?.role === "owner";
-  if (!fits) throw new AppError("not-found", NO_INVITATION.detail);
-  if (maker.subject === caller) throw new AppError("conflict", "the caller is a member of the workspace already");
+    invitation.createdBy !== caller;
+  if (!fits) throw new AppError(NO_INVITATION.code, NO_INVITATION.detail);
   return [
     workspaceIsActive(invitation.workspaceId),
     {
       do: "check",
-      key: keys.member(invitation.workspaceId, maker.subject),
+      key: keys.membership(invitation.createdBy, invitation.workspaceId),
       when: { role: "owner" },
       otherwise: NO_INVITATION,
     },

@@ -370,6 +370,30 @@ describe("a registered node", () => {
     expect(principals).toEqual([second.certificateArn]);
   });
 
+  test("may be replaced though its device renews its certificate while the other one registers", async () => {
+    const { path, node, shown } = await aNode();
+    const first = await enrol(path, shown.token);
+    const { body } = await expecting(201, api.call<Shown>("POST", `${path}/re-register`, { body: {} }));
+    const { claim } = await device.registered(body.token);
+    const replacement = await device.aCertificate();
+    await device.hook(certificateId(claim.certificatePem), replacement, { Token: body.token });
+    const renewed = await device.aCertificate();
+    await device.hook(first.certificateId, renewed, { ThingName: node.thing });
+    await device.connect(node.thing, renewed.certificateId);
+    const statusOf = async ({ certificateId: id }: { certificateId: string }) =>
+      (await certificatesOf(path)).find((one) => one.id === id)?.status;
+    await until(async () => (await statusOf(first)) === "revoked", { what: "the former certificate to be revoked" });
+    expect([await statusOf(renewed), await statusOf(replacement)]).toEqual(["active", "pending"]);
+    // As after an answer that got lost.
+    expect((await device.register(body.token)).status).toBe(200);
+    await device.connect(node.thing, replacement.certificateId);
+    await until(async () => (await statusOf(renewed)) === "revoked", { what: "the old device's to be revoked" });
+    expect(await statusOf(replacement)).toBe("active");
+    expect((await device.register(body.token)).status).toBe(401);
+    const stored = Object.values(await cloud.items()).find(({ type, id }) => type === "node" && id === node.id);
+    expect(stored).toMatchObject({ registrations: 1 });
+  });
+
   test("tells when it is connected", async () => {
     const { path, node, shown } = await aNode();
     const { certificateId: id } = await enrol(path, shown.token);

@@ -61,27 +61,6 @@ describe("an invitation", () => {
     expect((await accept("auth0|carl/2", code)).status).toBe(200);
   });
 
-  test.each([
-    ["removed", (member: string) => owner.call("DELETE", `${path}/members/${member}`), 204],
-    [
-      "no owner",
-      (member: string) => owner.call("PATCH", `${path}/members/${member}`, { body: { role: "viewer" } }),
-      200,
-    ],
-  ])("of an owner who is %s since is as none, for them and for others", async (what, end, status) => {
-    const subject = `${what} owner`;
-    await accept(subject, (await invite(path, { role: "owner" })).code);
-    const client = await cloud.client(subject);
-    const made = await client.call<{ code: string }>("POST", `${path}/invitations`, { body: { role: "owner" } });
-    expect((await client.call("POST", "/v1/invitations/accept", { body: { code: made.body.code } })).status).toBe(409);
-    const member = (await membersOf(path)).find((one) => one.subject === subject)?.id ?? "";
-    await expecting(status, end(member));
-    for (const who of [subject, "somebody else"]) {
-      const { status: answered, body } = await accept(who, made.body.code);
-      expect([answered, body.detail]).toEqual([404, "there is no such invitation"]);
-    }
-  });
-
   test("that was taken back, or is over, or never was, is as none", async () => {
     const back = await invite(path, { role: "viewer" });
     await expecting(204, owner.call("DELETE", `${path}/invitations/${back.id}`));
@@ -113,6 +92,25 @@ describe("an invitation", () => {
     expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
     expect(await membersOf(path)).toContainEqual(expect.objectContaining({ subject: "fred", role: "viewer" }));
     expect((await accept("gina", code)).status).toBe(200);
+  });
+
+  test("lets nobody in, nor its maker, while that is no owner", async () => {
+    await aMember(cloud, "lena", id, "owner");
+    const lena = await cloud.client("lena");
+    const body = { role: "owner" };
+    const { code } = (await expecting(201, lena.call<{ code: string }>("POST", `${path}/invitations`, { body }))).body;
+    const unknown = await accept("max", makeSecret("sli_", new Uint8Array(20).fill(8)));
+    const role = (to: string) => owner.call("PATCH", `${path}/members/lena`, { body: { role: to } });
+    await expecting(200, role("maintainer"));
+    const demoted = [await accept("max", code), await accept("lena", code)];
+    await expecting(204, owner.call("DELETE", `${path}/members/lena`));
+    const removed = [await accept("max", code), await accept("lena", code)];
+    for (const answer of [...demoted, ...removed]) {
+      expect([answer.status, answer.body]).toEqual([404, unknown.body]);
+    }
+    expect((await membersOf(path)).filter(({ subject }) => ["lena", "max"].includes(subject))).toEqual([]);
+    await aMember(cloud, "lena", id, "owner");
+    expect((await accept("max", code)).status).toBe(200);
   });
 
   test("is accepted once by those who come at the same time", async () => {

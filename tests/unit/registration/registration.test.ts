@@ -27,6 +27,7 @@ const OTHER = makeToken(new Uint8Array(20).fill(9));
 const KEY = "a".repeat(64);
 const CERT = "1".repeat(64);
 const SECOND = "2".repeat(64);
+const THIRD = "3".repeat(64);
 
 /** A table that takes transactions as DynamoDB does: all or nothing. */
 const table = (...items: Item[]) => {
@@ -250,6 +251,26 @@ describe("a rotation", () => {
     expect(it.certificate(CERT)?.status).toBe("revoking");
     expect(it.write([revoked(keys.certificate(NODE.id, CERT), later(3))])).toBeUndefined();
     expect(it.certificate(CERT)).toMatchObject({ status: "revoked", revokedAt: later(3).toISOString() });
+  });
+
+  test("uses up no token for another device, nor what was made for that, also when the token comes in between", () => {
+    const it = withCertificate("active", { registeredAt: NOW.toISOString() });
+    const current = it.certificate(CERT) as StoredCertificate;
+    expect(it.write(rotate(it.node(), current, applicant, later(1)))).toBeUndefined();
+    const before = it.node();
+    expect(it.write(issueToken(before, { token: OTHER, lifeSeconds: 60 }, true, "ben", later(2)))).toBeUndefined();
+    expect(present(it, OTHER, later(3))).toBeUndefined();
+    expect(bind(it, OTHER, { certificateId: THIRD }, later(4))).toBeUndefined();
+    const [renewed, awaited] = [SECOND, THIRD].map((id) => it.certificate(id) as StoredCertificate);
+    const seenBefore = firstConnection(before, renewed as StoredCertificate, [], theMoment(later(5)));
+    expect(it.write(seenBefore.writes)).toBe("conflict");
+    const others = [current, awaited as StoredCertificate];
+    const { writes, intents } = firstConnection(it.node(), renewed as StoredCertificate, others, theMoment(later(5)));
+    expect(it.write(writes)).toBeUndefined();
+    expect(intents.map(({ kind }) => kind)).toEqual(["certificate.revoke"]);
+    expect([CERT, SECOND, THIRD].map((id) => it.certificate(id)?.status)).toEqual(["revoking", "active", "pending"]);
+    expect(it.node()).toMatchObject({ token: tokenHash(OTHER) });
+    expect(it.token(OTHER)).toMatchObject({ status: "bound" });
   });
 
   test.each(["pending", "revoking", "revoked"] as const)("is not for who has a certificate that is %s", (status) => {
