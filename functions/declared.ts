@@ -39,8 +39,9 @@ const permissionsOf = (route: Route): Permission[] => {
   const { access, method, status, repeatable, updates, permissions = [] } = route;
   const writes = method !== "GET" && !route.readOnly;
   return [
-    // Finds the workspace, and the caller's membership.
-    ...(access === "anyone" || access === "caller" ? [] : (["control:GetItem", "control:BatchGetItem"] as const)),
+    // Finds the workspace, and the caller's membership; or that alone, of a machine.
+    ...(access === "anyone" ? [] : (["control:GetItem"] as const)),
+    ...(access === "anyone" || access === "caller" ? [] : (["control:BatchGetItem"] as const)),
     ...(writes ? (["control:GetItem"] as const) : []),
     ...(writes && updates !== false ? (["control:UpdateItem"] as const) : []),
     // The record of an Idempotency-Key is claimed, taken over, answered and given up.

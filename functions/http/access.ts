@@ -8,6 +8,18 @@ import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 
 const unknown = (workspace: string) => new AppError("not-found", `there is no workspace ${workspace}`);
 
+const over = () => new AppError("unauthorized", "the credential was revoked, or has ended");
+
+/**
+ * A machine credential is still there, where an operation opens no workspace by which that is seen.
+ * @param workspaceId the one that the credential was made in
+ * @throws AppError `unauthorized`
+ */
+export const stillThere = async (subject: string, workspaceId: string): Promise<void> => {
+  const membership = await getItem<Membership>(keys.membership(subject, workspaceId));
+  if (membership === undefined || hasEnded(membership, new Date())) throw over();
+};
+
 /**
  * The workspace with this id or name, for a member of it with at least the needed role. One that the caller is no member
  * of answers as one that does not exist: workspaces cannot see each other. A machine credential that was revoked, or has
@@ -30,7 +42,7 @@ export const openWorkspace = async (
   const found = items.find((item) => item.type === "workspace");
   const membership = items.find((item) => item.type === "membership");
   const isMember = membership !== undefined && !hasEnded(membership, new Date());
-  if (!isMember && workspaceId === id) throw new AppError("unauthorized", "the credential was revoked, or has ended");
+  if (!isMember && workspaceId === id) throw over();
   if (found === undefined || !isMember) throw unknown(workspace);
   if (!allows(needed, membership.role)) {
     throw new AppError("forbidden", `this needs the role ${needed}; the caller's role is ${membership.role}`);

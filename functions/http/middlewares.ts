@@ -11,7 +11,7 @@ import type { StoredWorkspace } from "../../shared/workspace/workspace.ts";
 import type { Write } from "../../shared/writes.ts";
 import { type Log, loggerOf } from "../logger.ts";
 import { measure } from "../metrics.ts";
-import { openWorkspace } from "./access.ts";
+import { openWorkspace, stillThere } from "./access.ts";
 import { formOf, oauthResult } from "./form.ts";
 import { type Claim, claimIdempotencyKey, type StoredAnswer } from "./idempotency.ts";
 
@@ -196,6 +196,8 @@ export const authenticate = (route: Route): ApiMiddleware => ({
       const opened = await openWorkspace(caller, work.params.workspace ?? "", route.access);
       work.workspace = opened.workspace;
       work.role = opened.role;
+    } else if (caller.workspaceId !== undefined) {
+      await stillThere(caller.subject, caller.workspaceId);
     }
     if (isMachine && route.peopleOnly)
       throw new AppError("forbidden", "this is for people, not for machine credentials");

@@ -70,7 +70,6 @@ export const recordRoutes = {
     status: 200,
     answer: Intent,
     problems: [],
-    permissions: ["control:GetItem"],
   }),
   listEventTypes: route({
     method: "GET",

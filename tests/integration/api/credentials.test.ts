@@ -84,15 +84,15 @@ describe("a credential", () => {
 
   test("that is revoked works no more, and neither do its access tokens", async () => {
     const machine = await machineOf(owner, cloud, workspace.id, { role: "maintainer" });
-    expect((await machine.client.call("GET", workspace.path)).status).toBe(200);
-    const intent = await machine.client.done("POST", `${workspace.path}/node-groups`, { name: "by-machine" });
+    const intent = await machine.client.done("POST", `${workspace.path}/node-groups`, { name: "by-a-machine" });
+    const paths = [workspace.path, "/v1/workspaces", `/v1/intents/${intent.id}`, "/v1/ota/signing-keys"];
+    for (const path of paths) expect([path, (await machine.client.call("GET", path)).status]).toEqual([path, 200]);
     await expecting(204, owner.call("DELETE", `${workspace.path}/credentials/${machine.id}`));
-    for (const path of [workspace.path, `/v1/intents/${intent.id}`]) {
+    for (const path of paths) {
       const answer = await machine.client.call("GET", path);
-      expect([answer.status, answer.body.code]).toEqual([401, "unauthorized"]);
+      expect([path, answer.status, answer.body.code]).toEqual([path, 401, "unauthorized"]);
       expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer /);
     }
-    expect((await machine.client.call<{ items: unknown[] }>("GET", "/v1/workspaces")).body.items).toEqual([]);
     expect((await grant(machine)).body.error).toBe("invalid_client");
   });
 
@@ -112,7 +112,9 @@ describe("a credential", () => {
         }),
       );
     }
-    expect((await machine.client.call("GET", workspace.path)).status).toBe(401);
+    for (const path of [workspace.path, "/v1/workspaces"]) {
+      expect([path, (await machine.client.call("GET", path)).status]).toEqual([path, 401]);
+    }
     expect(await grant(machine)).toMatchObject({ status: 401, body: { error: "invalid_client" } });
   });
 

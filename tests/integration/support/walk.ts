@@ -688,7 +688,9 @@ const people = async (cloud: TestCloud, api: ApiClient, workspace: string): Prom
   }
   for (const role of ["viewer", "operator"]) {
     const machine = await machineOf(api, cloud, id, { role });
-    await expecting(200, machine.client.call("GET", `${workspace}/nodes`));
+    for (const path of [`${workspace}/nodes`, "/v1/workspaces", "/v1/ota/signing-keys"]) {
+      await expecting(200, machine.client.call("GET", path));
+    }
     for (const path of ["", `/${machine.id}`]) {
       await expecting(200, api.call("GET", `${workspace}/credentials${path}`));
     }
