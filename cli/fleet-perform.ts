@@ -45,7 +45,7 @@ const request = async (
     case "node": {
       if (step.do === "delete") return slipway.deleteNode({ ...at, node: name });
       if (step.node !== undefined) {
-        const { deployment: _later, attributes, description, ...node } = step.node;
+        const { attributes, description, ...node } = step.node;
         const described = description === undefined ? {} : { description };
         const attributed = Object.keys(attributes).length === 0 ? {} : { attributes };
         return slipway.createNode({ ...at, body: { name, ...node, ...described, ...attributed } });
@@ -95,13 +95,16 @@ interface Refused {
 
 type ApplyingOptions = Pick<CommonOptions, "json"> & WaitOptions;
 
+const isDeletion = (step: Step): boolean => step.do === "delete";
+
 /** Whether a step is of a node that another step was to make. */
 const isOfNode = ({ step: { what, name } }: Refused, { what: next, name: node }: Step): boolean =>
   what === "node" && name === node && (next === "membership" || next === "node deployment");
 
 /**
  * Does steps of one kind beside each other, and the kinds one after the other: groups before the nodes in them.
- * @returns the steps that the API refuses as things are
+ * @returns the changes that the API refuses as things are
+ * @throws ProblemError and what else ends a step, once none is under way
  */
 const takeTurn = async (
   connection: Connection,
@@ -115,7 +118,7 @@ const takeTurn = async (
     try {
       intent = await request(connection, step, options.json === true);
     } catch (error) {
-      if (!(error instanceof ProblemError) || !UNDELIVERABLE.has(error.code)) throw error;
+      if (isDeletion(step) || !(error instanceof ProblemError) || !UNDELIVERABLE.has(error.code)) throw error;
       refused.push({ step, error });
       return;
     }
@@ -167,7 +170,6 @@ export const perform = async (
   steps: readonly Step[],
   options: ApplyingOptions,
 ): Promise<void> => {
-  const isDeletion = (step: Step) => step.do === "delete";
   let deletions = steps.filter(isDeletion);
   for (let rest = steps.filter((step) => !isDeletion(step)); rest.length > 0; ) {
     const refused = await takeTurn(connection, rest, options);
@@ -179,7 +181,7 @@ export const perform = async (
         throw first.error;
       }
       await takeTurn(connection, nodes, options);
-      deletions = deletions.filter((step) => !nodes.includes(step));
+      deletions = deletions.filter(({ what }) => what !== "node");
     }
     rest = refused.map(({ step }) => step);
   }

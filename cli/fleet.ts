@@ -11,7 +11,7 @@ export type Step = {
   readonly changes: readonly string[];
 } & (
   | { readonly what: "group"; readonly description?: string | undefined }
-  | { readonly what: "node"; readonly node?: ActualNode; readonly description?: string | undefined }
+  | { readonly what: "node"; readonly node?: NewNode; readonly description?: string | undefined }
   | { readonly what: "group deployment" | "node deployment"; readonly patch: Readonly<Record<string, unknown>> }
   | { readonly what: "membership"; readonly add: readonly string[]; readonly remove: readonly string[] }
   | { readonly what: "release"; readonly release?: FleetRelease; readonly id?: string; readonly terms?: ReleaseTerms }
@@ -30,13 +30,18 @@ export type ActualDeployment = FleetDeployment & {
   readonly autoUpdate: boolean;
 };
 
-/** A node as it is there, or is to be made. */
-export type ActualNode = Omit<FleetNode, "deployment"> & {
-  readonly groups: readonly string[];
-  readonly runtime: "nucleus" | "nucleus-lite";
-  readonly attributes: Readonly<Record<string, string>>;
+/** A node as it is to be made. */
+interface NewNode {
+  readonly description?: string | undefined;
+  readonly groups: string[];
+  readonly runtime: NonNullable<FleetNode["runtime"]>;
+  readonly attributes: Record<string, string>;
+}
+
+/** A node as it is there. */
+export interface ActualNode extends NewNode {
   readonly deployment?: ActualDeployment | undefined;
-};
+}
 
 export interface ActualGroup {
   readonly description?: string | undefined;

@@ -438,6 +438,7 @@ export const startDevice = (options: DeviceOptions): Device => {
       }
     },
     rotate: () => {
+      // Who asked for the one before was told how it went.
       rotating = rotating.catch(() => undefined).then(rotateOnce);
       return rotating;
     },
