@@ -1,3 +1,4 @@
+import { HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { expect } from "vitest";
 import type { ApiClient, IntentBody } from "../../../local/api-client.ts";
 import { until } from "../../local/until.ts";
@@ -21,6 +22,24 @@ export interface Part {
 type Bytes = string | Buffer<ArrayBuffer>;
 
 export const fileOf = (path: string, bytes: Bytes) => ({ path, size: Buffer.byteLength(bytes), sha256: sha256(bytes) });
+
+/** Where a version's file is in its workspace's bucket. */
+export const keyOfFile = (version: string, path: string): string =>
+  version.replace(
+    /^.*components\/([^/]+)\/versions\/(.+)$/,
+    (_, name, number) => `components/${name}/${number}/${path}`,
+  );
+
+/** Whether there is an object of that key. */
+export const isObject = async (s3: S3Client, bucket: string, key: string): Promise<boolean> => {
+  try {
+    await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    return true;
+  } catch (error) {
+    if ((error as Error).name === "NotFound") return false;
+    throw error;
+  }
+};
 
 /** Drafts of one workspace, and their files. Versions are told by their path in the API. */
 export const draftsOf = (api: ApiClient, workspace: string) => {
